@@ -1,0 +1,80 @@
+"""digitzip: a learned codec for small grayscale images, handwritten digits first.
+
+    data = digitzip.compress(images)              # uint8 [n, 28, 28] -> bytes
+    images = digitzip.decompress(data)
+    codec = digitzip.load_codec("mnist-10")       # .encode(images) -> codes, .decode(codes)
+    with digitzip.open("digits.dz") as dz:        # len(dz), dz[i], dz[a:b], dz.codes, dz.names
+        ...
+    with digitzip.create("digits.dz") as out:
+        out.append(images)
+
+Names are loaded when they are first used: importing digitzip imports no other package.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from digitzip.archive import Archive, Info, Writer, compress, create, decompress, open
+    from digitzip.codec import Codec, load_codec
+    from digitzip.errors import (
+        BoundError,
+        DamagedError,
+        DigitzipError,
+        InputError,
+        LimitError,
+        ModelError,
+        OutputError,
+        UnsupportedError,
+    )
+
+_ROOMS = {
+    "archive": ("Archive", "Info", "Writer", "compress", "create", "decompress", "open"),
+    "codec": ("Codec", "load_codec"),
+    "errors": (
+        "BoundError",
+        "DamagedError",
+        "DigitzipError",
+        "InputError",
+        "LimitError",
+        "ModelError",
+        "OutputError",
+        "UnsupportedError",
+    ),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [  # noqa: RUF022 - by room
+    "Archive",
+    "Info",
+    "Writer",
+    "compress",
+    "create",
+    "decompress",
+    "open",
+    "Codec",
+    "load_codec",
+    "BoundError",
+    "DamagedError",
+    "DigitzipError",
+    "InputError",
+    "LimitError",
+    "ModelError",
+    "OutputError",
+    "UnsupportedError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'digitzip' has no attribute {name!r}")
+    value: object = getattr(import_module(f"digitzip.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,97 @@
+"""Archives: the streaming writer and the random-access reader of `.dz` files.
+
+This room joins codec and container; it does not know the command line.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import AbstractContextManager
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.archive.reader import MAX_DIGITS, Archive, Info
+from digitzip.archive.storage import Readable
+from digitzip.archive.writer import Writer
+from digitzip.archive.writer import create as _create
+from digitzip.codec import Codec, Images
+from digitzip.errors import LimitError
+from digitzip.model import DEFAULT, Model, load_model
+
+__all__ = ["MAX_DIGITS", "Archive", "Info", "Writer", "compress", "create", "decompress", "open"]
+
+
+def compress(
+    images: npt.NDArray[Any],
+    *,
+    model: str | Path | Model | None = None,
+    levels: int | None = None,
+    effort: int | None = None,
+) -> bytes:
+    """Return images uint8 [n, height, width] as the bytes of a `.dz` file.
+
+    Raises `InputError` for other arrays, `ModelError` for a model that cannot be had.
+    """
+    out = io.BytesIO()
+    with Writer(out, _codec(model, levels, effort)) as writer:
+        writer.append(images)
+    return out.getvalue()
+
+
+def decompress(
+    data: bytes, *, model: str | Path | Model | None = None, max_digits: int = MAX_DIGITS
+) -> Images:
+    """Return the images, uint8 [n, height, width], of the bytes of a `.dz` file, all proved.
+
+    Raises `DamagedError` for bytes that no writer wrote, `ModelError` when the model they need
+    cannot be had, `LimitError` for more than `max_digits` digits.
+    """
+    with Archive(data, model=model) as archive:
+        if len(archive) > max_digits:
+            raise LimitError(f"{len(archive)} digits, expected at most {max_digits} (max_digits)")
+        images = np.empty((len(archive), archive.header.height, archive.header.width), np.uint8)
+        done = 0
+        for batch in archive.batches():
+            images[done : done + len(batch)] = batch
+            done += len(batch)
+        return images
+
+
+def open(
+    file: Readable,
+    *,
+    model: str | Path | Model | None = None,
+    rebuild: bool = False,
+    max_digits: int = MAX_DIGITS,
+) -> Archive:
+    """Open a `.dz` file: a path, bytes, or a seekable binary file object.
+
+    `model` is needed only when no known folder holds the model that the file names. `rebuild`
+    opens a file without a valid trailer as far as its chunks are whole; `info` and `test` then
+    report it as damaged. `max_digits` bounds what one index or slice may decode.
+    """
+    return Archive(file, model=model, rebuild=rebuild, max_digits=max_digits)
+
+
+def create(
+    file: str | PathLike[str] | BinaryIO,
+    *,
+    model: str | Path | Model | None = None,
+    levels: int | None = None,
+    effort: int | None = None,
+    overwrite: bool = False,
+) -> AbstractContextManager[Writer]:
+    """Create a `.dz` file at a path, or write one to a binary file object.
+
+    A path gets its file whole, when the `with` block ends without an exception, or not at all.
+    """
+    return _create(file, _codec(model, levels, effort), overwrite=overwrite)
+
+
+def _codec(model: str | Path | Model | None, levels: int | None, effort: int | None) -> Codec:
+    loaded = model if isinstance(model, Model) else load_model(model or DEFAULT)
+    return Codec(loaded, levels, effort)

@@ -1,0 +1,249 @@
+"""Reading archives: any digit at random, or all of them in a stream."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.archive import naming
+from digitzip.archive.index import Place, read_header, read_index, read_stored, rebuild_index
+from digitzip.archive.storage import Readable, Storage
+from digitzip.archive.views import CodesView, NamesView, resolve
+from digitzip.codec import Codec, Codes, Images
+from digitzip.container import Chunk, Guard, Header, LayerType
+from digitzip.errors import DamagedError, LimitError, ModelError
+from digitzip.model import Model, find_model, load_model
+
+MAX_DIGITS: Final = 10_000_000
+
+_CACHED_CHUNKS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What `info` tells of an archive. Figures per digit are None when it has no digits."""
+
+    digits: int
+    bytes: int
+    bytes_per_digit: float | None
+    ratio: float | None
+    model: str
+    model_id: str
+    height: int
+    width: int
+    dims: int
+    levels: int
+    chunks: int
+    names: bool
+    guard: Guard
+    damaged: bool
+
+
+class Archive:
+    """An open archive: a sequence of images, decoded as they are asked for.
+
+    `dz[i]` is uint8 [height, width]; `dz[a:b]` and `dz[[3, 1]]` are uint8 [n, height, width];
+    `dz.codes` and `dz.names` are indexed alike. Safe to use from several threads, and after a
+    fork; an archive opened by path or from bytes can be pickled.
+
+    Random access checks the stored bytes of a chunk; `batches`, iteration and `test` also check
+    the decoded pixels of every chunk they use as a whole.
+    """
+
+    def __init__(
+        self,
+        file: Readable,
+        *,
+        model: str | Path | Model | None = None,
+        rebuild: bool = False,
+        max_digits: int = MAX_DIGITS,
+    ) -> None:
+        self._reopen = partial(Archive, model=model, rebuild=rebuild, max_digits=max_digits)
+        self._storage = Storage(file)
+        try:
+            self.header: Header = read_header(self._storage)
+            self._index = (rebuild_index if rebuild else read_index)(self._storage, self.header)
+            self.codec: Codec = Codec(_model_for(self.header, model), self.header.levels, 0)
+        except BaseException:
+            self.close()
+            raise
+        self._max_digits = max_digits
+        self._cache: OrderedDict[int, tuple[Chunk, Codes]] = OrderedDict()
+        self._lock = threading.Lock()
+        self.codes = CodesView(self)
+        first = self._chunk(0)[0] if self._index.places else None
+        self.names: NamesView | None = None
+        if first is not None and first.layer(LayerType.NAMES):
+            self.names = NamesView(self)
+
+    def __len__(self) -> int:
+        return self._index.digits
+
+    def __getitem__(self, key: Any) -> Images:
+        codes = self.codes[key]  # [d] or [n, d]
+        images = self.codec.decode(codes.reshape(-1, self.header.dims))
+        return images.reshape(*codes.shape[:-1], self.header.height, self.header.width)
+
+    def __iter__(self) -> Iterator[Images]:
+        for batch in self.batches():
+            yield from batch
+
+    def batches(self, n: int = 4096, start: int = 0, stop: int | None = None) -> Iterator[Images]:
+        """Yield the images from `start` to `stop` as uint8 [<= n, height, width], in order.
+
+        Chunks that are read whole are proved by their pixel CRC before any image is yielded.
+        """
+        start, stop, _ = slice(start, stop).indices(len(self))
+        for number, place in enumerate(self._index.places):
+            low, high = max(start - place.first, 0), min(stop - place.first, place.entry.digits)
+            if low < high:
+                images = self._images(number, low, high)
+                yield from (images[i : i + n] for i in range(0, len(images), n))
+
+    def test(self) -> None:
+        """Prove that every digit decodes here as its writer meant; raises `DamagedError`."""
+        for number, place in enumerate(self._index.places):
+            self._images(number, 0, place.entry.digits)
+            if self.names is not None:
+                self.chunk_names(number)
+        if self._index.damaged:
+            raise DamagedError("the file has no valid trailer")
+
+    @property
+    def info(self) -> Info:
+        """What the archive holds, without decoding it."""
+        digits, size = len(self), self._storage.size
+        header, pixels = self.header, self.header.height * self.header.width
+        return Info(
+            digits=digits,
+            bytes=size,
+            bytes_per_digit=size / digits if digits else None,
+            ratio=digits * pixels / size if digits else None,
+            model=self.codec.model.name,
+            model_id=header.model_id.hex(),
+            height=header.height,
+            width=header.width,
+            dims=header.dims,
+            levels=header.levels,
+            chunks=self.chunks,
+            names=self.names is not None,
+            guard=header.guard,
+            damaged=self._index.damaged,
+        )
+
+    def locate(self, digits: npt.NDArray[np.intp]) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
+        """Yield each chunk that holds some of `digits`, with the positions of those in `digits`."""
+        chunks = np.array([self._index.find(int(digit)) for digit in digits], np.intp)
+        for number in np.unique(chunks):
+            yield int(number), np.flatnonzero(chunks == number)
+
+    def first_of(self, number: int) -> int:
+        """Return the first digit of a chunk."""
+        return self._index.places[number].first
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks the archive has."""
+        return len(self._index.places)
+
+    def chunk_codes(self, number: int) -> Codes:
+        """Return the codes of a chunk, uint8 [digits, d]."""
+        return self._chunk(number)[1]
+
+    def chunk_names(self, number: int) -> list[str]:
+        """Return the names of a chunk."""
+        chunk = self._chunk(number)[0]
+        layer = chunk.layer(LayerType.NAMES)
+        if layer is None:
+            raise DamagedError(f"digits from {chunk.first} on have no names, others do")
+        return naming.unpack(layer.body, chunk.digits)
+
+    def resolve(self, key: Any) -> npt.NDArray[np.intp]:
+        """Return the digits, intp [n] or [], that an index, slice or index array means."""
+        digits = resolve(key, len(self))
+        if digits.size > self._max_digits:
+            raise LimitError(
+                f"{digits.size} digits at once, expected at most {self._max_digits}: "
+                "use batches(), or raise max_digits"
+            )
+        return digits
+
+    def _images(self, number: int, low: int, high: int) -> Images:
+        chunk, codes = self._chunk(number)
+        images = self.codec.decode(codes[low:high])
+        if len(images) == chunk.digits and zlib.crc32(images.data) != chunk.pixel_crc:
+            raise DamagedError(
+                f"digits {chunk.first} to {chunk.first + chunk.digits - 1} do not decode "
+                "to the pixels their writer saw"
+            )
+        return images
+
+    def _chunk(self, number: int) -> tuple[Chunk, Codes]:
+        with self._lock:
+            if number in self._cache:
+                self._cache.move_to_end(number)
+                return self._cache[number]
+        loaded = self._load(self._index.places[number])
+        with self._lock:
+            self._cache[number] = loaded
+            while len(self._cache) > _CACHED_CHUNKS:
+                self._cache.popitem(last=False)
+        return loaded
+
+    def _load(self, place: Place) -> tuple[Chunk, Codes]:
+        chunk = Chunk.from_bytes(read_stored(self._storage, place))
+        if (chunk.first, chunk.digits) != (place.first, place.entry.digits):
+            raise DamagedError(
+                f"chunk holds {chunk.digits} digits from {chunk.first}, "
+                f"expected {place.entry.digits} from {place.first}"
+            )
+        layer = chunk.layers[0]
+        return chunk, self.codec.packer.unpack(layer.body, chunk.digits, self.header.dims)
+
+    def close(self) -> None:
+        """Close the file, if the archive opened it."""
+        self._storage.close()
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        source = self._storage.source
+        if not isinstance(source, str | PathLike | bytes):
+            raise TypeError("only an archive opened by path or from bytes can be pickled")
+        return self._reopen, (source,)
+
+
+def _model_for(header: Header, model: str | Path | Model | None) -> Model:
+    """Return the model the file was made with, which `model` must be if it is given."""
+    if model is None:
+        found = find_model(header.model_id)
+    else:
+        found = model if isinstance(model, Model) else load_model(model)
+    if found.id != header.model_id:
+        raise ModelError(
+            f"the file needs model {header.model_id.hex()}; {found.name} is {found.id.hex()}"
+        )
+    shape = (found.shape.height, found.shape.width, found.shape.dims)
+    if shape != (header.height, header.width, header.dims):
+        raise DamagedError("header: height, width or dims are not those of its model")
+    return found

@@ -1,0 +1,51 @@
+"""Bytes at a place, from a path, a file object or memory, for any number of threads."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO
+
+from digitzip.errors import DamagedError
+
+Readable = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+
+
+class Storage:
+    """A source of bytes with a known size.
+
+    A file opened by path is read with `os.pread` where there is one, so that processes that
+    share it after a fork do not move each other's position; elsewhere a lock does.
+    """
+
+    def __init__(self, file: Readable) -> None:
+        self.source = file
+        self._lock = threading.Lock()
+        self._owned = isinstance(file, str | PathLike)
+        self._file: BinaryIO
+        if isinstance(file, str | PathLike):
+            self._file = Path(file).open("rb")  # noqa: SIM115 - closed by close()
+        elif isinstance(file, bytes | bytearray | memoryview):
+            self._file = io.BytesIO(file)
+        else:
+            self._file = file
+        self.size = self._file.seek(0, io.SEEK_END)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return exactly `size` bytes from `offset`; raises `DamagedError` at the end of file."""
+        if self._owned and hasattr(os, "pread"):
+            data = os.pread(self._file.fileno(), size, offset)
+        else:
+            with self._lock:
+                self._file.seek(offset)
+                data = self._file.read(size)
+        if len(data) != size:
+            raise DamagedError(f"the file ends early: {size} bytes expected at {offset}")
+        return data
+
+    def close(self) -> None:
+        if self._owned:
+            self._file.close()

@@ -1,0 +1,77 @@
+"""What an open archive shows beside its images: codes and names, indexed alike."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from digitzip.archive.reader import Archive
+
+
+class CodesView:
+    """The codes of an archive: `view[i]` is uint8 [d], `view[a:b]` uint8 [n, d]."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def __len__(self) -> int:
+        return len(self._archive)
+
+    def __getitem__(self, key: Any) -> npt.NDArray[np.uint8]:
+        digits = self._archive.resolve(key)
+        flat = digits.reshape(-1)
+        codes = np.empty((flat.size, self._archive.header.dims), np.uint8)
+        for number, positions in self._archive.locate(flat):
+            first = self._archive.first_of(number)
+            codes[positions] = self._archive.chunk_codes(number)[flat[positions] - first]
+        return codes.reshape(*digits.shape, -1)
+
+
+class NamesView:
+    """The names of an archive: `view[i]` is a string, `view[a:b]` a list of them."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def __len__(self) -> int:
+        return len(self._archive)
+
+    def __iter__(self) -> Iterator[str]:
+        for number in range(self._archive.chunks):
+            yield from self._archive.chunk_names(number)
+
+    def __getitem__(self, key: Any) -> Any:
+        digits = self._archive.resolve(key)
+        flat = digits.reshape(-1)
+        names = [""] * flat.size
+        for number, positions in self._archive.locate(flat):
+            chunk, first = self._archive.chunk_names(number), self._archive.first_of(number)
+            for position in positions:
+                names[position] = chunk[flat[position] - first]
+        return names if digits.ndim else names[0]
+
+
+def resolve(key: Any, length: int) -> npt.NDArray[np.intp]:
+    """Return the places that an index, a slice or an index array means: intp [] or [n].
+
+    Negative indexes count from the end. Raises `IndexError` and `TypeError` as a list would.
+    """
+    if isinstance(key, slice):
+        return np.arange(*key.indices(length), dtype=np.intp)
+    if isinstance(key, int | np.integer):
+        digits = np.array(operator.index(key), np.intp)
+    else:
+        array = np.asarray(key)
+        if array.dtype == np.bool_ and array.shape == (length,):
+            array = np.flatnonzero(array)
+        if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
+            raise TypeError(f"an index, a slice or a list of indexes is expected, not {key!r}")
+        digits = array.astype(np.intp)
+    if digits.size and not (-length <= int(digits.min()) and int(digits.max()) < length):
+        raise IndexError(f"digit {key} is out of range: the archive has {length}")
+    return np.where(digits < 0, digits + length, digits)

@@ -1,0 +1,141 @@
+"""Writing archives: images in, chunks out, whatever their number."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from types import TracebackType
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip import staging
+from digitzip.archive import naming
+from digitzip.codec import Codec, Images
+from digitzip.container import Chunk, Entry, Header, Layer, LayerType, Trailer
+from digitzip.container.chunk import MAX_DIGITS
+from digitzip.errors import InputError
+
+_TRIAL_BYTES: Final = 8 << 20  # of pixels in a chunk; keeps any chunk far below its limit
+
+
+class Writer:
+    """Writes one archive to a binary file object, front to back, never seeking.
+
+    Holds at most one chunk of images. The archive is complete when `close` returns.
+    """
+
+    def __init__(self, out: BinaryIO, codec: Codec) -> None:
+        shape = codec.model.shape
+        self._out = out
+        self._codec = codec
+        self._chunk_digits = min(MAX_DIGITS, max(1, (_TRIAL_BYTES * 2) // shape.pixels))
+        self._header = Header(
+            codec.model.id, shape.height, shape.width, shape.dims, codec.levels
+        ).to_bytes()
+        self._entries: list[Entry] = []
+        self._written = 0
+        self._named: bool | None = None
+        self._images: list[Images] = []
+        self._names: list[str] = []
+        self._pending = 0
+        self._closed = False
+        out.write(self._header)
+
+    def append(self, images: npt.NDArray[Any], names: Sequence[str] | None = None) -> None:
+        """Add images uint8 [n, height, width] or [height, width], with a name each or none.
+
+        Raises `InputError` for other arrays, for names that FORMAT.md section 5.1 forbids, and
+        when some digits of an archive are named and others not.
+        """
+        if self._closed:
+            raise InputError("the archive is closed; nothing can be appended")
+        images = np.asarray(images)
+        images = self._codec.check(images[None] if images.ndim == 2 else images)
+        if not len(images):
+            return
+        if names is not None:
+            names = [naming.check(name) for name in names]
+            if len(names) != len(images):
+                raise InputError(f"{len(names)} names for {len(images)} images")
+        if self._named not in (None, names is not None):
+            raise InputError("some digits have names and others none; give all a name, or none")
+        self._named = names is not None
+        for start in range(0, len(images), self._chunk_digits):
+            part = slice(start, start + self._chunk_digits)
+            self._add(images[part], [] if names is None else names[part])
+
+    def close(self) -> None:
+        """Write what is pending, and the trailer."""
+        if not self._closed:
+            if self._pending:
+                self._flush(self._pending)
+            self._out.write(Trailer(tuple(self._entries)).to_bytes(self._header))
+            self._closed = True
+
+    def _add(self, images: Images, names: Sequence[str]) -> None:
+        self._images.append(images.copy())
+        self._names += names
+        self._pending += len(images)
+        if self._pending >= self._chunk_digits:
+            self._flush(self._chunk_digits)
+
+    def _flush(self, digits: int) -> None:
+        images, names = np.concatenate(self._images), self._names[:digits]
+        self._images, self._names = [images[digits:].copy()], self._names[digits:]
+        self._pending -= digits
+        frame = encode_chunk(self._codec, images[:digits], names, self._written)
+        self._out.write(frame)
+        self._entries.append(Entry(len(frame), digits, zlib.crc32(frame)))
+        self._written += digits
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+
+
+@contextmanager
+def create(
+    file: str | PathLike[str] | BinaryIO, codec: Codec, *, overwrite: bool = False
+) -> Iterator[Writer]:
+    """Yield a `Writer` to a path or a binary file object.
+
+    A path is written beside and renamed at the end: it never shows part of an archive. Raises
+    `OutputError` when it exists and `overwrite` is false, or when it cannot be written.
+    """
+    if not isinstance(file, str | PathLike):
+        with Writer(file, codec) as writer:
+            yield writer
+        return
+    with staging.file(file, overwrite=overwrite) as out, Writer(out, codec) as writer:
+        yield writer
+
+
+def encode_chunk(codec: Codec, images: Images, names: Sequence[str], first: int) -> bytes:
+    """Return the smallest chunk for these images: one Zstandard frame.
+
+    The pixels whose CRC it carries are decoded from the codes it holds.
+    """
+    codes = codec.encode(images)
+    pixel_crc = zlib.crc32(codec.decode(codes).data)
+    ancillary = (Layer(LayerType.NAMES, (naming.pack(names),)),) if names else ()
+    return min(
+        (
+            Chunk(
+                first, len(images), pixel_crc, (Layer(LayerType.CODES, body), *ancillary)
+            ).to_bytes()
+            for body in codec.packer.representations(codes)
+        ),
+        key=len,
+    )

@@ -1,0 +1,133 @@
+"""Images <-> codes, and the search for better codes. It knows no paths and no containers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.errors import InputError
+from digitzip.model import DEFAULT, Model, load_model
+from digitzip.packing import Packer
+
+Codes = npt.NDArray[np.uint8]
+Images = npt.NDArray[np.uint8]
+Errors = npt.NDArray[np.int64]
+
+DEFAULT_EFFORT: Final = 1
+EFFORTS: Final = range(10)
+
+_BATCH: Final = 2048
+
+
+class Codec:
+    """Encodes and decodes with one model at one number of levels.
+
+    `effort` is how many times the search of `encode` goes through the numbers of a code; 0 takes
+    the encoder's answer. All arithmetic is on integers: the same images, levels and effort give
+    the same codes on every machine, and the same codes the same images.
+    """
+
+    def __init__(self, model: Model, levels: int | None = None, effort: int | None = None) -> None:
+        effort = DEFAULT_EFFORT if effort is None else effort
+        if effort not in EFFORTS:
+            raise InputError(f"effort is {effort}, expected {EFFORTS[0]} to {EFFORTS[-1]}")
+        self.model = model
+        self.effort = effort
+        self._level_set = model.level_set(levels)
+        self.packer = Packer(self.levels, self._level_set.margin, self._level_set.predict)
+
+    @property
+    def levels(self) -> int:
+        """How many values a number of a code can take."""
+        return self._level_set.levels
+
+    def encode(self, images: Images) -> Codes:
+        """Images uint8 [n, height, width] -> codes uint8 [n, d].
+
+        Raises `InputError` for arrays of another type or shape.
+        """
+        images = self.check(images)
+        codes = np.empty((len(images), self.model.shape.dims), np.uint8)
+        for start in range(0, len(images), _BATCH):
+            pixels = images[start : start + _BATCH].reshape(-1, self.model.shape.pixels)
+            batch = self._level_set.quantise(self.model.encoder(pixels))
+            codes[start : start + _BATCH] = self._search(pixels, batch)
+        return codes
+
+    def decode(self, codes: Codes) -> Images:
+        """Codes uint8 [n, d] -> images uint8 [n, height, width].
+
+        Raises `InputError` for arrays of another type or shape, or with numbers out of range.
+        """
+        codes = np.asarray(codes)
+        dims = self.model.shape.dims
+        if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != dims:
+            raise InputError(f"codes are {_describe(codes)}, expected uint8 [n, {dims}]")
+        if codes.size and int(codes.max()) >= self.levels:
+            raise InputError(f"a number of a code is {codes.max()}, expected below {self.levels}")
+        return self.model.decode_points(self._level_set.dequantise(codes))
+
+    def check(self, images: npt.NDArray[Any]) -> Images:
+        """Return `images` if they are uint8 [n, height, width]; raises `InputError` otherwise."""
+        images = np.asarray(images)
+        shape = (self.model.shape.height, self.model.shape.width)
+        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != shape:
+            raise InputError(
+                f"images are {_describe(images)}, expected uint8 [n, {shape[0]}, {shape[1]}]"
+            )
+        return images
+
+    def _search(self, pixels: Codes, codes: Codes) -> Codes:
+        """Return better codes for `pixels`, uint8 [n, height * width].
+
+        Each sweep tries the neighbours of each number in turn and keeps the code with the least
+        squared error, the smaller code between equals. A digit that a sweep leaves as it was
+        cannot change in the next one.
+        """
+        codes = codes.copy()
+        active = np.arange(len(codes))
+        for _ in range(self.effort):
+            before = codes[active]
+            codes[active] = self._sweep(pixels[active], before)
+            active = active[(codes[active] != before).any(axis=1)]
+        return codes
+
+    def _sweep(self, pixels: Codes, codes: Codes) -> Codes:
+        best = codes.copy()
+        least = self._errors(pixels, best)
+        for j in range(codes.shape[1]):
+            start = best[:, j].astype(np.intp)
+            for step in (-1, 1):
+                rows = np.flatnonzero(start > 0 if step < 0 else start < self.levels - 1)
+                trial = best[rows]
+                trial[:, j] = start[rows] + step
+                errors = self._errors(pixels[rows], trial)
+                better = (errors < least[rows]) | ((errors == least[rows]) & (step < 0))
+                best[rows[better]] = trial[better]
+                least[rows[better]] = errors[better]
+        return best
+
+    def _errors(self, pixels: Codes, codes: Codes) -> Errors:
+        """Squared errors int64 [n] of decoding `codes` where `pixels` were meant."""
+        decoded = self.model.decode_points(self._level_set.dequantise(codes))
+        difference = decoded.reshape(pixels.shape).astype(np.float32) - pixels
+        errors: Errors = np.square(difference).sum(axis=1, dtype=np.float64).astype(np.int64)
+        return errors
+
+
+def load_codec(
+    model: str | Path = DEFAULT, *, levels: int | None = None, effort: int | None = None
+) -> Codec:
+    """Return the codec of a model, by name or by the path of its file.
+
+    Raises `ModelError` when there is no such model, when it is refused, or when it has no
+    quantiser for `levels`.
+    """
+    return Codec(load_model(model), levels, effort)
+
+
+def _describe(array: npt.NDArray[Any]) -> str:
+    return f"{array.dtype} {list(array.shape)}"

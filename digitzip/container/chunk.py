@@ -1,0 +1,127 @@
+"""Chunks: one Zstandard frame with the layers of up to 16,384 digits (FORMAT.md section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import zstandard
+
+from digitzip.container.wire import Cursor, varint
+from digitzip.errors import DamagedError, UnsupportedError
+
+MAX_DIGITS: Final = 16_384
+MAX_BYTES: Final = 16 << 20
+LEVEL: Final = 19
+
+_FIRST_ANCILLARY: Final = 0x80
+_KNOWN_CRITICAL: Final = frozenset({0x01})  # refine and exact are specified, not yet read
+_BLOCK_FROM: Final = 512  # a piece smaller than this shares its Zstandard block with the next
+
+
+class LayerType(IntEnum):
+    """The layers of FORMAT.md; those below 0x80 change pixels."""
+
+    CODES = 0x01
+    REFINE = 0x02
+    EXACT = 0x03
+    NAMES = 0x81
+    LABELS = 0x82
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer: a type and its body, in pieces of different statistics."""
+
+    type: int
+    pieces: Sequence[bytes]
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The digits `first` … `first + digits - 1` of a file."""
+
+    first: int
+    digits: int
+    pixel_crc: int
+    layers: tuple[Layer, ...]
+
+    def layer(self, type_: LayerType) -> Layer | None:
+        """Return the layer of this type, or None where the chunk has none."""
+        return next((layer for layer in self.layers if layer.type == type_), None)
+
+    def to_bytes(self, level: int = LEVEL) -> bytes:
+        """Return the chunk as one Zstandard frame, a block to each large piece."""
+        head = varint(self.first) + varint(self.digits) + self.pixel_crc.to_bytes(4, "little")
+        pieces = [head]
+        for layer in self.layers:
+            length = sum(map(len, layer.pieces))
+            pieces += [bytes([layer.type]) + varint(length), *layer.pieces]
+        return _compress_pieces(pieces, level)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Chunk:
+        """Read one chunk that is all of `data`.
+
+        Raises `DamagedError` for anything but a chunk, `UnsupportedError` for a critical layer
+        this build does not know.
+        """
+        content = _decompress_frame(data)
+        cursor = Cursor(content, "chunk")
+        first = cursor.varint()
+        digits = cursor.bounded(1, MAX_DIGITS, "number of digits")
+        pixel_crc = cursor.fixed(4)
+        layers: list[Layer] = []
+        while cursor.remaining:
+            type_ = cursor.fixed(1)
+            if type_ <= (layers[-1].type if layers else 0):
+                raise DamagedError("chunk: its layers are not in ascending order of type")
+            if type_ < _FIRST_ANCILLARY and type_ not in _KNOWN_CRITICAL:
+                raise UnsupportedError(
+                    f"chunk needs layer {type_:#04x}, unknown to this build: update digitzip"
+                )
+            layers.append(Layer(type_, (cursor.take(cursor.varint()),)))
+        if not layers or layers[0].type != LayerType.CODES:
+            raise DamagedError("chunk: it has no codes")
+        return cls(first, digits, pixel_crc, tuple(layers))
+
+
+def _compress_pieces(pieces: Sequence[bytes], level: int) -> bytes:
+    size = sum(map(len, pieces))
+    compressor = zstandard.ZstdCompressor(
+        level=level, write_checksum=True, write_content_size=True, write_dict_id=False
+    ).compressobj(size=size)
+    out, pending = bytearray(), 0
+    for piece in pieces:
+        if pending and len(piece) >= _BLOCK_FROM:
+            out += compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+            pending = 0
+        out += compressor.compress(piece)
+        pending += len(piece)
+        if len(piece) >= _BLOCK_FROM:
+            out += compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+            pending = 0
+    return bytes(out + compressor.flush(zstandard.COMPRESSOBJ_FLUSH_FINISH))
+
+
+def _decompress_frame(data: bytes) -> bytes:
+    """Unpack the one frame that `data` must be, sizes checked before anything is allocated."""
+    try:
+        frame = zstandard.get_frame_parameters(data)
+        if frame.content_size > MAX_BYTES or frame.window_size > MAX_BYTES:  # unknown is 2^64 - 1
+            raise DamagedError("chunk: it claims no size, or more than 16 MiB")
+        if not frame.has_checksum or frame.dict_id:
+            raise DamagedError("chunk: its frame has no checksum, or asks for a dictionary")
+        unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_BYTES).decompressobj()
+        content = unpacker.decompress(data)
+    except zstandard.ZstdError as error:
+        raise DamagedError(f"chunk: {error}") from error
+    if not unpacker.eof or unpacker.unused_data or len(content) != frame.content_size:
+        raise DamagedError("chunk: its frame does not end where the chunk does")
+    return content

@@ -1,0 +1,89 @@
+"""The trailer: what lies where, and the digest that binds the file (FORMAT.md section 7)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from digitzip.container.chunk import MAX_BYTES, MAX_DIGITS
+from digitzip.container.wire import VARINT_LIMIT, Cursor, varint
+from digitzip.errors import DamagedError
+
+MAGIC: Final = b"\x5e\x2a\x4d\x18"
+MAX_ENTRIES: Final = 1 << 20
+MAX_SIZE: Final = 32 << 20
+BACK_POINTER_SIZE: Final = 4
+MIN_SIZE: Final = 8 + 1 + 16 + BACK_POINTER_SIZE
+
+_DIGEST_SIZE: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stretch of the file: a chunk of `digits`, or with 0 digits a trailer that was replaced."""
+
+    length: int
+    digits: int
+    crc: int
+
+    def to_bytes(self) -> bytes:
+        return varint(self.length) + varint(self.digits) + self.crc.to_bytes(4, "little")
+
+    @classmethod
+    def from_cursor(cls, cursor: Cursor) -> Entry:
+        length = cursor.bounded(1, max(MAX_BYTES, MAX_SIZE), "length of an entry")
+        digits = cursor.bounded(0, MAX_DIGITS, "digits of an entry")
+        return cls(length, digits, cursor.fixed(4))
+
+
+@dataclass(frozen=True, slots=True)
+class Trailer:
+    """The entries of a file, in file order, from the end of the header to this trailer."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def digits(self) -> int:
+        """How many digits the file holds."""
+        return sum(entry.digits for entry in self.entries)
+
+    def to_bytes(self, header: bytes) -> bytes:
+        """Return the trailer of the file that begins with `header`."""
+        body = varint(len(self.entries)) + _join(entry.to_bytes() for entry in self.entries)
+        size = len(body) + _DIGEST_SIZE + BACK_POINTER_SIZE
+        signed = MAGIC + size.to_bytes(4, "little") + body
+        return signed + _digest(header, signed) + (size + 8).to_bytes(BACK_POINTER_SIZE, "little")
+
+    @classmethod
+    def from_bytes(cls, data: bytes, header: bytes) -> Trailer:
+        """Read the trailer that is all of `data`; raise `DamagedError` if it is anything else."""
+        if data[:4] != MAGIC or int.from_bytes(data[4:8], "little") != len(data) - 8:
+            raise DamagedError("no trailer at the end of the file: it is cut or damaged")
+        signed, digest = data[: -_DIGEST_SIZE - BACK_POINTER_SIZE], data[-20:-BACK_POINTER_SIZE]
+        if digest != _digest(header, signed):
+            raise DamagedError("trailer: its digest does not match; the file is damaged")
+        cursor = Cursor(signed, "trailer", 8)
+        count = cursor.bounded(0, min(MAX_ENTRIES, cursor.remaining // 6), "number of entries")
+        trailer = cls(tuple(Entry.from_cursor(cursor) for _ in range(count)))
+        cursor.end()
+        if trailer.digits > VARINT_LIMIT:
+            raise DamagedError("trailer: it claims more digits than a file can hold")
+        return trailer
+
+
+def trailer_size(tail: bytes, file_size: int) -> int:
+    """Return the size of the trailer from the last bytes of a file, checked against the file."""
+    size = int.from_bytes(tail[-BACK_POINTER_SIZE:], "little")
+    if not MIN_SIZE <= size <= min(MAX_SIZE, file_size):
+        raise DamagedError("no trailer at the end of the file: it is cut or damaged")
+    return size
+
+
+def _digest(header: bytes, signed: bytes) -> bytes:
+    return hashlib.sha256(header + signed).digest()[:_DIGEST_SIZE]
+
+
+def _join(parts: Iterable[bytes]) -> bytes:
+    return b"".join(parts)

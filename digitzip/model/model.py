@@ -1,0 +1,143 @@
+"""What a model is: two networks, and for each number of levels a quantiser and a predictor."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.errors import ModelError
+from digitzip.network import Network
+
+Codes = npt.NDArray[np.uint8]
+Images = npt.NDArray[np.uint8]
+Integers = npt.NDArray[np.integer[Any]]
+Tensors = dict[str, Integers]
+
+ID_SIZE: Final = 16
+
+_ID_TEXT: Final = b"digitzip-model-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Height and width of an image in pixels, and how many numbers its code has."""
+
+    height: int
+    width: int
+    dims: int
+
+    @property
+    def pixels(self) -> int:
+        return self.height * self.width
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelSet:
+    """A quantiser to `levels` values a number, and the predictor that goes with it.
+
+    `thresholds` int [d, levels - 1] ascending, and `points` int [d, levels]: an encoder output
+    above exactly `k` thresholds has the value `k`, for which the decoder gets point `k`.
+    `predictor` has d networks; network `j` maps the points of numbers 0 … j-1 to a score for each
+    value of number `j`, in 1/32 of a nat. `margin` bounds the spread (FORMAT.md section 4.1).
+    """
+
+    levels: int
+    thresholds: Integers
+    points: Integers
+    margin: int
+    predictor: tuple[Network, ...]
+
+    def quantise(self, outputs: Integers) -> Codes:
+        """Encoder outputs int [n, d] -> codes uint8 [n, d]."""
+        codes = np.empty(outputs.shape, np.uint8)
+        for j, thresholds in enumerate(self.thresholds):
+            codes[:, j] = np.searchsorted(thresholds, outputs[:, j], side="left")
+        return codes
+
+    def dequantise(self, codes: Codes) -> Integers:
+        """Codes uint8 [n, j] -> the points of numbers 0 … j-1, int [n, j]."""
+        return self.points[np.arange(codes.shape[1]), codes]
+
+    def predict(self, previous: Codes) -> Integers:
+        """Numbers 0 … j-1 as uint8 [n, j] -> int32 scores [n, levels] of number j."""
+        return self.predictor[previous.shape[1]](self.dequantise(previous))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A trained, validated codec: everything that `weights/*.safetensors` holds."""
+
+    name: str
+    shape: Shape
+    encoder: Network
+    decoder: Network
+    level_sets: tuple[LevelSet, ...]
+    known_codes: Codes
+    known_images: Images
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def level_set(self, levels: int | None = None) -> LevelSet:
+        """Return the quantiser and predictor for `levels`, by default the model's first.
+
+        Raises `ModelError` when the model has none for that number.
+        """
+        for level_set in self.level_sets:
+            if levels in (None, level_set.levels):
+                return level_set
+        known = ", ".join(str(level_set.levels) for level_set in self.level_sets)
+        raise ModelError(f"model {self.name} has no quantiser of {levels} levels, only of {known}")
+
+    def decode_points(self, points: Integers) -> Images:
+        """Decoder inputs int [n, d] -> images uint8 [n, height, width]."""
+        images: Images = self.decoder(points, np.uint8).astype(np.uint8, copy=False)
+        return images.reshape(-1, self.shape.height, self.shape.width)
+
+    @property
+    def id(self) -> bytes:
+        """The model id of FORMAT.md section 8: 16 bytes over all that decoding depends on."""
+        digest = hashlib.sha256(_ID_TEXT)
+        digest.update(_u32(self.shape.height, self.shape.width, self.shape.dims))
+        for name, tensor in sorted(_decoding_tensors(self)):
+            digest.update(_u32(len(name)) + name.encode() + _u32(tensor.ndim, *tensor.shape))
+            digest.update(np.ascontiguousarray(tensor, "<i4").tobytes())
+        return digest.digest()[:ID_SIZE]
+
+    def tensors(self) -> Tensors:
+        """Return every tensor of the model file by its name (docs/MODELS.md)."""
+        tensors = dict(_network_tensors("encoder", self.encoder))
+        tensors |= dict(_decoding_tensors(self))
+        for level_set in self.level_sets:
+            tensors[f"levels.{level_set.levels}.thresholds"] = level_set.thresholds
+        return tensors | {"known.codes": self.known_codes, "known.images": self.known_images}
+
+
+def _decoding_tensors(model: Model) -> Iterator[tuple[str, Integers]]:
+    yield from _network_tensors("decoder", model.decoder)
+    for level_set in model.level_sets:
+        prefix = f"levels.{level_set.levels}"
+        yield f"{prefix}.points", level_set.points
+        yield f"{prefix}.margin", np.array([level_set.margin], np.int32)
+        for j, network in enumerate(level_set.predictor):
+            yield from _network_tensors(f"{prefix}.predictor.{j}", network)
+
+
+def _network_tensors(prefix: str, network: Network) -> Iterator[tuple[str, Integers]]:
+    for index, layer in enumerate(network.layers):
+        name = f"{prefix}.{index}"
+        yield f"{name}.weight", layer.weight
+        yield f"{name}.bias", layer.bias.astype(np.int32)
+        yield f"{name}.shift", layer.shift.astype(np.uint8)
+        yield f"{name}.clip", np.array([layer.low, layer.high], np.int32)
+        if layer.skip:
+            yield f"{name}.skip", np.array([layer.skip], np.int32)
+        if layer.table is not None:
+            yield f"{name}.table", layer.table.astype(np.int32)
+
+
+def _u32(*values: int) -> bytes:
+    return b"".join(value.to_bytes(4, "little") for value in values)

@@ -1,0 +1,164 @@
+"""The integer forward pass: networks whose every sum is exact in floating point, in any order.
+
+A network is a chain of layers on integers. Each computes `W x + b`, shifts right with floor, may
+add the output of an earlier layer, clips, and may look the result up in a table. The integers are
+held in float32 while every partial sum of a row stays below 2^24, else in float64 below 2^52:
+BLAS then runs them at full speed and still exactly, whatever its summation order. This room knows
+neither files nor digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.errors import ModelError
+
+Integers = npt.NDArray[np.integer[Any]]
+Floats = npt.NDArray[np.floating[Any]]
+
+MAX_SHIFT: Final = 30
+MAX_VALUE: Final = 1 << 23
+BATCH: Final = 512  # rows at a time: the activations of one batch stay in the cache
+
+_FLOAT32_EXACT: Final = 1 << 24
+_FLOAT64_EXACT: Final = 1 << 52  # half of what float64 holds: room for a skipped output
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """`clip(floor((weight @ x + bias) * 2^-shift) + skipped, low, high)`, then `table[y - low]`.
+
+    `weight` is int8 or int16 [out, in], `bias` integers [out], `shift` integers [out] in 0 … 30.
+    `skip` is 0, or how many layers back the output stands that is added before the clip. `table`
+    is None or int32 [high - low + 1]: any activation function on clipped integers.
+    """
+
+    weight: Integers
+    bias: Integers
+    shift: Integers
+    low: int
+    high: int
+    skip: int = 0
+    table: Integers | None = None
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """The least and the greatest output."""
+        if self.table is None:
+            return self.low, self.high
+        return int(self.table.min()), int(self.table.max())
+
+
+class Network:
+    """A chain of layers, called with integers [n, in], returning integers [n, out].
+
+    Raises `ModelError` when a layer does not fit the one before it or could leave the range in
+    which its float type is exact. `low` and `high` bound the inputs; they are not checked again.
+    """
+
+    def __init__(self, layers: Sequence[Layer], low: int, high: int) -> None:
+        if not layers:
+            raise ModelError("network: it has no layers")
+        self.layers = tuple(layers)
+        self.inputs = int(layers[0].weight.shape[1]) if layers[0].weight.ndim == 2 else 0
+        self.outputs = int(layers[-1].weight.shape[0])
+        self.range = (low, high)
+        self._stages: list[_Stage] = []
+        for index, layer in enumerate(self.layers):
+            _check(self.layers, index, self.inputs)
+            self._stages.append(_Stage(layer, float_type(layer, self.range, index)))
+            self.range = layer.range
+        self.input_range = (low, high)
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications for one row of input."""
+        return sum(layer.weight.size for layer in self.layers)
+
+    def __call__(self, x: Integers, dtype: type[np.integer[Any]] = np.int32) -> Integers:
+        """Return the outputs as `dtype`, into which the caller knows that they fit."""
+        out = np.empty((len(x), self.outputs), dtype)
+        for start in range(0, len(x), BATCH):
+            out[start : start + BATCH] = self._forward(x[start : start + BATCH])
+        return out
+
+    def _forward(self, x: Integers) -> Floats:
+        outputs: list[Floats] = []
+        for stage in self._stages:
+            skip = stage.layer.skip
+            outputs.append(stage(outputs[-1] if outputs else x, outputs[-skip] if skip else None))
+        return outputs[-1]
+
+
+class _Stage:
+    """A layer made ready to run: its integers held in floats, its weight transposed."""
+
+    def __init__(self, layer: Layer, dtype: type[np.floating[Any]]) -> None:
+        self.layer = layer
+        self._dtype = dtype
+        self._weight = np.ascontiguousarray(layer.weight.T, dtype)
+        self._bias = layer.bias.astype(dtype)
+        self._table = None if layer.table is None else layer.table.astype(np.float32)
+        self._scale = np.ldexp(np.ones(1, dtype), -layer.shift.astype(np.int32)).astype(dtype)
+
+    def __call__(self, x: Integers | Floats, skipped: Floats | None) -> Floats:
+        layer = self.layer
+        y = x.astype(self._dtype, copy=False) @ self._weight
+        y += self._bias
+        y *= self._scale
+        np.floor(y, out=y)
+        if skipped is not None:
+            y += skipped
+        np.clip(y, layer.low, layer.high, out=y)
+        if self._table is None:
+            return y
+        y -= layer.low
+        return self._table.take(y.astype(np.intp))
+
+
+def float_type(layer: Layer, inputs: tuple[int, int], index: int = 0) -> type[np.floating[Any]]:
+    """Return the float type in which `layer` is exact for inputs in this range.
+
+    No partial sum, in any order, exceeds `sum(|w|) * max(|x|) + |b|`; raises `ModelError` when
+    that can reach 2^52.
+    """
+    reach = max(abs(inputs[0]), abs(inputs[1]))
+    rows = np.abs(layer.weight.astype(np.int64)).sum(axis=1)
+    bound = max(
+        int(row) * reach + abs(int(b)) for row, b in zip(rows, layer.bias.tolist(), strict=True)
+    )
+    if bound < _FLOAT32_EXACT:
+        return np.float32
+    if bound < _FLOAT64_EXACT:
+        return np.float64
+    raise ModelError(f"network: a sum of layer {index} can reach {bound}, expected below 2^52")
+
+
+def _check(layers: tuple[Layer, ...], index: int, inputs: int) -> None:
+    """Refuse a layer whose arrays or numbers do not fit each other or the layers before."""
+    layer, what = layers[index], f"network: layer {index}"
+    if index:
+        inputs = layers[index - 1].weight.shape[0]
+    if layer.weight.ndim != 2 or layer.weight.shape[1] != inputs or not layer.weight.shape[0]:
+        raise ModelError(f"{what} has a weight of {layer.weight.shape}, expected [out, {inputs}]")
+    rows = layer.weight.shape[0]
+    for name, array in (("bias", layer.bias), ("shift", layer.shift)):
+        if array.shape != (rows,):
+            raise ModelError(f"{what} has a {name} of {array.shape}, expected [{rows}]")
+    if int(layer.shift.min()) < 0 or int(layer.shift.max()) > MAX_SHIFT:
+        raise ModelError(f"{what} has a shift outside 0 to {MAX_SHIFT}")
+    if not -MAX_VALUE <= layer.low <= layer.high <= MAX_VALUE:
+        raise ModelError(f"{what} clips to {layer.low} … {layer.high}, expected within ±2^23")
+    if layer.skip and not (
+        0 < layer.skip <= index and layers[index - layer.skip].weight.shape[0] == rows
+    ):
+        raise ModelError(f"{what} skips {layer.skip} layers back, where no output of its width is")
+    if layer.table is not None and layer.table.shape != (layer.high - layer.low + 1,):
+        raise ModelError(f"{what} has a table of {layer.table.shape}, expected one for its clip")
+    if max(map(abs, layer.range)) > MAX_VALUE:
+        raise ModelError(f"{what} has table entries outside ±2^23")
