@@ -1,4 +1,4 @@
-"""The integer forward pass equals arithmetic on Python integers, and refuses what it cannot hold."""
+"""The integer forward pass equals Python integers, and refuses what it cannot hold."""
 
 from __future__ import annotations
 
@@ -95,22 +95,30 @@ def test_a_sum_that_no_float_holds_is_refused() -> None:
         Network([single(30000, 2**52 - 1)], 0, 1)
 
 
+def blank(
+    *shape: int, bias: int = 1, shift: int = 1, low: int = 0, high: int = 1, skip: int = 0,
+    table: npt.NDArray[Any] | None = None,
+) -> Layer:  # fmt: skip
+    zeros = np.zeros(shape, np.int8)
+    return Layer(zeros, np.zeros(bias, int), np.zeros(shift, int), low, high, skip, table)
+
+
 @pytest.mark.parametrize(
-    "layers",
+    ("why", "layers"),
     [
-        [],
-        [Layer(np.zeros(3, np.int8), np.zeros(3, int), np.zeros(3, int), 0, 1)],
-        [Layer(np.zeros((2, 3), np.int8), np.zeros(3, int), np.zeros(2, int), 0, 1)],
-        [Layer(np.zeros((2, 3), np.int8), np.zeros(2, int), np.zeros(1, int), 0, 1)],
-        [single(1, 0, shift=31)],
-        [single(1, 0), single(1, 0, inputs=2)],
-        [Layer(np.zeros((1, 1), np.int8), np.zeros(1, int), np.zeros(1, int), 1, 0)],
-        [Layer(np.zeros((1, 1), np.int8), np.zeros(1, int), np.zeros(1, int), 0, 2**23 + 1)],
-        [Layer(np.zeros((1, 1), np.int8), np.zeros(1, int), np.zeros(1, int), 0, 1, skip=1)],
-        [Layer(np.zeros((1, 1), np.int8), np.zeros(1, int), np.zeros(1, int), 0, 1, table=np.zeros(3, int))],
-        [Layer(np.zeros((1, 1), np.int8), np.zeros(1, int), np.zeros(1, int), 0, 0, table=np.array([2**24]))],
+        ("no layers", []),
+        ("weight not a matrix", [blank(1)]),
+        ("bias too long", [blank(2, 3, bias=3, shift=2)]),
+        ("shift too short", [blank(2, 3, bias=2, shift=1)]),
+        ("shift too large", [single(1, 0, shift=31)]),
+        ("inputs not the outputs before", [single(1, 0), single(1, 0, inputs=2)]),
+        ("empty clip", [blank(1, 1, low=1, high=0)]),
+        ("clip too wide", [blank(1, 1, high=2**23 + 1)]),
+        ("skip before the first layer", [blank(1, 1, skip=1)]),
+        ("table too long", [blank(1, 1, table=np.zeros(3, int))]),
+        ("table entry too large", [blank(1, 1, high=0, table=np.array([2**24]))]),
     ],
-)  # fmt: skip
-def test_layers_that_do_not_fit_are_refused(layers: list[Layer]) -> None:
+)
+def test_layers_that_do_not_fit_are_refused(why: str, layers: list[Layer]) -> None:
     with pytest.raises(ModelError):
-        Network(layers, 0, 255)
+        pytest.fail(f"{why}: {Network(layers, 0, 255)}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import zlib
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive import naming
-from digitzip.archive.index import Place, read_header, read_index, read_stored, rebuild_index
+from digitzip.archive.index import read_header, read_index, read_stored, rebuild_index
+from digitzip.archive.recent import Recent
 from digitzip.archive.storage import Readable, Storage
 from digitzip.archive.views import CodesView, NamesView, resolve
 from digitzip.codec import Codec, Codes, Images
@@ -75,17 +74,15 @@ class Archive:
             self.header: Header = read_header(self._storage)
             self._index = (rebuild_index if rebuild else read_index)(self._storage, self.header)
             self.codec: Codec = Codec(_model_for(self.header, model), self.header.levels, 0)
+            self._max_digits = max_digits
+            self._chunk = Recent(self._read_chunk, _CACHED_CHUNKS)
+            self.chunk_codes = Recent(self._unpack_codes, _CACHED_CHUNKS)
+            self.codes = CodesView(self)
+            named = self.chunks and self._chunk(0).layer(LayerType.NAMES)
+            self.names: NamesView | None = NamesView(self) if named else None
         except BaseException:
             self.close()
             raise
-        self._max_digits = max_digits
-        self._cache: OrderedDict[int, tuple[Chunk, Codes]] = OrderedDict()
-        self._lock = threading.Lock()
-        self.codes = CodesView(self)
-        first = self._chunk(0)[0] if self._index.places else None
-        self.names: NamesView | None = None
-        if first is not None and first.layer(LayerType.NAMES):
-            self.names = NamesView(self)
 
     def __len__(self) -> int:
         return self._index.digits
@@ -157,13 +154,9 @@ class Archive:
         """How many chunks the archive has."""
         return len(self._index.places)
 
-    def chunk_codes(self, number: int) -> Codes:
-        """Return the codes of a chunk, uint8 [digits, d]."""
-        return self._chunk(number)[1]
-
     def chunk_names(self, number: int) -> list[str]:
         """Return the names of a chunk."""
-        chunk = self._chunk(number)[0]
+        chunk = self._chunk(number)
         layer = chunk.layer(LayerType.NAMES)
         if layer is None:
             raise DamagedError(f"digits from {chunk.first} on have no names, others do")
@@ -180,8 +173,8 @@ class Archive:
         return digits
 
     def _images(self, number: int, low: int, high: int) -> Images:
-        chunk, codes = self._chunk(number)
-        images = self.codec.decode(codes[low:high])
+        chunk = self._chunk(number)
+        images = self.codec.decode(self.chunk_codes(number)[low:high])
         if len(images) == chunk.digits and zlib.crc32(images.data) != chunk.pixel_crc:
             raise DamagedError(
                 f"digits {chunk.first} to {chunk.first + chunk.digits - 1} do not decode "
@@ -189,27 +182,19 @@ class Archive:
             )
         return images
 
-    def _chunk(self, number: int) -> tuple[Chunk, Codes]:
-        with self._lock:
-            if number in self._cache:
-                self._cache.move_to_end(number)
-                return self._cache[number]
-        loaded = self._load(self._index.places[number])
-        with self._lock:
-            self._cache[number] = loaded
-            while len(self._cache) > _CACHED_CHUNKS:
-                self._cache.popitem(last=False)
-        return loaded
-
-    def _load(self, place: Place) -> tuple[Chunk, Codes]:
+    def _read_chunk(self, number: int) -> Chunk:
+        place = self._index.places[number]
         chunk = Chunk.from_bytes(read_stored(self._storage, place))
         if (chunk.first, chunk.digits) != (place.first, place.entry.digits):
             raise DamagedError(
                 f"chunk holds {chunk.digits} digits from {chunk.first}, "
                 f"expected {place.entry.digits} from {place.first}"
             )
-        layer = chunk.layers[0]
-        return chunk, self.codec.packer.unpack(layer.body, chunk.digits, self.header.dims)
+        return chunk
+
+    def _unpack_codes(self, number: int) -> Codes:
+        chunk = self._chunk(number)
+        return self.codec.packer.unpack(chunk.layers[0].body, chunk.digits, self.header.dims)
 
     def close(self) -> None:
         """Close the file, if the archive opened it."""

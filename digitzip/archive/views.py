@@ -29,7 +29,7 @@ class CodesView:
         for number, positions in self._archive.locate(flat):
             first = self._archive.first_of(number)
             codes[positions] = self._archive.chunk_codes(number)[flat[positions] - first]
-        return codes.reshape(*digits.shape, -1)
+        return codes.reshape(*digits.shape, codes.shape[1])
 
 
 class NamesView:

@@ -1,0 +1,1 @@
+"""What digitzip claims, measured: `python -m benchmarks` (docs/BENCHMARKS.md)."""

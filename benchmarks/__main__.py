@@ -1,0 +1,21 @@
+"""`python -m benchmarks` runs every benchmark; `python -m benchmarks rate` just that one."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Final
+
+BENCHMARKS: Final = ("rate", "speed", "startup", "scale", "render")
+
+
+def main() -> None:
+    chosen = sys.argv[1:2] or list(BENCHMARKS)
+    if not set(chosen) <= set(BENCHMARKS):
+        raise SystemExit(f"no benchmark {chosen[0]!r}, expected one of {', '.join(BENCHMARKS)}")
+    for name in chosen:
+        import_module(f"benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()

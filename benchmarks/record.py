@@ -1,0 +1,93 @@
+"""Results as JSON, each with what is needed to judge it: versions, CPU, commit, data, model."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+import digitzip
+from digitzip.model import Model
+
+ROOT: Final = Path(__file__).parents[1]
+RESULTS: Final = ROOT / "benchmarks" / "results"
+LEDGER: Final = ROOT / "benchmarks" / "ledger.jsonl"
+TEST_SHA256: Final = "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+
+Images = npt.NDArray[np.uint8]
+
+
+def test_images() -> Images:
+    """Return the 10,000 MNIST test digits, uint8 [n, 28, 28], from the folder `DIGITZIP_DATA`."""
+    folder = os.environ.get("DIGITZIP_DATA")
+    if not folder:
+        raise SystemExit("benchmarks need MNIST: set DIGITZIP_DATA to the folder of its IDX files")
+    stored = Path(folder) / "t10k-images-idx3-ubyte"
+    packed = stored.with_name(f"{stored.name}.gz")
+    data = stored.read_bytes() if stored.exists() else gzip.decompress(packed.read_bytes())
+    if hashlib.sha256(data).hexdigest() != TEST_SHA256:
+        raise SystemExit(f"{stored}: not the MNIST test images (SHA-256 differs)")
+    return np.frombuffer(data, np.uint8, offset=16).reshape(-1, 28, 28)
+
+
+def rmse(a: Images, b: Images) -> float:
+    """Root-mean-square error over all pixels of all images, pixels in [0, 1]."""
+    return float(np.sqrt(np.mean(np.square((a.astype(np.float64) - b) / 255))))
+
+
+def environment(model: Model | None = None) -> dict[str, Any]:
+    """Return where and with what a result was measured."""
+    commit = _git("rev-parse", "--short=12", "HEAD")
+    facts: dict[str, Any] = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": commit + ("+" if _git("status", "--porcelain", "digitzip", "weights") else ""),
+        "python": platform.python_version(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "versions": {
+            "digitzip": digitzip.__version__,
+            **{name: version(name) for name in ("numpy", "pillow", "zstandard")},
+        },
+    }
+    if model is not None:
+        facts["model"] = {"name": model.name, "id": model.id.hex()}
+        facts["data"] = {"mnist test images": TEST_SHA256}
+    return facts
+
+
+def write(name: str, result: dict[str, Any]) -> None:
+    """Write `results/<name>.json`."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {path.relative_to(ROOT)}")
+
+
+def enter_in_ledger(entry: dict[str, Any]) -> None:
+    """Append a run on the test set to the ledger, which is never rewritten."""
+    with LEDGER.open("a", encoding="utf-8") as ledger:
+        ledger.write(json.dumps(entry) + "\n")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _cpu() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,96 @@
+"""Throughput beside Pillow's PNG: one thread each, arrays to bytes and back, in the same run."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+ONE_THREAD: Final = dict.fromkeys(THREADS, "1")
+ROUNDS: Final = 7
+
+
+def interleaved(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of each task in each round; tasks take turns, so that noise is shared."""
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    for _ in range(rounds):
+        for name, task in tasks.items():
+            start = time.perf_counter()
+            task()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def main() -> None:
+    if any(os.environ.get(name) != "1" for name in ONE_THREAD):
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "benchmarks", "speed"],
+            {**os.environ, **ONE_THREAD},
+        )
+    from PIL import Image
+
+    import digitzip
+    from benchmarks import record
+    from digitzip.codec import DEFAULT_EFFORT
+    from digitzip.model import load_model
+
+    images = record.test_images()
+    model = load_model()
+
+    def png_encode() -> list[bytes]:
+        files = []
+        for image in images:
+            out = io.BytesIO()
+            Image.fromarray(image).save(out, "PNG")
+            files.append(out.getvalue())
+        return files
+
+    def png_decode() -> list[Any]:
+        return [np.asarray(Image.open(io.BytesIO(file))) for file in png]
+
+    png, data = png_encode(), digitzip.compress(images, effort=0)
+    np.testing.assert_array_equal(np.stack(png_decode()), images)
+    with digitzip.open(data) as dz:
+        np.testing.assert_array_equal(digitzip.decompress(data), dz[:])
+
+    seconds = interleaved(
+        {
+            "png encode": png_encode,
+            "compress without search": lambda: digitzip.compress(images, effort=0),
+            "png decode": png_decode,
+            "decompress": lambda: digitzip.decompress(data),
+        },
+        ROUNDS,
+    )
+    seconds |= interleaved({"compress": lambda: digitzip.compress(images)}, 3)
+
+    def rate(name: str) -> dict[str, float]:
+        rates = [len(images) / s for s in seconds[name]]
+        return {"median": float(np.median(rates)), "least": min(rates), "most": max(rates)}
+
+    def ratio(ours: str, peer: str) -> float:
+        pairs = zip(seconds[peer], seconds[ours], strict=False)
+        return float(np.median([theirs / mine for theirs, mine in pairs]))
+
+    result = {
+        **record.environment(model),
+        "digits": len(images),
+        "threads": 1,
+        "default_effort": DEFAULT_EFFORT,
+        "digits_per_second": {name: rate(name) for name in seconds},
+        "decompress_over_png_decode": ratio("decompress", "png decode"),
+        "compress_without_search_over_png_encode": ratio("compress without search", "png encode"),
+        "compress_over_png_encode": ratio("compress", "png encode"),
+    }
+    record.write("speed", result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,295 @@
+"""Make the conformance files anew: `python tests/conformance/make.py`.
+
+A maintainer runs this when FORMAT.md gains something, and commits what it writes; tests only read.
+Fresh bytes differ between Zstandard versions, so an old file is never replaced by an equal one
+without need.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from digitzip.archive import Writer, naming, open
+from digitzip.codec import Codec
+from digitzip.container import Chunk, Entry, Guard, Header, Layer, LayerType, Trailer
+from digitzip.model import LevelSet, Model, Shape, read_model, write_model
+from digitzip.network import Layer as Dense
+from digitzip.network import Network
+
+HERE = Path(__file__).parent
+MODEL = HERE / "tiny.safetensors"
+IMAGES = HERE / "images.npy"
+DIMS, LEVELS = 3, (8, 5)
+
+
+def dense(
+    rng: np.random.Generator, inputs: int, outputs: int, low: int, high: int, shift: int,
+    *, reach: int = 127, skip: int = 0, table: bool = False,
+) -> Dense:  # fmt: skip
+    """A layer of random weights, with a table that wraps a ramp where asked for."""
+    kind = np.int8 if reach < 128 else np.int16
+    return Dense(
+        weight=rng.integers(-reach, reach + 1, (outputs, inputs)).astype(kind),
+        bias=rng.integers(-(1 << shift), 1 << shift, outputs),
+        shift=rng.integers(shift - 1, shift + 1, outputs),
+        low=low,
+        high=high,
+        skip=skip,
+        table=(np.arange(high - low + 1, dtype=np.int32) * 3 % 256) if table else None,
+    )
+
+
+def tiny_model() -> Model:
+    """A model of random weights that uses all a model may: skip, table, int16, both floats."""
+    rng = np.random.default_rng(2016)
+    encoder = Network(
+        [dense(rng, 784, 8, 0, 1023, 11), dense(rng, 8, DIMS, -9999, 9999, 3)], 0, 255
+    )
+    decoder = Network(
+        [
+            dense(rng, DIMS, 12, -1023, 1023, 4),
+            dense(rng, 12, 12, -1023, 1023, 12, reach=9000),
+            dense(rng, 12, 12, 0, 1023, 8, skip=2),
+            dense(rng, 12, 784, -128, 127, 8, table=True),
+        ],
+        -127,
+        127,
+    )
+    images = rng.integers(0, 256, (500, 28, 28), dtype=np.uint8)
+    outputs = encoder(images.reshape(-1, 784))
+    level_sets = []
+    for levels in LEVELS:
+        cuts = np.quantile(outputs, np.arange(1, levels) / levels, axis=0).T
+        predictor = [
+            Network([dense(rng, 0, levels, -1024, 1023, 5)], -127, 127),
+            *(Network([dense(rng, j, 6, 0, 255, 4), dense(rng, 6, levels, -1024, 1023, 6)], -127, 127) for j in range(1, DIMS)),
+        ]  # fmt: skip
+        points = np.tile((2 * np.arange(levels) + 1 - levels) * 127 // levels, (DIMS, 1))
+        level_sets.append(
+            LevelSet(levels, cuts.astype(np.int16), points.astype(np.int16), 44, tuple(predictor))
+        )
+    codes = rng.integers(0, LEVELS[0], (2, DIMS), dtype=np.uint8)
+    model = Model(
+        "tiny",
+        Shape(28, 28, DIMS),
+        encoder,
+        decoder,
+        tuple(level_sets),
+        codes,
+        np.empty(0, np.uint8),
+    )
+    known = model.decode_points(level_sets[0].dequantise(codes))
+    return replace(model, known_images=known, notes={"made by": "tests/conformance/make.py"})
+
+
+def images(n: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(n).integers(0, 256, (n, 28, 28), dtype=np.uint8)
+
+
+def fixed_images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """The images of `images.npy`, uint8 [20, 28, 28]: ten strokes, then ten of noise."""
+    n, y, x = np.ogrid[:20, :28, :28]
+    distance = np.abs((x - 14) * np.cos(n / 3) + (y - 14) * np.sin(n / 3))
+    strokes = np.clip(255 - 60 * distance, 0, 255).astype(np.uint8)
+    noise = ((n * 784 + y * 28 + x + 1).astype(np.uint32) * np.uint32(2654435761) >> 13) % 256
+    return np.where(n < 10, strokes, noise.astype(np.uint8))
+
+
+def written(codec: Codec, n: int, names: list[str] | None = None) -> bytes:
+    out = io.BytesIO()
+    with Writer(out, codec) as writer:
+        writer.append(images(n), names)
+    return out.getvalue()
+
+
+class Parts:
+    """A file taken apart, to be changed and put together again with all its checks made good."""
+
+    def __init__(self, codec: Codec, chunks: list[Chunk], guard: Guard | None = None) -> None:
+        model = codec.model
+        self.header = Header(
+            model.id, model.shape.height, model.shape.width, model.shape.dims, codec.levels,
+            guard or Guard(),
+        )  # fmt: skip
+        self.frames = [(chunk.to_bytes(), chunk.digits) for chunk in chunks]
+
+    def to_bytes(self, header: bytes | None = None) -> bytes:
+        head = header or self.header.to_bytes()
+        entries = [Entry(len(data), digits, zlib.crc32(data)) for data, digits in self.frames]
+        body = b"".join(data for data, _ in self.frames)
+        return head + body + Trailer(tuple(entries)).to_bytes(head)
+
+
+def chunk(codec: Codec, first: int, n: int, kind: int = 0, *layers: Layer) -> Chunk:
+    codes = np.random.default_rng(first + n).integers(0, codec.levels, (n, DIMS), dtype=np.uint8)
+    body = next(p for p in codec.packer.representations(codes) if p[0][0] == kind)
+    pixels = codec.decode(codes)
+    return Chunk(first, n, zlib.crc32(pixels.data), (Layer(LayerType.CODES, body), *layers))
+
+
+def appended(codec: Codec) -> bytes:
+    old = Parts(codec, [chunk(codec, 0, 5)])
+    head, first = old.header.to_bytes(), old.to_bytes()
+    (data, digits), trailer = old.frames[0], first[len(head) + len(old.frames[0][0]) :]
+    more = chunk(codec, 5, 3).to_bytes()
+    entries = (
+        Entry(len(data), digits, zlib.crc32(data)),
+        Entry(len(trailer), 0, zlib.crc32(trailer)),
+        Entry(len(more), 3, zlib.crc32(more)),
+    )
+    return first + more + Trailer(entries).to_bytes(head)
+
+
+def valid_files(codec: Codec, five: Codec) -> dict[str, bytes]:
+    names = Layer(LayerType.NAMES, (naming.pack(["a/1.png", "a/10.png", "ü.png", "z"]),))
+    counter = Layer(LayerType.NAMES, (naming.pack([f"scan-{i:04d}.png" for i in range(8, 12)]),))
+    guard = Guard(on=True, max_error=9, max_rmse=6554, reader=bytes(range(16)))
+    return {
+        "empty": written(codec, 0),
+        "one": written(codec, 1),
+        "thousand": written(codec, 1000),
+        "five-levels": written(five, 60),
+        "values-in-planes": Parts(codec, [chunk(codec, 0, 40, 0)]).to_bytes(),
+        "ranks-in-planes": Parts(codec, [chunk(codec, 0, 40, 1)]).to_bytes(),
+        "values-packed": Parts(codec, [chunk(codec, 0, 40, 2)]).to_bytes(),
+        "ranks-packed": Parts(codec, [chunk(codec, 0, 40, 3)]).to_bytes(),
+        "three-chunks": Parts(codec, [chunk(codec, f, 7) for f in (0, 7, 14)]).to_bytes(),
+        "names-front-coded": Parts(codec, [chunk(codec, 0, 4, 1, names)]).to_bytes(),
+        "names-counter": Parts(codec, [chunk(codec, 0, 4, 1, counter)]).to_bytes(),
+        "labels": Parts(codec, [chunk(codec, 0, 4, 0, Layer(LayerType.LABELS, (bytes(5),)))]).to_bytes(),
+        "unknown-ancillary-layer": Parts(codec, [chunk(codec, 0, 4, 0, Layer(0xF0, (b"?",)))]).to_bytes(),
+        "guard-fields": Parts(codec, [chunk(codec, 0, 4)], guard).to_bytes(),
+        "appended": appended(codec),
+    }  # fmt: skip
+
+
+def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
+    """Files to refuse: bytes, the error, and words its message must have."""
+    three = [chunk(codec, f, 7) for f in (0, 7, 14)]
+    good = Parts(codec, three)
+    data, head = good.to_bytes(), good.header.to_bytes()
+    body = sum(len(frame) for frame, _ in good.frames)
+
+    def frames(change: Callable[[list[tuple[bytes, int]]], None]) -> bytes:
+        parts = Parts(codec, three)
+        change(parts.frames)
+        return parts.to_bytes()
+
+    def header(offset: int, value: int) -> bytes:
+        changed = bytearray(head[:-4])
+        changed[offset] = value
+        return good.to_bytes(bytes(changed) + zlib.crc32(changed).to_bytes(4, "little"))
+
+    def layer(*layers: Layer, **changes: int) -> bytes:
+        return Parts(codec, [replace(chunk(codec, 0, 4, 0, *layers), **changes)]).to_bytes()
+
+    def codes(*pieces: bytes) -> bytes:
+        return Parts(codec, [replace(three[0], layers=(Layer(1, pieces),))]).to_bytes()
+
+    def names(stored: bytes) -> bytes:
+        return layer(Layer(LayerType.NAMES, (stored,)))
+
+    text_mode = data.replace(b"\r\n", b"\n", 1)
+    other_trailer = Parts(codec, three[:2]).to_bytes()[len(head) + sum(len(f) for f, _ in good.frames[:2]) :]  # fmt: skip
+    flipped = bytearray(data)
+    flipped[len(head) + 20] ^= 1
+    wrong_entries = [Entry(len(frame), 7, 0) for frame, _ in good.frames]
+    damaged, unsupported, unknown = "DamagedError", "UnsupportedError", "ModelError"
+    return {
+        "no-bytes": (b"", damaged, "not a .dz file"),
+        "another-format": (b"\x89PNG\r\n\x1a\n" + bytes(60), damaged, "not a .dz file"),
+        "text-mode": (text_mode, damaged, "text-mode"),
+        "version-2": (header(15, 2), unsupported, "container version 2; this build reads 1"),
+        "header-crc": (head[:20] + b"?" + data[21:], damaged, "CRC"),
+        "header-size": (data[:4] + b"\xff\xff\xff\x7f" + data[8:], damaged, "header: claims"),
+        "unknown-model": (header(16, head[16] ^ 1), unknown, "no model with id|file needs model"),
+        "height-7": (header(32, 7), damaged, "height is 7"),
+        "height-not-the-models": (header(32, 30), damaged, "not those of its model"),
+        "dims-11": (header(34, 11), damaged, "dims is 11"),
+        "levels-1": (header(35, 1), damaged, "levels is 1"),
+        "levels-unknown-to-the-model": (header(35, 16), unknown, "no quantiser of 16"),
+        "guard-reserved-bit": (header(36, 0x10), damaged, "guard flags"),
+        "guard-bound-without-guard": (header(36, 2), damaged, "guard flags"),
+        "no-trailer": (data[: len(head) + body], damaged, "no trailer"),
+        "cut": (data[: len(data) // 2], damaged, "no trailer"),
+        "trailer-of-another-file": (data[: len(head) + body] + other_trailer, damaged, "accounts for"),
+        "trailer-digest": (data[:-5] + bytes([data[-5] ^ 1]) + data[-4:], damaged, "digest"),
+        "back-pointer": (data[:-4] + b"\xff\xff\xff\xff", damaged, "no trailer"),
+        "joined-by-cat": (data + data, damaged, "accounts for"),
+        "trailing-bytes": (data + b"\n", damaged, "no trailer"),
+        "entry-crc": (head + data[len(head) : len(head) + body] + Trailer(tuple(wrong_entries)).to_bytes(head), damaged, "stored bytes are damaged"),
+        "chunk-bit-flipped": (bytes(flipped), damaged, "stored bytes are damaged"),
+        "chunks-swapped": (frames(lambda f: f.reverse()), damaged, "expected 7 from 0"),
+        "chunk-missing": (frames(lambda f: f.pop(1)), damaged, "expected 7 from 7"),
+        "chunk-repeated": (frames(lambda f: f.append(f[2])), damaged, "expected 7 from 21"),
+        "digits-not-the-entrys": (frames(lambda f: f.__setitem__(2, (f[2][0], 6))), damaged, "expected 6 from 14"),
+        "pixel-crc": (layer(pixel_crc=1), damaged, "do not decode"),
+        "skippable-frame-as-chunk": (frames(lambda f: f.insert(0, (bytes.fromhex("502a4d1801000000ff"), 7))), damaged, "chunk"),
+        "critical-layer-refine": (layer(Layer(LayerType.REFINE, (b"\0\0\x01\0" + bytes(784),))), unsupported, "layer 0x02"),
+        "critical-layer-exact": (layer(Layer(LayerType.EXACT, (b"\0\x01\0" + bytes(784),))), unsupported, "layer 0x03"),
+        "critical-layer-unknown": (layer(Layer(0x7F, (b"\0",))), unsupported, "layer 0x7f"),
+        "layers-doubled": (layer(Layer(LayerType.CODES, (b"\0",))), damaged, "ascending"),
+        "codes-representation-4": (codes(b"\x04", bytes(21)), damaged, "unknown representation"),
+        "codes-too-few": (codes(b"\x00", bytes(20)), damaged, "20 numbers, expected 7 x 3"),
+        "codes-value-8": (codes(b"\x00", bytes(20) + b"\x08"), damaged, "a number is 8"),
+        "codes-rank-8": (codes(b"\x01", bytes(20) + b"\x08"), damaged, "a number is 8"),
+        "codes-packed-size": (codes(b"\x02", bytes(9)), damaged, "packed bytes"),
+        "codes-packed-spare-bits": (codes(b"\x02", bytes(7) + b"\x80"), damaged, "unused bits"),
+        "name-leaves-the-folder": (names(b"\0" + b"\0\x04../a" + b"\0\x01b" * 3), damaged, "relative path"),
+        "name-absolute": (names(b"\0" + b"\0\x02/a" + b"\0\x01b" * 3), damaged, "relative path"),
+        "name-with-nul": (names(b"\0" + b"\0\x02a\0" + b"\0\x01b" * 3), damaged, "NUL"),
+        "name-not-utf-8": (names(b"\0" + b"\0\x01\xff" + b"\0\x01b" * 3), damaged, "UTF-8"),
+        "names-cut": (names(b"\0" + b"\0\x01a"), damaged, "ends early"),
+        "names-too-many": (names(b"\0" + b"\0\x01a" * 5), damaged, "too many"),
+        "names-representation-2": (names(b"\x02"), damaged, "unknown representation"),
+        "names-counter-21-wide": (names(b"\x01\0\0\x15\0"), damaged, "21 digits wide"),
+    }  # fmt: skip
+
+
+def sha256(array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def main() -> int:
+    if not MODEL.exists():
+        write_model(MODEL, tiny_model())
+    model = read_model(MODEL)
+    codec, five = Codec(model, 8, 0), Codec(model, 5, 1)
+    manifest: dict[str, dict[str, object]] = {"valid": {}, "invalid": {}, "encoded": {}}
+    for kind in ("valid", "invalid"):
+        (HERE / kind).mkdir(exist_ok=True)
+    if not IMAGES.exists():
+        np.save(IMAGES, fixed_images())
+    for effort in (0, 1, 3):
+        codes = Codec(model, 8, effort).encode(np.load(IMAGES))
+        manifest["encoded"][f"effort-{effort}"] = sha256(codes)
+    for name, data in valid_files(codec, five).items():
+        (HERE / "valid" / f"{name}.dz").write_bytes(data)
+        with open(data, model=model) as dz:
+            names = None if dz.names is None else dz.names[:]
+            manifest["valid"][name] = {
+                "digits": len(dz),
+                "levels": dz.header.levels,
+                "codes": sha256(dz.codes[:]),
+                "pixels": sha256(dz[:]),
+                "names": names,
+            }
+    for name, (data, error, match) in invalid_files(codec).items():
+        (HERE / "invalid" / f"{name}.dz").write_bytes(data)
+        manifest["invalid"][name] = {"error": error, "match": match}
+    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+    (HERE / "manifest.json").write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

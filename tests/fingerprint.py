@@ -1,0 +1,61 @@
+"""Print SHA-256 of what the shipped model makes of fixed images and codes, in batches of a size.
+
+    python -m tests.fingerprint BATCH [numpy|torch]
+
+Run in processes with other threads, BLAS kernels and libraries: the line must never change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.codec import Codec
+from digitzip.model import load_model
+
+IMAGES = Path(__file__).parent / "conformance" / "images.npy"
+CODES = 5000
+
+
+def fixed_codes(levels: int, dims: int) -> npt.NDArray[np.uint8]:
+    """Return codes uint8 [5000, dims] by arithmetic, not by a generator that may change."""
+    places = np.arange(CODES * dims, dtype=np.uint64) * 2654435761 % 2**32
+    return (places * levels >> 32).astype(np.uint8).reshape(CODES, dims)
+
+
+def many_images() -> npt.NDArray[np.uint8]:
+    """Return images uint8 [5000, 28, 28]: the fixed ones, shifted and dimmed."""
+    fixed = np.load(IMAGES)
+    shifted = [np.roll(fixed, (i % 9 - 4, i // 9 % 9 - 4), axis=(1, 2)) for i in range(CODES // 20)]
+    return np.concatenate(shifted) // np.arange(1, CODES + 1)[:, None, None].clip(1, 3).astype(
+        np.uint8
+    )
+
+
+def main() -> None:
+    batch, library = int(sys.argv[1]), sys.argv[2]
+    model = load_model()
+    codec = Codec(model, effort=0)
+    codes, images = fixed_codes(codec.levels, model.shape.dims), many_images()
+    if library == "torch":
+        from digitzip.training.verify import forward
+
+        level_set = model.level_sets[0]
+        pixels = images.reshape(len(images), -1)
+        encoded = level_set.quantise(forward(model.encoder, pixels))
+        decoded = forward(model.decoder, level_set.dequantise(codes)).astype(np.uint8)
+    else:
+        parts = range(0, CODES, batch)
+        encoded = np.concatenate([codec.encode(images[i : i + batch]) for i in parts])
+        decoded = np.concatenate([codec.decode(codes[i : i + batch]) for i in parts])
+    ranks, _ = codec.packer.rank(codes)
+    for array in (encoded, decoded, ranks):
+        print(hashlib.sha256(np.ascontiguousarray(array).data).hexdigest())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,472 @@
+"""A second reader of `.dz` files, written from docs/FORMAT.md and docs/MODELS.md alone.
+
+It shares no code with digitzip and uses Python integers throughout: slow, and easy to compare with
+the pages. "F 3" stands for section 3 of FORMAT.md, "M 2" for section 2 of MODELS.md.
+"""
+
+import hashlib
+import json
+import math
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import mul
+from typing import Any, NamedTuple
+
+import zstandard
+
+MIB = 1 << 20
+
+
+class Refused(Exception):  # noqa: N818
+    """The file is not as the pages say."""
+
+
+def need(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise Refused(otherwise)
+
+
+class Cursor:
+    """F 1: integers, and runs of bytes that must be there."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, size: int) -> bytes:
+        need(size <= len(self.data) - self.at, f"{size} bytes are not there")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def fixed(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "little")
+
+    def varint(self) -> int:
+        value, shift, byte = 0, 0, 0x80
+        while byte & 0x80:
+            byte = self.fixed(1)
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            need(value < 1 << 53 and shift <= 56, "varint: too large")
+        need(byte != 0 or shift == 7, "varint: not canonical")
+        return value
+
+    def end(self, of: str) -> None:
+        need(self.at == len(self.data), f"{of}: bytes left over")
+
+
+# --------------------------------------------------------------------------------- M: the model
+
+
+class Tensor(NamedTuple):
+    dtype: str
+    shape: tuple[int, ...]
+    values: tuple[int, ...]
+
+    def rows(self) -> list[tuple[int, ...]]:
+        out, size = self.shape
+        return [self.values[i * size : (i + 1) * size] for i in range(out)]
+
+
+class Layer(NamedTuple):
+    weight: list[tuple[int, ...]]
+    bias: Sequence[int]
+    shift: Sequence[int]
+    low: int
+    high: int
+    skip: int | None
+    table: Sequence[int] | None
+
+
+Shape = tuple[int, ...]
+Pair = tuple[int, int]
+INTEGERS = {"U8": "B", "I8": "b", "U16": "H", "I16": "h", "I32": "i"}
+ANY = " ".join(INTEGERS)
+I32, CLIP, POINT = (-(1 << 31), (1 << 31) - 1), (-(1 << 23), 1 << 23), (-(1 << 15), 1 << 15)
+
+
+def read_tensors(data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The safetensors container: u64 length of a JSON header, the header, the tensors' bytes."""
+    need(len(data) <= 32 * MIB, "model: above 32 MiB")  # M 5
+    file = Cursor(data)
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        need(len({key for key, _ in pairs}) == len(pairs), "model: a key stands twice")
+        return dict(pairs)
+
+    try:
+        header = json.loads(file.take(file.fixed(8)), object_pairs_hook=unique)
+        metadata = header.pop("__metadata__")
+        need(all(isinstance(v, str) for v in metadata.values()), "metadata: not text")
+        found, at = {}, 0
+        for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+            dtype, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
+            need(dtype in INTEGERS, f"{name}: type {dtype}")
+            need(all(type(n) is int and n >= 0 for n in [*shape, start, stop]), f"{name}: shape")
+            letter, count = INTEGERS[dtype], math.prod(shape)
+            need(start == at and stop - at == count * struct.calcsize(letter), f"{name}: size")
+            at = stop
+            values = struct.unpack(f"<{count}{letter}", file.take(stop - start))
+            found[name] = Tensor(dtype, tuple(shape), values)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused(f"model: not a safetensors file: {error}") from error
+    file.end("model")
+    return metadata, found
+
+
+@dataclass
+class Quantiser:
+    points: list[tuple[int, ...]]
+    margin: int
+    predictors: list[list[Layer]]
+    ranked: dict[tuple[int, ...], tuple[list[int], int]] = field(default_factory=dict)
+
+
+class Model:
+    def __init__(self, data: bytes) -> None:
+        self.metadata, self.tensors = read_tensors(data)
+        self.unused = set(self.tensors)
+        # M 1: metadata
+        text = {k: v for k, v in self.metadata.items() if not k.startswith("notes.")}
+        keys = {"format", "version", "name", "id", "height", "width", "levels"}
+        need(text.keys() == keys, "metadata: other keys than the page's")
+        need(text["format"] == "digitzip-model" and text["version"] == "1", "not a model, 1")
+        name = text["name"]
+        need(1 <= len(name) <= 100 and name.isprintable() and "/" not in name, "name")
+        self.height, self.width = (decimal(text[key], 8, 64) for key in ("height", "width"))
+        self.levels = [decimal(number, 2, 64) for number in text["levels"].split(",")]
+        need(len(set(self.levels)) == len(self.levels), "levels: one stands twice")
+        # M 2, 3: networks and quantisers
+        size = self.height * self.width
+        self.dims = len(self.network("encoder", size, 255)[-1].bias)
+        need(1 <= self.dims <= 10, "dims")
+        self.decoder = self.network("decoder", self.dims, POINT[1], (0, 255))
+        need(len(self.decoder[-1].bias) == size, "decoder: outputs")
+        self.quantisers: dict[int, Quantiser] = {}
+        for count in self.levels:
+            prefix = f"levels.{count}."
+            thresholds = self.tensor(prefix + "thresholds", (self.dims, count - 1)).rows()
+            need(all(list(row) == sorted(row) for row in thresholds), "thresholds: descend")
+            points = self.tensor(prefix + "points", (self.dims, count), POINT).rows()
+            (margin,) = self.tensor(prefix + "margin", (1,), (0, POINT[1])).values
+            names = [f"{prefix}predictor.{j}" for j in range(self.dims)]
+            predictors = [self.network(n, j, POINT[1], POINT) for j, n in enumerate(names)]
+            need(all(len(p[-1].bias) == count for p in predictors), "predictor: outputs")
+            self.quantisers[count] = Quantiser(points, margin, predictors)
+        # M 4: known answer
+        self.images: dict[tuple[int, tuple[int, ...]], bytes] = {}
+        rows = (self.tensors["known.codes"].shape or (0,))[0] if "known.codes" in self.unused else 0
+        need(rows >= 1, "no known answer")
+        codes = self.tensor("known.codes", (rows, self.dims), (0, self.levels[0] - 1), "U8")
+        images = self.tensor("known.images", (rows, self.height, self.width), types="U8")
+        need(not self.unused, f"unknown tensors {self.unused}")
+        self.id = self.identity()
+        need(text["id"] == self.id.hex(), "id: not the model's")
+        decoded = b"".join(self.decode(self.levels[0], code) for code in codes.rows())
+        need(decoded == bytes(images.values), "does not decode the known answer")
+
+    def tensor(self, name: str, shape: Shape, within: Pair = I32, types: str = ANY) -> Tensor:
+        """M 5: a tensor that must be there, of this type, shape and range."""
+        need(name in self.unused, f"{name}: missing")
+        self.unused.remove(name)
+        found = self.tensors[name]
+        need(found.shape == shape and found.dtype in types.split(), f"{name}: type or shape")
+        need(all(within[0] <= v <= within[1] for v in found.values), f"{name}: out of range")
+        return found
+
+    def network(self, name: str, inputs: int, largest: int, within: Pair = I32) -> list[Layer]:
+        """M 2. `largest`: of the absolute values of the inputs; `within`: limits of the outputs."""
+        layers: list[Layer] = []
+        products, low, high = 0, 0, 0
+        while (prefix := f"{name}.{len(layers)}.") + "weight" in self.unused:
+            out = (self.tensors[prefix + "weight"].shape or (0,))[0]
+            weight = self.tensor(prefix + "weight", (out, inputs), types="I8 I16").rows()
+            bias = self.tensor(prefix + "bias", (out,)).values
+            shift = self.tensor(prefix + "shift", (out,), (0, 30)).values
+            low, high = self.tensor(prefix + "clip", (2,), CLIP).values
+            need(low <= high, f"{prefix}clip: empty")
+            skip = table = None
+            if prefix + "skip" in self.unused:
+                (skip,) = self.tensor(prefix + "skip", (1,), (1, len(layers))).values
+                need(len(layers[-skip].bias) == out, f"{prefix}skip: another size")
+            if prefix + "table" in self.unused:
+                table = self.tensor(prefix + "table", (high - low + 1,), CLIP).values
+            for row, b in zip(weight, bias, strict=True):
+                need(sum(map(abs, row)) * largest + abs(b) < 1 << 52, f"{prefix}: not exact")
+            layers.append(Layer(weight, bias, shift, low, high, skip, table))
+            low, high = (min(table), max(table)) if table else (low, high)
+            largest, products, inputs = max(abs(low), abs(high)), products + out * inputs, out
+        need(1 <= len(layers) <= 64, f"{name}: {len(layers)} layers")
+        need(products <= 64 * MIB, f"{name}: too large")
+        need(within[0] <= low and high <= within[1], f"{name}: outputs {low} … {high}")
+        return layers
+
+    def identity(self) -> bytes:
+        """F 8."""
+        text = b"digitzip-model-1" + struct.pack("<3I", self.height, self.width, self.dims)
+        for name, (_, shape, values) in sorted(self.tensors.items()):
+            if name.startswith(("decoder.", "levels.")) and not name.endswith(".thresholds"):
+                text += struct.pack("<I", len(name.encode())) + name.encode()
+                text += struct.pack(f"<I{len(shape)}I{len(values)}i", len(shape), *shape, *values)
+        return hashlib.sha256(text).digest()[:16]
+
+    def point(self, levels: int, code: Sequence[int]) -> list[int]:
+        points = self.quantisers[levels].points
+        return [row[value] for row, value in zip(points, code, strict=False)]
+
+    def decode(self, levels: int, code: tuple[int, ...]) -> bytes:
+        if (levels, code) not in self.images:
+            self.images[levels, code] = bytes(run(self.decoder, self.point(levels, code)))
+        return self.images[levels, code]
+
+    def ranked(self, levels: int, before: tuple[int, ...]) -> tuple[list[int], int]:
+        """F 4.1: the order in which the next number's values are expected, and its spread."""
+        quantiser = self.quantisers[levels]
+        if before not in quantiser.ranked:
+            scores = run(quantiser.predictors[len(before)], self.point(levels, before))
+            order = sorted(range(levels), key=lambda value: (-scores[value], value))
+            spread = sum(score >= max(scores) - quantiser.margin for score in scores)
+            quantiser.ranked[before] = order, spread
+        return quantiser.ranked[before]
+
+
+def decimal(text: str, low: int, high: int) -> int:
+    need(text in map(str, range(low, high + 1)), f"{text!r} is not {low} … {high}")
+    return int(text)
+
+
+def run(network: list[Layer], x: list[int]) -> list[int]:
+    """M 2. `>>` of Python's integers is the floor of the division."""
+    outputs: list[list[int]] = []
+    for weight, bias, shift, low, high, skip, table in network:
+        rows = zip(weight, bias, shift, strict=True)
+        y = [(sum(map(mul, row, x)) + b) >> k for row, b, k in rows]
+        if skip is not None:
+            y = [a + b for a, b in zip(y, outputs[-skip], strict=True)]
+        y = [min(max(value, low), high) for value in y]
+        x = y if table is None else [table[value - low] for value in y]
+        outputs.append(x)
+    return x
+
+
+# ----------------------------------------------------------------------------- F: the container
+
+
+@dataclass
+class Content:
+    levels: int
+    codes: list[list[int]] = field(default_factory=list)
+    pixels: bytes = b""
+    names: list[str | None] | None = None  # None for the digits of an append without names
+
+    @property
+    def digits(self) -> int:
+        return len(self.codes)
+
+
+class Entry(NamedTuple):
+    start: int
+    length: int
+    digits: int
+    crc: int
+
+
+def read_header(data: bytes, model: Model) -> tuple[bytes, int]:
+    """F 2, 6: the header's bytes and the number of levels."""
+    file = Cursor(data)
+    need(file.take(4) == b"\x5d\x2a\x4d\x18", "header: frame magic")
+    size = file.fixed(4)
+    need(file.take(7) == b"\x89DZ\r\n\x1a\n", "header: signature")
+    need((version := file.fixed(1)) == 1, f"version {version} is unknown")
+    need(33 <= size <= 52, "header: size")
+    need(len(data) >= 8 + size, "header: cut")
+    crc = int.from_bytes(data[4 + size : 8 + size], "little")
+    need(crc == zlib.crc32(data[: 4 + size]), "header: CRC")
+    identity, (height, width, dims, levels) = file.take(16), file.take(4)
+    need(8 <= height <= 64 and 8 <= width <= 64, "header: height or width")
+    need(1 <= dims <= 10 and 2 <= levels <= 64, "header: dims or levels")
+    flags = file.fixed(1)
+    need(flags < 16 and (flags == 0 or flags & 1 == 1), "guard: flags")
+    file.take((flags >> 1 & 1) + 2 * (flags >> 2 & 1) + 16 * (flags >> 3 & 1))
+    need(file.at == 4 + size, "header: size is not the guard's")
+    need(identity == model.id, f"the file needs model {identity.hex()}")
+    need((height, width, dims) == (model.height, model.width, model.dims), "not the model's size")
+    need(levels in model.levels, f"the model has no quantiser of {levels} levels")
+    return data[: 8 + size], levels
+
+
+def read_trailer(data: bytes, end: int, header: bytes) -> list[Entry]:
+    """F 7: the entries of the trailer that ends at `end`; they must account for the file so far."""
+    need(end >= len(header) + 8 + 21, "trailer: cut")
+    back = int.from_bytes(data[end - 4 : end], "little")
+    need(29 <= back <= min(32 * MIB, end - len(header)), "trailer: back-pointer")
+    file = Cursor(data[end - back : end])
+    need(file.take(4) == b"\x5e\x2a\x4d\x18", "trailer: frame magic")
+    need(file.fixed(4) == back - 8, "trailer: frame size")
+    count, at, entries = file.varint(), len(header), []
+    need(count <= min(1 << 20, back // 6), "trailer: too many entries")
+    for _ in range(count):
+        entry = Entry(at, file.varint(), file.varint(), file.fixed(4))
+        need(entry.length >= 1 and entry.digits <= 16384, "trailer: entry")
+        entries.append(entry)
+        at += entry.length
+    need(at == end - back, "trailer: does not account for the file")
+    digest = hashlib.sha256(header + file.data[: file.at]).digest()[:16]
+    need(file.take(16) == digest, "trailer: digest")
+    file.take(4)
+    file.end("trailer")
+    return entries
+
+
+def unpack_frame(frame: bytes) -> bytes:
+    """F 3: one Zstandard frame (RFC 8878, 3.1.1.1) with a size, a checksum and a small window."""
+    file = Cursor(frame)
+    need(len(frame) <= 16 * MIB, "chunk: above 16 MiB")
+    need(file.take(4) == b"\x28\xb5\x2f\xfd", "chunk: not an ordinary frame")
+    flags = file.fixed(1)
+    single, wide = flags >> 5 & 1, flags >> 6
+    need(flags & 0b1011 == 0 and flags & 4 == 4, "chunk: dictionary or no checksum")
+    need(wide > 0 or single == 1, "chunk: no content size")
+    window = 0 if single else file.fixed(1)
+    size = file.fixed(1 << wide) + (256 if wide == 1 else 0)
+    window = size if single else (1 << 10 + (window >> 3)) // 8 * (8 + (window & 7))
+    need(size <= 16 * MIB and window <= 16 * MIB, "chunk: size or window above 16 MiB")
+    try:
+        content = zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise Refused(f"chunk: {error}") from error
+    need(len(content) == size, "chunk: content size")
+    return content
+
+
+def read_codes(body: Cursor, digits: int, levels: int, model: Model) -> list[tuple[int, ...]]:
+    """F 4.1."""
+    representation, dims = body.fixed(1), model.dims
+    need(representation <= 3, "codes: unknown representation")
+    count = digits * dims
+    if representation >= 2:  # packed
+        width = (levels - 1).bit_length()
+        packed = body.fixed((count * width + 7) // 8)
+        need(packed >> count * width == 0, "codes: spare bits are set")
+        text = format(packed, f"0{count * width}b")[::-1]
+        numbers = [int(text[i : i + width][::-1], 2) for i in range(0, len(text), width)]
+        planes = [numbers[j::dims] for j in range(dims)]
+    else:
+        planes = [list(body.take(digits)) for _ in range(dims)]
+    body.end("codes")
+    codes: list[tuple[int, ...]] = [()] * digits
+    for plane in planes:
+        need(max(plane) < levels, "codes: a number too large")
+        if representation & 1:  # ranks
+            expected = [model.ranked(levels, code) for code in codes]
+            places = list(range(digits))
+            if representation == 1:
+                places.sort(key=lambda place: expected[place][1])  # stable
+            ranks = dict(zip(places, plane, strict=True))
+            plane = [expected[place][0][ranks[place]] for place in range(digits)]
+        codes = [(*code, value) for code, value in zip(codes, plane, strict=True)]
+    return codes
+
+
+def apply_layer(body: Cursor, kind: int, images: list[bytearray], left: set[int]) -> None:
+    """F 4.2 refine and 4.3 exact. `left`: the digits that no layer has listed."""
+    need(body.fixed(1) == 0, "refine, exact: unknown representation")
+    step = 2 * body.fixed(1) + 1 if kind == 2 else 0
+    need(step < 256, "refine: N")
+    count, places, place = body.varint(), [], -1
+    need(1 <= count <= len(images), "refine, exact: count")
+    for _ in range(count):
+        place += body.varint() + 1
+        need(place in left, "refine, exact: no such digit, or listed in both")
+        left.remove(place)
+        places.append(place)
+    for pixel in range(len(images[0])):
+        for place, s in zip(places, body.take(count), strict=True):
+            if kind == 2:
+                value = images[place][pixel] + (-(s + 1) // 2 if s & 1 else s // 2) * step
+                images[place][pixel] = min(max(value, 0), 255)
+            else:
+                images[place][pixel] = (images[place][pixel] + s) % 256
+    body.end("refine, exact")
+
+
+def read_names(body: Cursor, digits: int) -> list[str]:
+    """F 5.1."""
+    representation, names = body.fixed(1), []
+    need(representation <= 1, "names: unknown representation")
+    if representation == 0:
+        name = b""
+        for _ in range(digits):
+            need((shared := body.varint()) <= len(name), "names: shared")
+            name = name[:shared] + body.take(body.varint())
+            need(len(name) <= 1024, "names: too long")
+            names.append(name)
+    else:
+        prefix, suffix = body.take(body.varint()), body.take(body.varint())
+        width, start = body.fixed(1), body.varint()
+        need(len(prefix) + len(suffix) < 1024 and width <= 20, "names: too long")
+        for i in range(start, start + digits):
+            names.append(prefix + f"{i:0{width}d}".encode() + suffix)
+    body.end("names")
+    for name in names:
+        need(len(name) <= 1024 and b"\0" not in name, "names: too long or with NUL")
+        need(not {b"", b".", b".."} & set(name.split(b"/")), "names: not a relative path")
+    try:
+        return [name.decode() for name in names]
+    except UnicodeDecodeError as error:
+        raise Refused("names: not UTF-8") from error
+
+
+def read_chunk(content: bytes, first: int, digits: int, levels: int, model: Model) -> Content:
+    """F 3."""
+    file = Cursor(content)
+    need(file.varint() == first, "chunk: not in its place")
+    need(file.varint() == digits and 1 <= digits <= 16384, "chunk: digits")
+    crc, last = file.fixed(4), 0
+    result, images, left = Content(levels), [bytearray()], set(range(digits))
+    while file.at < len(content) or last == 0:
+        kind, body = file.fixed(1), Cursor(file.take(file.varint()))
+        need(kind > last if last else kind == 1, "chunk: layers do not ascend from codes")
+        last = kind
+        if kind == 0x01:
+            codes = read_codes(body, digits, levels, model)
+            result.codes = [list(code) for code in codes]
+            images = [bytearray(model.decode(levels, code)) for code in codes]
+        elif kind in (0x02, 0x03):
+            apply_layer(body, kind, images, left)
+        elif kind == 0x81:
+            result.names = [*read_names(body, digits)]
+        elif kind == 0x82:  # F 5.2
+            need(body.fixed(1) == 0, "labels: unknown representation")
+            body.take(digits)
+            body.end("labels")
+        else:
+            need(kind >= 0x80, f"chunk: unknown critical layer {kind}")
+    result.pixels = b"".join(images)
+    need(zlib.crc32(result.pixels) == crc, "chunk: pixel CRC")
+    return result
+
+
+def read(data: bytes, model: Model) -> Content:
+    """F 7, 9: open a file and decode all of it."""
+    header, levels = read_header(data, model)
+    entries = read_trailer(data, len(data), header)
+    result = Content(levels)
+    named: set[bool] = set()
+    for i, (start, length, digits, crc) in enumerate(entries):
+        stored = data[start : start + length]
+        need(zlib.crc32(stored) == crc, "entry CRC")
+        if digits == 0:  # a trailer that was replaced: it ends what was written at once
+            need(read_trailer(data, start + length, header) == entries[:i], "old trailer")
+            named.clear()
+            continue
+        chunk = read_chunk(unpack_frame(stored), result.digits, digits, levels, model)
+        named.add(chunk.names is None)
+        need(len(named) == 1, "names: in some chunks only")
+        if result.names or chunk.names:
+            before = result.names or [None] * result.digits
+            result.names = before + (chunk.names or [None] * digits)
+        result.codes += chunk.codes
+        result.pixels += chunk.pixels
+    return result

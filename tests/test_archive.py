@@ -1,0 +1,263 @@
+"""Archives: what is written comes back from any place, and no damage goes unseen."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import pickle
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import digitzip
+from digitzip.archive import Archive, naming
+from digitzip.codec import Codec
+from digitzip.container import Entry, Header, Trailer
+from digitzip.errors import DamagedError, DigitzipError, InputError, LimitError, OutputError
+from digitzip.model import Model
+from tests.conftest import TINY
+
+Images = npt.NDArray[np.uint8]
+
+
+@pytest.fixture
+def path(tiny: Model, images: Images, tmp_path: Path) -> Path:
+    """A file of 20,050 digits in two chunks, named `0/0`, `0/1` …"""
+    out = tmp_path / "some.dz"
+    many = np.concatenate([images] * 401)
+    with digitzip.create(out, model=tiny, effort=0) as writer:
+        for start in range(0, len(many), 3000):
+            part = many[start : start + 3000]
+            writer.append(part, [f"{i % 10}/{i}" for i in range(start, start + len(part))])
+    return out
+
+
+@pytest.fixture
+def archive(path: Path, tiny: Model) -> Iterator[Archive]:
+    with digitzip.open(path, model=tiny) as dz:
+        yield dz
+
+
+def test_what_is_appended_comes_back(archive: Archive, codec: Codec, images: Images) -> None:
+    expected = codec.decode(codec.encode(images))
+    assert len(archive) == 20_050
+    assert archive.info.chunks == 2
+    np.testing.assert_array_equal(archive[:50], expected)
+    np.testing.assert_array_equal(np.concatenate(list(archive.batches(999)))[-50:], expected)
+
+
+def test_indexing_is_that_of_a_sequence_of_images(archive: Archive) -> None:
+    whole = np.concatenate(list(archive.batches()))
+    places = [0, -1, 16_383, 16_384, 20_049]
+    for i in places:
+        np.testing.assert_array_equal(archive[i], whole[i])
+        assert archive.names is not None
+        assert archive.names[i] == f"{i % 20_050 % 10}/{i % 20_050}"
+    np.testing.assert_array_equal(archive[places], whole[places])
+    np.testing.assert_array_equal(archive[np.array(places)], whole[places])
+    np.testing.assert_array_equal(archive[16_380:16_390:3], whole[16_380:16_390:3])
+    np.testing.assert_array_equal(archive[::-4000], whole[::-4000])
+    np.testing.assert_array_equal(archive.codes[places], archive.codes[:][places])
+    assert archive[3:3].shape == archive[[]].shape == (0, 28, 28)
+    np.testing.assert_array_equal(next(iter(archive)), whole[0])
+    mask = np.zeros(20_050, bool)
+    mask[7] = True
+    np.testing.assert_array_equal(archive[mask], whole[7:8])
+
+
+def test_indexes_out_of_range_or_of_another_kind_are_refused(archive: Archive) -> None:
+    for i in (20_050, -20_051, [0, 20_050]):
+        with pytest.raises(IndexError):
+            archive[i]
+    for key in ("0", 1.5, [[0]], None):
+        with pytest.raises(TypeError):
+            archive[key]
+
+
+def test_batches_take_a_range(archive: Archive) -> None:
+    whole = np.concatenate(list(archive.batches()))
+    for start, stop in ((0, None), (5, 9), (16_000, 17_000), (-3, None), (9, 5)):
+        parts = list(archive.batches(100, start, stop))
+        assert all(len(part) <= 100 for part in parts)
+        together = np.concatenate([np.empty((0, 28, 28), np.uint8), *parts])
+        np.testing.assert_array_equal(together, whole[start:stop])
+
+
+def test_one_append_or_many_write_the_same_file(tiny: Model, images: Images) -> None:
+    together, apart = io.BytesIO(), io.BytesIO()
+    with digitzip.create(together, model=tiny) as out:
+        out.append(images)
+    with digitzip.create(apart, model=tiny) as out:
+        for image in images:
+            out.append(image)
+    assert together.getvalue() == apart.getvalue()
+    assert together.getvalue() == digitzip.compress(images, model=tiny)
+
+
+def test_an_empty_archive_is_valid(tiny: Model) -> None:
+    data = digitzip.compress(np.empty((0, 28, 28), np.uint8), model=tiny)
+    with digitzip.open(data, model=tiny) as dz:
+        dz.test()
+        assert (len(dz), dz[:].shape, dz.info.bytes_per_digit) == (0, (0, 28, 28), None)
+    assert digitzip.decompress(data, model=tiny).shape == (0, 28, 28)
+
+
+def test_max_digits_bounds_what_is_decoded_at_once(archive: Archive, path: Path) -> None:
+    with digitzip.open(path, model=TINY, max_digits=100) as dz:
+        assert dz[:100].shape == (100, 28, 28)
+        with pytest.raises(LimitError, match="101 digits at once, expected at most 100"):
+            dz[:101]
+    with pytest.raises(LimitError, match="20050 digits, expected at most 9"):
+        digitzip.decompress(path.read_bytes(), model=TINY, max_digits=9)
+
+
+def test_named_and_unnamed_digits_do_not_mix(tiny: Model, images: Images) -> None:
+    with digitzip.create(io.BytesIO(), model=tiny) as out:
+        out.append(images[:1], ["a"])
+        with pytest.raises(InputError, match="all a name, or none"):
+            out.append(images[:1])
+        with pytest.raises(InputError, match="2 names for 1 images"):
+            out.append(images[:1], ["a", "b"])
+
+
+@pytest.mark.parametrize("name", ["", "/a", "a/", "a//b", "../a", "a/./b", "a\0", "x" * 1025])
+def test_names_that_the_format_forbids_are_refused(name: str) -> None:
+    with pytest.raises(InputError):
+        naming.check(name)
+
+
+part = st.text(min_size=1, max_size=8).filter(
+    lambda text: text not in (".", "..") and not {"/", "\0"} & set(text)
+)
+name = st.lists(part, min_size=1, max_size=3).map("/".join)
+encodable = name.filter(
+    lambda text: text.isascii() or not any(0xD800 <= ord(c) < 0xE000 for c in text)
+)
+
+
+@given(st.lists(encodable, min_size=1, max_size=20))
+def test_names_come_back(names: list[str]) -> None:
+    assert naming.unpack(naming.pack(names), len(names)) == names
+
+
+@given(part.filter(str.isascii), st.integers(0, 10**6), st.integers(0, 8), st.integers(1, 50))
+def test_counted_names_come_back(prefix: str, start: int, width: int, n: int) -> None:
+    names = [f"{prefix}{i:0{width}d}.png" for i in range(start, start + n)]
+    packed = naming.pack(names)
+    assert naming.unpack(packed, n) == names
+
+
+def test_counted_names_cost_64_bytes_at_most() -> None:
+    for first, width in ((0, 5), (1, 0), (9_990, 5)):
+        names = [f"scan_{i:0{width}d}.jpeg" for i in range(first, first + 10_000)]
+        assert len(naming.pack(names)) <= 64
+
+
+@given(st.binary(max_size=60), st.integers(1, 5))
+def test_arbitrary_bytes_are_names_or_damage(body: bytes, n: int) -> None:
+    try:
+        names = naming.unpack(body, n)
+    except DamagedError:
+        return
+    assert len(names) == n
+
+
+@pytest.fixture(scope="module")
+def small(tiny: Model, images: Images) -> bytes:
+    return digitzip.compress(images[:3], model=tiny)
+
+
+def test_every_truncation_is_refused(small: bytes, tiny: Model) -> None:
+    for size in range(len(small)):
+        with pytest.raises(DigitzipError):
+            digitzip.decompress(small[:size], model=tiny)
+
+
+def test_every_flipped_bit_is_refused(small: bytes, tiny: Model) -> None:
+    for bit in range(len(small) * 8):
+        flipped = bytearray(small)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(DigitzipError):
+            digitzip.decompress(bytes(flipped), model=tiny)
+
+
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(DigitzipError):
+        digitzip.decompress(data, model=TINY)
+
+
+def test_huge_claims_are_refused_without_allocating(tiny: Model) -> None:
+    header = Header(tiny.id, 28, 28, 3, 8).to_bytes()
+    claims = Trailer(tuple(Entry(1 << 24, 16_384, 0) for _ in range(100_000))).to_bytes(header)
+    with pytest.raises(DamagedError, match="accounts for 1677721600041 bytes"):
+        digitzip.decompress(header + claims, model=tiny)
+
+
+def test_a_lost_trailer_needs_rebuild_and_stays_reported(path: Path, tiny: Model) -> None:
+    data = path.read_bytes()
+    with digitzip.open(path, model=tiny) as dz:
+        whole = dz[:]
+    cut = data[: len(data) - 10]
+    with pytest.raises(DamagedError, match="no trailer"):
+        digitzip.open(cut, model=tiny)
+    with digitzip.open(cut, model=tiny, rebuild=True) as dz:
+        assert dz.info.damaged
+        np.testing.assert_array_equal(dz[:], whole)
+        with pytest.raises(DamagedError, match="no valid trailer"):
+            dz.test()
+    with digitzip.open(data[: len(data) - 1000], model=tiny, rebuild=True) as dz:
+        np.testing.assert_array_equal(dz[:], whole[: len(dz)])
+        assert 0 < len(dz) < len(whole)
+
+
+def crc_of(archive: Archive, i: int) -> int:
+    return zlib.crc32(archive[i].data)
+
+
+def test_archives_are_pickled_by_path_or_bytes(archive: Archive, path: Path, tiny: Model) -> None:
+    with pickle.loads(pickle.dumps(archive)) as again:
+        assert crc_of(again, -1) == crc_of(archive, -1)
+    with path.open("rb") as file, pytest.raises(TypeError, match="can be pickled"):
+        pickle.dumps(digitzip.open(file, model=tiny))
+
+
+def test_threads_share_an_archive(archive: Archive) -> None:
+    places = [int(i) for i in np.random.default_rng(5).integers(0, len(archive), 60)]
+    expected = [crc_of(archive, i) for i in places]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda i: crc_of(archive, i), places)) == expected
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_processes_share_an_archive(path: Path, method: str) -> None:
+    with digitzip.open(path, model=TINY) as archive:
+        places = [1, 20_000, 16_384, 300]
+        expected = [crc_of(archive, i) for i in places]
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            assert pool.starmap(crc_of, [(archive, i) for i in places]) == expected
+            pool.close()
+            pool.join()
+
+
+def test_a_failed_run_leaves_the_old_file(path: Path, tiny: Model, images: Images) -> None:
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="exists"), digitzip.create(path, model=tiny):
+        pass
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012, SIM117 - the error must pass `create`
+        with digitzip.create(path, model=tiny, overwrite=True) as out:
+            out.append(images)
+            raise ZeroDivisionError
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    with digitzip.create(path, model=tiny, overwrite=True) as out:
+        out.append(images)
+    assert len(digitzip.decompress(path.read_bytes(), model=tiny)) == len(images)

@@ -1,0 +1,90 @@
+"""Images <-> codes: exact whatever the batch, better with effort, and strict about arrays."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from digitzip.codec import Codec
+from digitzip.errors import InputError, ModelError
+from digitzip.model import Model
+
+Images = npt.NDArray[np.uint8]
+
+
+def squared_errors(images: Images, decoded: Images) -> npt.NDArray[np.int64]:
+    difference = images.astype(np.int64) - decoded
+    return (difference**2).sum(axis=(1, 2))
+
+
+@pytest.mark.parametrize("batch", [1, 7, 50])
+@pytest.mark.parametrize("effort", [0, 2])
+def test_batches_change_nothing(tiny: Model, images: Images, batch: int, effort: int) -> None:
+    codec = Codec(tiny, effort=effort)
+    codes = codec.encode(images)
+    decoded = codec.decode(codes)
+    for start in range(0, len(images), batch):
+        part = slice(start, start + batch)
+        np.testing.assert_array_equal(codec.encode(images[part]), codes[part])
+        np.testing.assert_array_equal(codec.decode(codes[part]), decoded[part])
+
+
+def test_effort_never_makes_a_digit_worse(tiny: Model, images: Images) -> None:
+    errors = []
+    for effort in (0, 1, 2, 9):
+        codec = Codec(tiny, effort=effort)
+        errors.append(squared_errors(images, codec.decode(codec.encode(images))))
+    for less, more in pairwise(errors):
+        assert (more <= less).all()
+    assert errors[-1].sum() < errors[0].sum()
+
+
+def test_the_highest_effort_ends_where_no_neighbour_is_better(tiny: Model, images: Images) -> None:
+    codec = Codec(tiny, effort=9)
+    codes = codec.encode(images)
+    least = squared_errors(images, codec.decode(codes))
+    for j in range(codes.shape[1]):
+        for step in (-1, 1):
+            moved = codes.astype(int)
+            moved[:, j] = np.clip(moved[:, j] + step, 0, codec.levels - 1)
+            errors = squared_errors(images, codec.decode(moved.astype(np.uint8)))
+            assert (errors >= least).all()
+
+
+def test_no_images_give_no_codes_and_the_other_way_round(codec: Codec) -> None:
+    assert codec.encode(np.empty((0, 28, 28), np.uint8)).shape == (0, 3)
+    assert codec.decode(np.empty((0, 3), np.uint8)).shape == (0, 28, 28)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((2, 28, 28)),
+        np.zeros((2, 28, 27), np.uint8),
+        np.zeros((28, 28), np.uint8),
+        np.zeros((2, 784), np.uint8),
+    ],
+)
+def test_other_images_are_refused(codec: Codec, images: npt.NDArray[Any]) -> None:
+    with pytest.raises(InputError, match=r"expected uint8 \[n, 28, 28\]"):
+        codec.encode(images)
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [np.zeros((2, 3)), np.zeros((2, 4), np.uint8), np.full((1, 3), 8, np.uint8)],
+)
+def test_other_codes_are_refused(codec: Codec, codes: npt.NDArray[Any]) -> None:
+    with pytest.raises(InputError, match="expected"):
+        codec.decode(codes)
+
+
+def test_efforts_and_levels_that_are_not_there_are_refused(tiny: Model) -> None:
+    with pytest.raises(InputError, match="effort is 10, expected 0 to 9"):
+        Codec(tiny, effort=10)
+    with pytest.raises(ModelError, match="no quantiser of 16 levels, only of 8, 5"):
+        Codec(tiny, levels=16)

@@ -1,0 +1,170 @@
+"""Model files come back with their id; a file that breaks a rule is refused with a clear error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from digitzip.errors import ModelError
+from digitzip.model import Model, find_model, load_model, model_files, read_model, write_model
+from tests.conftest import TINY
+
+Tensors = dict[str, Any]
+Change = Callable[[Tensors, dict[str, str]], object]
+
+
+def changed(path: Path, change: Change) -> Path:
+    """Write the tiny model with a change to its tensors and metadata."""
+    with safe_open(TINY, framework="np") as file:
+        metadata = dict(file.metadata())
+        tensors = {name: file.get_tensor(name).copy() for name in file.keys()}  # noqa: SIM118
+    change(tensors, metadata)
+    save_file(tensors, path, metadata)
+    return path
+
+
+def test_a_model_comes_back_as_it_was_written(tiny: Model, tmp_path: Path) -> None:
+    path = tmp_path / "again.safetensors"
+    write_model(path, tiny)
+    again = read_model(path)
+    assert again.id == tiny.id
+    assert again.tensors().keys() == tiny.tensors().keys()
+    for name, tensor in tiny.tensors().items():
+        np.testing.assert_array_equal(again.tensors()[name], tensor)
+
+
+def test_the_id_is_the_one_every_build_must_find(tiny: Model) -> None:
+    assert tiny.id.hex() == "3562a41793517e6e6587fa8755d71f53"
+
+
+def test_the_id_covers_what_decoding_depends_on_and_nothing_else(tiny: Model) -> None:
+    level_set = tiny.level_sets[0]
+    new_thresholds = replace(level_set, thresholds=level_set.thresholds + 1)
+    assert replace(tiny, level_sets=(new_thresholds, *tiny.level_sets[1:])).id == tiny.id
+    assert replace(tiny, name="other", notes={"made": "later"}).id == tiny.id
+    new_points = replace(level_set, points=level_set.points + 1)
+    assert replace(tiny, level_sets=(new_points, *tiny.level_sets[1:])).id != tiny.id
+    assert replace(tiny, level_sets=tiny.level_sets[:1]).id != tiny.id
+
+
+REFUSED: dict[str, tuple[Change, str]] = {
+    "another format": (lambda t, m: m.update(format="x"), "not a digitzip model"),
+    "another version": (lambda t, m: m.update(version="2"), "version '2'; this build reads 1"),
+    "no name": (lambda t, m: m.pop("name"), "name is missing"),
+    "a path as name": (lambda t, m: m.update(name="../x"), "name is missing, too long or unprint"),
+    "another id": (lambda t, m: m.update(id="00" * 16), "its id is"),
+    "height 1000": (lambda t, m: m.update(height="1000"), "height is '1000'"),
+    "height in another script": (lambda t, m: m.update(height="٢٨"), "height is"),
+    "levels twice": (lambda t, m: m.update(levels="8,8"), "levels are"),
+    "levels 999": (lambda t, m: m.update(levels="999"), "levels are"),
+    "missing tensor": (lambda t, m: t.pop("decoder.1.bias"), "decoder.1.bias is missing"),
+    "missing layer": (lambda t, m: t.pop("encoder.0.weight"), "has no layers"),
+    "unknown tensor": (
+        lambda t, m: t.update({"decoder.9.weight": np.zeros((1, 1), np.int8)}),
+        "unknown tensor 'decoder.9.weight'",
+    ),
+    "float weights": (
+        lambda t, m: t.update({"encoder.0.weight": np.zeros((8, 784), np.float32)}),
+        "encoder.0.weight is F32, expected I8 or I16",
+    ),
+    "a bound that breaks": (
+        lambda t, m: [
+            t.update({"decoder.1.weight": np.full((12, 12), 32767, np.int16)}),
+            t.update({"decoder.0.clip": np.int32([-(2**23), 2**23])}),
+            t.update({"decoder.1.clip": np.int32([-(2**24), 2**24])}),
+        ],
+        "clips to",
+    ),
+    "a descending threshold": (
+        lambda t, m: t["levels.8.thresholds"].__setitem__((0, 0), 32767),
+        "thresholds descend",
+    ),
+    "a pixel of 256": (lambda t, m: t["decoder.3.table"].__setitem__(0, 256), "gives pixels"),
+    "a known answer that is wrong": (
+        lambda t, m: t["known.images"].__setitem__((0, 0, 0), t["known.images"][0, 0, 0] ^ 1),
+        "do not decode to its known images",
+    ),
+    "a known code out of range": (
+        lambda t, m: t["known.codes"].__setitem__((0, 0), 8),
+        "out of range",
+    ),
+    "no known answer": (
+        lambda t, m: [
+            t.update({"known.codes": np.zeros((0, 3), np.uint8)}),
+            t.update({"known.images": np.zeros((0, 28, 28), np.uint8)}),
+        ],
+        "known answer",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_a_model_that_breaks_a_rule_is_refused_in_one_line(why: str, tmp_path: Path) -> None:
+    change, words = REFUSED[why]
+    path = changed(tmp_path / "bad.safetensors", change)
+    with pytest.raises(ModelError, match=re.escape(words)) as caught:
+        read_model(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.safetensors"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ModelError, match="expected at most 33554432"):
+        read_model(path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.integers(0, TINY.stat().st_size * 8 - 1))
+def test_a_flipped_bit_gives_the_same_pixels_or_a_model_error(
+    tiny: Model, tmp_path: Path, bit: int
+) -> None:
+    data = bytearray(TINY.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    path = tmp_path / "flipped.safetensors"
+    path.write_bytes(data)
+    try:
+        model = read_model(path)
+    except ModelError:
+        return
+    assert model.id == tiny.id  # the encoder, thresholds or a note: decoding is the same
+
+
+def test_a_pickle_is_refused_and_never_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "evil.safetensors"
+    path.write_bytes(b"cos\nsystem\n(S'touch " + str(tmp_path / "ran").encode() + b"'\ntR.")
+    with pytest.raises(ModelError, match="not a readable model file"):
+        read_model(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_models_are_found_by_path_by_name_and_by_id(
+    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_model(TINY).id == tiny.id
+    with pytest.raises(ModelError, match="no model named 'mine'; known models: "):
+        load_model("mine")
+    with pytest.raises(ModelError, match=f"no model with id {tiny.id.hex()}"):
+        find_model(tiny.id)
+    write_model(tmp_path / "mine.safetensors", tiny)
+    monkeypatch.setenv("DIGITZIP_MODELS", str(tmp_path))
+    assert load_model("mine").id == tiny.id
+    assert find_model(tiny.id).id == tiny.id
+    assert tmp_path / "mine.safetensors" in model_files()
+
+
+def test_a_path_without_a_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model file at"):
+        load_model(tmp_path / "none.safetensors")

@@ -1,0 +1,95 @@
+"""The shipped weights: the same codes and pixels with any threads, kernels, batches and library."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import digitzip
+from digitzip.model import DEFAULT, load_model, shipped_folder
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = json.loads((ROOT / "tests" / "conformance" / "shipped.json").read_text("utf-8"))
+DATA = os.environ.get("DIGITZIP_DATA")
+needs_mnist = pytest.mark.skipif(
+    not DATA, reason="MNIST is not here: DIGITZIP_DATA names no folder of its IDX files"
+)
+
+SETTINGS: dict[str, tuple[int, str, dict[str, str]]] = {
+    "one thread": (4096, "numpy", {"OPENBLAS_NUM_THREADS": "1"}),
+    "two threads": (4096, "numpy", {"OPENBLAS_NUM_THREADS": "2"}),
+    "batches of 7": (7, "numpy", {}),
+    "batches of 1": (1, "numpy", {"OPENBLAS_NUM_THREADS": "1"}),
+    "Haswell kernels": (4096, "numpy", {"OPENBLAS_CORETYPE": "Haswell"}),
+    "Sandybridge kernels": (4096, "numpy", {"OPENBLAS_CORETYPE": "Sandybridge"}),
+    "Prescott kernels": (4096, "numpy", {"OPENBLAS_CORETYPE": "Prescott"}),
+    "NumPy without AVX": (4096, "numpy", {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F"}),
+    "PyTorch on the CPU": (4096, "torch", {}),
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_the_same_codes_and_pixels_whatever_computes_them(setting: str) -> None:
+    batch, library, variables = SETTINGS[setting]
+    if library == "torch" and find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.fingerprint", str(batch), library],
+        cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    expected = SHIPPED[DEFAULT]
+    assert done.stdout.split() == [expected["codes"], expected["pixels"], expected["ranks"]]
+
+
+def test_every_shipped_model_loads_and_is_the_released_one() -> None:
+    stored = {path.stem for path in shipped_folder().glob("*.safetensors")}
+    assert stored == set(SHIPPED)
+    for name, expected in SHIPPED.items():
+        assert load_model(name).id.hex() == expected["id"]
+        assert (shipped_folder() / f"{name}.safetensors").stat().st_size <= 4_000_000
+
+
+def test_one_blank_digit_is_a_file_of_110_bytes_at_most() -> None:
+    assert len(digitzip.compress(np.zeros((1, 28, 28), np.uint8))) <= 110
+
+
+@pytest.fixture(scope="module")
+def digits() -> npt.NDArray[np.uint8]:
+    assert DATA is not None
+    packed = Path(DATA) / "t10k-images-idx3-ubyte.gz"
+    data = (
+        gzip.decompress(packed.read_bytes())
+        if packed.exists()
+        else packed.with_suffix("").read_bytes()
+    )
+    return np.frombuffer(data, np.uint8, offset=16).reshape(-1, 28, 28)[:2000]
+
+
+@needs_mnist
+def test_mnist_digits_cost_five_bytes_and_lose_little(digits: npt.NDArray[np.uint8]) -> None:
+    data = digitzip.compress(digits)
+    error = (digitzip.decompress(data).astype(np.float64) - digits) / 255
+    assert len(data) / len(digits) <= 5.2  # a small file: its tables weigh more
+    assert np.sqrt(np.mean(error**2)) <= 0.105
+
+
+@needs_mnist
+def test_a_digit_alone_is_a_file_of_110_bytes_at_most(digits: npt.NDArray[np.uint8]) -> None:
+    assert max(len(digitzip.compress(digit[None])) for digit in digits[:100]) <= 110
+
+
+@needs_mnist
+def test_decoded_digits_keep_their_code(digits: npt.NDArray[np.uint8]) -> None:
+    codec = digitzip.load_codec()
+    codes = codec.encode(digits)
+    again = codec.encode(codec.decode(codes))
+    assert (again == codes).all(axis=1).mean() >= 0.99

@@ -1,0 +1,147 @@
+"""What the package shows and what its rooms may know: names, imports, pages, wheel."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import digitzip
+from benchmarks import render
+from digitzip.codec import Codec
+from digitzip.model import load_model
+from tests.conftest import TINY
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "digitzip"
+
+# What each room must not import, beside PyTorch.
+MUST_NOT_KNOW = {
+    "errors": {"digitzip", "numpy", "zstandard", "PIL", "safetensors", "click", "rich"},
+    "container": {"numpy", "PIL", "safetensors", "network", "model", "codec", "packing"},
+    "network": {"container", "model", "codec", "images", "packing", "safetensors", "zstandard"},
+    "packing": {"container", "network", "model", "codec", "images", "zstandard"},
+    "staging": {"numpy", "container", "network", "model", "codec", "images", "packing"},
+    "images": {"container", "network", "model", "codec", "packing", "archive", "zstandard"},
+    "model": {"archive", "codec", "images", "packing", "zstandard", "PIL"},
+    "codec": {"archive", "container", "images", "zstandard", "safetensors", "PIL"},
+    "archive": {"cli", "images", "PIL", "click", "rich"},
+    "cli": {"container", "packing", "network", "zstandard", "safetensors"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """Return the packages, and the rooms of digitzip, that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            top, _, rest = name.partition(".")
+            found.add(rest.partition(".")[0] if top == "digitzip" and rest else top)
+    return found
+
+
+@pytest.mark.parametrize("room", MUST_NOT_KNOW)
+def test_rooms_know_only_what_is_below_them(room: str) -> None:
+    files = [PACKAGE / f"{room}.py", *(PACKAGE / room).rglob("*.py")]
+    files = [file for file in files if file.exists()]
+    assert files
+    for file in files:
+        known = imports(file)
+        assert not known & (MUST_NOT_KNOW[room] | {"torch"}), file
+
+
+def test_only_the_room_of_training_imports_torch() -> None:
+    for file in PACKAGE.rglob("*.py"):
+        assert "torch" not in imports(file) or (PACKAGE / "training") in file.parents, file
+
+
+def test_public_names_are_these() -> None:
+    assert sorted(digitzip.__all__) == [
+        "Archive", "BoundError", "Codec", "DamagedError", "DigitzipError", "Info", "InputError",
+        "LimitError", "ModelError", "OutputError", "UnsupportedError", "Writer", "__version__",
+        "compress", "create", "decompress", "load_codec", "open",
+    ]  # fmt: skip
+    for name in digitzip.__all__:
+        assert getattr(digitzip, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        digitzip.nothing  # noqa: B018
+
+
+def test_importing_digitzip_imports_nothing_else() -> None:
+    code = "import sys, digitzip; print(*{m.partition('.')[0] for m in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"numpy", "PIL", "rich", "torch", "zstandard", "safetensors", "click"}
+    assert not heavy & set(done.stdout.split())
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        subprocess.run([sys.executable, "-c", block], cwd=tmp_path, check=True)
+
+
+def test_the_pages_show_what_was_measured() -> None:
+    for page in render.PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert render.rendered(text) == text, f"{page}: run python -m benchmarks render"
+
+
+def example_of_the_format_page() -> tuple[bytes, str]:
+    page = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+    example = page.partition("## 10. Example")[2]
+    rows = re.findall(r"^\| `([0-9a-f ]+)` \|", example, re.MULTILINE)
+    return bytes.fromhex("".join(rows)), example
+
+
+def test_the_example_of_the_format_page_is_a_file() -> None:
+    data, example = example_of_the_format_page()
+    model = load_model(TINY)
+    with digitzip.open(data, model=model) as dz:
+        dz.test()
+        codes = dz.codes[:].tolist()
+        assert len(dz) == 2
+    assert f"`{codes}`" in example
+    codec = Codec(model, dz.header.levels)
+    np.testing.assert_array_equal(
+        digitzip.decompress(data, model=model), codec.decode(np.uint8(codes))
+    )
+
+
+@pytest.mark.skipif("CI_NO_BUILD" in os.environ, reason="CI_NO_BUILD: no wheel is built")
+def test_an_installed_wheel_finds_its_weights(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(tmp_path)]
+    subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    shipped = sorted(path.name for path in (ROOT / "weights").glob("*"))
+    assert sorted(path.name for path in (installed / "digitzip" / "weights").glob("*")) == shipped
+    code = (
+        "import digitzip, digitzip.model as m, numpy as np;"
+        "digitzip.decompress(digitzip.compress(np.zeros((1, 28, 28), np.uint8)));"
+        "print(m.shipped_folder())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(done.stdout.strip()) == installed / "digitzip" / "weights"
