@@ -1,4 +1,4 @@
-"""Images <-> codes, and the search for better codes. It knows no paths and no containers."""
+"""Images <-> codes. It knows no paths and no containers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy.typing as npt
 from digitzip.errors import InputError
 from digitzip.model import DEFAULT, Model, load_model
 from digitzip.packing import Packer
+from digitzip.search import search
 
 Codes = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]
-Errors = npt.NDArray[np.int64]
 
-DEFAULT_EFFORT: Final = 1
+DEFAULT_EFFORT: Final = 2
 EFFORTS: Final = range(10)
 
 _BATCH: Final = 2048
@@ -37,7 +37,7 @@ class Codec:
         self.model = model
         self.effort = effort
         self._level_set = model.level_set(levels)
-        self.packer = Packer(self.levels, self._level_set.margin, self._level_set.predict)
+        self.packer = Packer(self.levels, self._level_set.predict)
 
     @property
     def levels(self) -> int:
@@ -53,8 +53,10 @@ class Codec:
         codes = np.empty((len(images), self.model.shape.dims), np.uint8)
         for start in range(0, len(images), _BATCH):
             pixels = images[start : start + _BATCH].reshape(-1, self.model.shape.pixels)
-            batch = self._level_set.quantise(self.model.encoder(pixels))
-            codes[start : start + _BATCH] = self._search(pixels, batch)
+            start_codes = self._level_set.quantise(self.model.encoder(pixels))
+            codes[start : start + _BATCH] = search(
+                pixels, start_codes, self.levels, self._decode_rows, self.effort
+            )
         return codes
 
     def decode(self, codes: Codes) -> Images:
@@ -80,42 +82,10 @@ class Codec:
             )
         return images
 
-    def _search(self, pixels: Codes, codes: Codes) -> Codes:
-        """Return better codes for `pixels`, uint8 [n, height * width].
-
-        Each sweep tries the neighbours of each number in turn and keeps the code with the least
-        squared error, the smaller code between equals. A digit that a sweep leaves as it was
-        cannot change in the next one.
-        """
-        codes = codes.copy()
-        active = np.arange(len(codes))
-        for _ in range(self.effort):
-            before = codes[active]
-            codes[active] = self._sweep(pixels[active], before)
-            active = active[(codes[active] != before).any(axis=1)]
-        return codes
-
-    def _sweep(self, pixels: Codes, codes: Codes) -> Codes:
-        best = codes.copy()
-        least = self._errors(pixels, best)
-        for j in range(codes.shape[1]):
-            start = best[:, j].astype(np.intp)
-            for step in (-1, 1):
-                rows = np.flatnonzero(start > 0 if step < 0 else start < self.levels - 1)
-                trial = best[rows]
-                trial[:, j] = start[rows] + step
-                errors = self._errors(pixels[rows], trial)
-                better = (errors < least[rows]) | ((errors == least[rows]) & (step < 0))
-                best[rows[better]] = trial[better]
-                least[rows[better]] = errors[better]
-        return best
-
-    def _errors(self, pixels: Codes, codes: Codes) -> Errors:
-        """Squared errors int64 [n] of decoding `codes` where `pixels` were meant."""
-        decoded = self.model.decode_points(self._level_set.dequantise(codes))
-        difference = decoded.reshape(pixels.shape).astype(np.float32) - pixels
-        errors: Errors = np.square(difference).sum(axis=1, dtype=np.float64).astype(np.int64)
-        return errors
+    def _decode_rows(self, codes: Codes) -> Codes:
+        """Codes uint8 [n, d], known to be in range, -> pixels uint8 [n, height * width]."""
+        images = self.model.decode_points(self._level_set.dequantise(codes))
+        return images.reshape(len(codes), self.model.shape.pixels)
 
 
 def load_codec(

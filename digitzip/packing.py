@@ -1,4 +1,4 @@
-"""Codes <-> the bytes of a codes layer: ranks in planes, or packed (FORMAT.md section 4.1).
+"""Codes <-> the bytes of a codes layer: values or ranks, in planes or packed (FORMAT.md 4.1).
 
 A predictor reaches this room as a callable; models and files do not.
 """
@@ -25,88 +25,70 @@ _BATCH: Final = 2048
 
 
 class Packer:
-    """Packs codes of `levels` values a number, as ordered by `predict`.
+    """Packs codes of `levels` values a number, ranked by the scores that `predict` gives."""
 
-    `margin` is the model's: how far below the best score a value counts into the spread.
-    """
-
-    def __init__(self, levels: int, margin: int, predict: Predictor) -> None:
+    def __init__(self, levels: int, predict: Predictor) -> None:
         self.levels = levels
-        self.margin = margin
         self._predict = predict
 
     def representations(self, codes: Codes) -> Iterator[tuple[bytes, ...]]:
         """Yield every representation of `codes`, uint8 [n, d]: the pieces of a layer's body."""
-        ranks, order = self.rank(codes)
-        planes = (codes.T, (np.take_along_axis(ranks, order, axis=0)).T)
-        for kind, table, columns in ((0, codes, planes[0]), (RANKS, ranks, planes[1])):
-            yield bytes([kind]), *(column.tobytes() for column in columns)
-            yield (bytes([kind | PACKED]) + _pack_bits(table, self.levels),)
+        for kind, numbers in ((0, codes), (RANKS, self.rank(codes))):
+            yield bytes([kind]), *(plane.tobytes() for plane in numbers.T)
+            yield (bytes([kind | PACKED]) + _pack_bits(numbers, self.levels),)
 
     def unpack(self, body: bytes, digits: int, dims: int) -> Codes:
         """Return the codes, uint8 [digits, dims], of a layer's body; raises `DamagedError`."""
         if not body or body[0] > RANKS | PACKED:
             raise DamagedError("codes: unknown representation")
-        table: Codes = np.frombuffer(body, np.uint8, offset=1)
+        stored: Codes = np.frombuffer(body, np.uint8, offset=1)
         if body[0] & PACKED:
-            table = _unpack_bits(table, digits, dims, self.levels)
-        elif table.size != digits * dims:
-            raise DamagedError(f"codes: {table.size} numbers, expected {digits} x {dims}")
+            numbers = _unpack_bits(stored, digits, dims, self.levels)
+        elif stored.size == digits * dims:
+            numbers = stored.reshape(dims, digits).T
         else:
-            table = table.reshape(dims, digits).T
-        if table.size and int(table.max()) >= self.levels:
-            raise DamagedError(f"codes: a number is {table.max()}, expected below {self.levels}")
-        if body[0] & RANKS:
-            return self.unrank(table, in_order=not body[0] & PACKED)
-        return np.ascontiguousarray(table)
+            raise DamagedError(f"codes: {stored.size} numbers, expected {digits} x {dims}")
+        if numbers.size and int(numbers.max()) >= self.levels:
+            raise DamagedError(f"codes: a number is {numbers.max()}, expected below {self.levels}")
+        return self.unrank(numbers) if body[0] & RANKS else np.ascontiguousarray(numbers)
 
-    def rank(self, codes: Codes) -> tuple[Codes, npt.NDArray[np.intp]]:
-        """Return the ranks of `codes`, uint8 [n, d], and the order of each plane, [n, d]."""
-        ranks, spreads = np.empty_like(codes), np.empty_like(codes)
+    def rank(self, codes: Codes) -> Codes:
+        """Codes uint8 [n, d] -> ranks uint8 [n, d]."""
+        ranks = np.empty(codes.shape, np.uint8)
         for rows in _slices(len(codes)):
             for j in range(codes.shape[1]):
-                keys, spread = self._keys(codes[rows, :j])
+                keys = self._keys(codes[rows, :j])
                 true = np.take_along_axis(keys, codes[rows, j : j + 1].astype(np.intp), axis=1)
                 ranks[rows, j] = np.count_nonzero(keys < true, axis=1)
-                spreads[rows, j] = spread
-        return ranks, np.argsort(spreads, axis=0, kind="stable")
+        return ranks
 
-    def unrank(self, table: Codes, *, in_order: bool) -> Codes:
-        """Return the codes of ranks uint8 [n, d]; `in_order` says that planes go by spread."""
-        codes = np.empty(table.shape, np.uint8)
-        keys = np.empty((len(table), self.levels), np.int32)
-        spread = np.empty(len(table), np.uint8)
-        for j in range(table.shape[1]):
-            for rows in _slices(len(table)):
-                keys[rows], spread[rows] = self._keys(codes[rows, :j])
-            ranks = table[:, j]
-            if in_order:
-                ranks = np.empty_like(ranks)
-                ranks[np.argsort(spread, kind="stable")] = table[:, j]
-            keys.sort(axis=1)
-            chosen = np.take_along_axis(keys, ranks[:, None].astype(np.intp), axis=1)
-            codes[:, j] = chosen[:, 0] % self.levels
+    def unrank(self, ranks: Codes) -> Codes:
+        """Ranks uint8 [n, d] -> codes uint8 [n, d]."""
+        codes = np.empty(ranks.shape, np.uint8)
+        for rows in _slices(len(ranks)):
+            for j in range(ranks.shape[1]):
+                keys = np.sort(self._keys(codes[rows, :j]), axis=1)
+                chosen = np.take_along_axis(keys, ranks[rows, j : j + 1].astype(np.intp), axis=1)
+                codes[rows, j] = chosen[:, 0] % self.levels
         return codes
 
-    def _keys(self, previous: Codes) -> tuple[Integers, Integers]:
-        """Return keys int32 [n, levels] that sort as values are expected, and spreads [n].
+    def _keys(self, previous: Codes) -> Integers:
+        """Return keys int32 [n, levels] that sort as the values are expected.
 
-        A key is `-score * levels + value`: no two are equal, and the value is `key % levels`.
+        A key is `value - score * levels`: no two are equal, and the value is `key % levels`.
         """
         scores = self._predict(previous)
-        least = scores.max(axis=1, keepdims=True) - self.margin
-        spread = np.count_nonzero(scores >= least, axis=1)
         keys: Integers = np.arange(self.levels, dtype=np.int32) - scores * self.levels
-        return keys, spread
+        return keys
 
 
 def _slices(n: int) -> Iterator[slice]:
     return (slice(start, min(start + _BATCH, n)) for start in range(0, n, _BATCH))
 
 
-def _pack_bits(table: Codes, levels: int) -> bytes:
+def _pack_bits(numbers: Codes, levels: int) -> bytes:
     width = (levels - 1).bit_length()
-    bits = table.reshape(-1, 1) >> np.arange(width, dtype=np.uint8) & 1
+    bits = numbers.reshape(-1, 1) >> np.arange(width, dtype=np.uint8) & 1
     return np.packbits(bits, bitorder="little").tobytes()
 
 
@@ -119,5 +101,5 @@ def _unpack_bits(data: Codes, digits: int, dims: int, levels: int) -> Codes:
     if bits[count:].any():
         raise DamagedError("codes: the unused bits of the last byte are not zero")
     places = bits[:count].reshape(-1, width) << np.arange(width, dtype=np.uint8)
-    table: Codes = places.sum(axis=1, dtype=np.uint8)
-    return table.reshape(digits, dims)
+    numbers: Codes = places.sum(axis=1, dtype=np.uint8)
+    return numbers.reshape(digits, dims)

@@ -52,7 +52,7 @@ def main() -> None:
         parts = range(0, CODES, batch)
         encoded = np.concatenate([codec.encode(images[i : i + batch]) for i in parts])
         decoded = np.concatenate([codec.decode(codes[i : i + batch]) for i in parts])
-    ranks, _ = codec.packer.rank(codes)
+    ranks = codec.packer.rank(codes)
     for array in (encoded, decoded, ranks):
         print(hashlib.sha256(np.ascontiguousarray(array).data).hexdigest())
 

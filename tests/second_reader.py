@@ -118,9 +118,8 @@ def read_tensors(data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
 @dataclass
 class Quantiser:
     points: list[tuple[int, ...]]
-    margin: int
     predictors: list[list[Layer]]
-    ranked: dict[tuple[int, ...], tuple[list[int], int]] = field(default_factory=dict)
+    ranked: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
 
 
 class Model:
@@ -149,11 +148,10 @@ class Model:
             thresholds = self.tensor(prefix + "thresholds", (self.dims, count - 1)).rows()
             need(all(list(row) == sorted(row) for row in thresholds), "thresholds: descend")
             points = self.tensor(prefix + "points", (self.dims, count), POINT).rows()
-            (margin,) = self.tensor(prefix + "margin", (1,), (0, POINT[1])).values
             names = [f"{prefix}predictor.{j}" for j in range(self.dims)]
             predictors = [self.network(n, j, POINT[1], POINT) for j, n in enumerate(names)]
             need(all(len(p[-1].bias) == count for p in predictors), "predictor: outputs")
-            self.quantisers[count] = Quantiser(points, margin, predictors)
+            self.quantisers[count] = Quantiser(points, predictors)
         # M 4: known answer
         self.images: dict[tuple[int, tuple[int, ...]], bytes] = {}
         rows = (self.tensors["known.codes"].shape or (0,))[0] if "known.codes" in self.unused else 0
@@ -220,14 +218,13 @@ class Model:
             self.images[levels, code] = bytes(run(self.decoder, self.point(levels, code)))
         return self.images[levels, code]
 
-    def ranked(self, levels: int, before: tuple[int, ...]) -> tuple[list[int], int]:
-        """F 4.1: the order in which the next number's values are expected, and its spread."""
+    def ranked(self, levels: int, before: tuple[int, ...]) -> list[int]:
+        """F 4.1: the order in which the next number's values are expected."""
         quantiser = self.quantisers[levels]
         if before not in quantiser.ranked:
             scores = run(quantiser.predictors[len(before)], self.point(levels, before))
             order = sorted(range(levels), key=lambda value: (-scores[value], value))
-            spread = sum(score >= max(scores) - quantiser.margin for score in scores)
-            quantiser.ranked[before] = order, spread
+            quantiser.ranked[before] = order
         return quantiser.ranked[before]
 
 
@@ -360,11 +357,7 @@ def read_codes(body: Cursor, digits: int, levels: int, model: Model) -> list[tup
         need(max(plane) < levels, "codes: a number too large")
         if representation & 1:  # ranks
             expected = [model.ranked(levels, code) for code in codes]
-            places = list(range(digits))
-            if representation == 1:
-                places.sort(key=lambda place: expected[place][1])  # stable
-            ranks = dict(zip(places, plane, strict=True))
-            plane = [expected[place][0][ranks[place]] for place in range(digits)]
+            plane = [order[rank] for order, rank in zip(expected, plane, strict=True)]
         codes = [(*code, value) for code, value in zip(codes, plane, strict=True)]
     return codes
 

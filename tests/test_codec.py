@@ -18,7 +18,8 @@ Images = npt.NDArray[np.uint8]
 
 def squared_errors(images: Images, decoded: Images) -> npt.NDArray[np.int64]:
     difference = images.astype(np.int64) - decoded
-    return (difference**2).sum(axis=(1, 2))
+    errors: npt.NDArray[np.int64] = (difference**2).sum(axis=(1, 2))
+    return errors
 
 
 @pytest.mark.parametrize("batch", [1, 7, 50])

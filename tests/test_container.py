@@ -45,8 +45,8 @@ def chunk(*layers: Layer, first: int = 0, digits: int = 2) -> Chunk:
     return Chunk(first, digits, 0x01020304, layers or (Layer(LayerType.CODES, (b"\0abcd",)),))
 
 
-def frame(content: bytes, **options: bool) -> bytes:
-    return zstandard.ZstdCompressor(**{"write_checksum": True, **options}).compress(content)
+def frame(content: bytes, *, write_checksum: bool = True) -> bytes:
+    return zstandard.ZstdCompressor(write_checksum=write_checksum).compress(content)
 
 
 @given(st.integers(0, VARINT_LIMIT))

@@ -17,11 +17,12 @@ def predict(previous: Codes, levels: int) -> npt.NDArray[np.int32]:
     """Expect values near the sum of those before, with ties and with doubt that varies."""
     centre = previous.astype(np.int32).sum(axis=1, keepdims=True) % levels
     values = np.arange(levels, dtype=np.int32)
-    return -(np.abs(values - centre) // 2) * (5 + 20 * (centre % 3))
+    scores: npt.NDArray[np.int32] = -(np.abs(values - centre) // 2) * (5 + 20 * (centre % 3))
+    return scores
 
 
 def packer(levels: int) -> Packer:
-    return Packer(levels, 44, lambda previous: predict(previous, levels))
+    return Packer(levels, lambda previous: predict(previous, levels))
 
 
 @st.composite
@@ -43,28 +44,24 @@ def test_codes_come_back_from_every_representation(case: tuple[Codes, int]) -> N
 def test_batches_do_not_show_in_the_ranks() -> None:
     rng = np.random.default_rng(1)
     codes = rng.integers(0, 16, (5000, 4), dtype=np.uint8)
-    ranks, _ = packer(16).rank(codes)
-    alone = np.concatenate([packer(16).rank(codes[i : i + 1])[0] for i in range(0, 5000, 97)])
+    ranks = packer(16).rank(codes)
+    alone = np.concatenate([packer(16).rank(codes[i : i + 1]) for i in range(0, 5000, 97)])
     np.testing.assert_array_equal(ranks[::97], alone)
 
 
 def test_rank_0_is_the_value_expected_most_and_the_smaller_of_equals() -> None:
-    tie = Packer(4, 0, lambda previous: np.tile(np.int32([5, 9, 9, 1]), (len(previous), 1)))
-    ranks, _ = tie.rank(np.uint8([[0], [1], [2], [3]]))
+    tie = Packer(4, lambda previous: np.tile(np.array([5, 9, 9, 1], np.int32), (len(previous), 1)))
+    ranks = tie.rank(np.array([[0], [1], [2], [3]], np.uint8))
     assert ranks[:, 0].tolist() == [2, 0, 1, 3]
 
 
-def test_planes_of_ranks_go_by_spread_and_keep_their_order_between_equals() -> None:
-    def sure_after_one(previous: Codes) -> npt.NDArray[np.int32]:
-        if previous.shape[1] == 0:
-            return np.zeros((len(previous), 2), np.int32)
-        return np.where(previous[:, :1] == 1, np.int32([[100, 0]]), np.int32([[0, 0]]))
-
-    codes = np.uint8([[0, 1], [1, 0], [0, 0], [1, 1]])
-    packer = Packer(2, 44, sure_after_one)
-    ranks = next(p for p in packer.representations(codes) if p[0] == b"\x01")
-    assert ranks[1] == bytes([0, 1, 0, 1])  # number 0: all alike, digits in order
-    assert ranks[2] == bytes([0, 1, 1, 0])  # number 1: digits 1, 3 (sure), then 0, 2
+def test_planes_stand_number_by_number() -> None:
+    codes = np.array([[0, 1], [2, 0], [0, 0]], np.uint8)
+    pieces = {p[0][0]: p[1:] for p in packer(5).representations(codes)}
+    assert pieces[0] == (bytes([0, 2, 0]), bytes([1, 0, 0]))
+    assert pieces[1] == tuple(plane.tobytes() for plane in packer(5).rank(codes).T)
+    packed = next(p for p in packer(5).representations(codes) if p[0][0] == 2)
+    assert packed == (bytes([2, 0b10_001_000, 0, 0]),)
 
 
 @pytest.mark.parametrize(

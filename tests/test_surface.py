@@ -117,7 +117,7 @@ def test_the_example_of_the_format_page_is_a_file() -> None:
     assert f"`{codes}`" in example
     codec = Codec(model, dz.header.levels)
     np.testing.assert_array_equal(
-        digitzip.decompress(data, model=model), codec.decode(np.uint8(codes))
+        digitzip.decompress(data, model=model), codec.decode(np.array(codes, np.uint8))
     )
 
 

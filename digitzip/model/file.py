@@ -22,6 +22,7 @@ MAX_MULTIPLICATIONS: Final = 64 << 20  # for one image, encoder or decoder or pr
 MAX_LAYERS: Final = 64
 MAX_NAME: Final = 100
 
+_KEYS: Final = {"format", "version", "name", "id", "height", "width", "levels"}
 _WIDE: Final = ("I32", "I16", "I8", "U16", "U8")
 _DTYPES: Final = {"weight": ("I8", "I16"), "images": ("U8",), "codes": ("U8",)}
 
@@ -91,6 +92,8 @@ class _Builder:
             raise ModelError(f"not a digitzip model: its format is not {FORMAT}")
         if (version := self._metadata.get("version")) != VERSION:
             raise ModelError(f"model version {version!r}; this build reads {VERSION}")
+        if odd := {key for key in self._metadata if not key.startswith("notes.")} - _KEYS:
+            raise ModelError(f"unknown metadata key {min(odd)[:40]!r}")
         name = self._metadata.get("name", "")
         if not 0 < len(name) <= MAX_NAME or not name.isprintable() or "/" in name:
             raise ModelError("its name is missing, too long or unprintable")
@@ -149,11 +152,10 @@ class _Builder:
     def _level_set(self, levels: int, dims: int) -> LevelSet:
         prefix = f"levels.{levels}"
         thresholds, points = self._take(f"{prefix}.thresholds"), self._take(f"{prefix}.points")
-        margin = self._take(f"{prefix}.margin")
         if thresholds.shape != (dims, levels - 1) or points.shape != (dims, levels):
             raise ModelError(f"{prefix}: thresholds {thresholds.shape}, points {points.shape}")
-        if (np.diff(thresholds.astype(np.int64), axis=1) < 0).any() or margin.shape != (1,):
-            raise ModelError(f"{prefix}: thresholds descend, or margin is not one number")
+        if (np.diff(thresholds.astype(np.int64), axis=1) < 0).any():
+            raise ModelError(f"{prefix}: thresholds descend")
         if int(np.abs(points.astype(np.int64)).max()) > 1 << 15:
             raise ModelError(f"{prefix}: a point is outside ±2^15")
         low, high = int(points.min()), int(points.max())
@@ -161,9 +163,9 @@ class _Builder:
         for j, network in enumerate(predictor):
             if (network.inputs, network.outputs) != (j, levels):
                 raise ModelError(f"{prefix}: predictor {j} has the wrong shape")
-            if max(map(abs, network.range)) > 1 << 15 or not 0 <= int(margin[0]) <= 1 << 15:
-                raise ModelError(f"{prefix}: a score or the margin is outside ±2^15")
-        return LevelSet(levels, thresholds, points, int(margin[0]), predictor)
+            if max(map(abs, network.range)) > 1 << 15:
+                raise ModelError(f"{prefix}: a score is outside ±2^15")
+        return LevelSet(levels, thresholds, points, predictor)
 
     def _network(self, prefix: str, low: int, high: int) -> Network:
         layers: list[Layer] = []

@@ -43,13 +43,12 @@ class LevelSet:
     `thresholds` int [d, levels - 1] ascending, and `points` int [d, levels]: an encoder output
     above exactly `k` thresholds has the value `k`, for which the decoder gets point `k`.
     `predictor` has d networks; network `j` maps the points of numbers 0 … j-1 to a score for each
-    value of number `j`, in 1/32 of a nat. `margin` bounds the spread (FORMAT.md section 4.1).
+    value of number `j`, in 1/32 of a nat.
     """
 
     levels: int
     thresholds: Integers
     points: Integers
-    margin: int
     predictor: tuple[Network, ...]
 
     def quantise(self, outputs: Integers) -> Codes:
@@ -121,7 +120,6 @@ def _decoding_tensors(model: Model) -> Iterator[tuple[str, Integers]]:
     for level_set in model.level_sets:
         prefix = f"levels.{level_set.levels}"
         yield f"{prefix}.points", level_set.points
-        yield f"{prefix}.margin", np.array([level_set.margin], np.int32)
         for j, network in enumerate(level_set.predictor):
             yield from _network_tensors(f"{prefix}.predictor.{j}", network)
 

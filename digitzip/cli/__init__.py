@@ -1,0 +1,56 @@
+"""The command line: arguments, progress, exit codes, text. Each command calls the library once.
+
+This room knows `archive`, `images` and where models stand, and nothing below them. Commands, and
+whatever they need, are imported when they run: `--version` and `--help` load neither NumPy nor
+Pillow.
+"""
+
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from digitzip import __version__
+from digitzip.cli import console
+
+_COMMANDS: Final = {
+    "compress": "compress.compress",
+    "decompress": "decompress.decompress",
+    "info": "inspect.info",
+    "test": "inspect.test",
+    "list": "inspect.list_names",
+    "models": "models.models",
+    "demo": "demo.demo",
+    "train": "train.train",
+}
+
+
+class LazyGroup(click.Group):
+    """Commands that are imported when they are called, and whose errors become exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name].partition(".")
+        command: click.Command = getattr(import_module(f"{__name__}.{module}"), attribute)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        ctx.exit(console.run(lambda: super(LazyGroup, self).invoke(ctx)))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 ok, 1 bad input or output, 2 wrong usage, 3 damaged file, "
+    "4 unknown model or version, 5 a bound that could not be kept.",
+)
+@click.version_option(__version__, prog_name="digitzip", message="%(prog)s %(version)s")
+def digitzip() -> None:
+    """Compress small grayscale images, handwritten digits first, to a few bytes each.
+
+    The word - stands for standard input or output.
+    """

@@ -1,0 +1,125 @@
+"""`digitzip info`, `test` and `list`: what a `.dz` file holds, without writing anything."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from digitzip.cli import console, streams
+from digitzip.cli.talk import Talk, talk_options
+from digitzip.errors import DigitzipError
+
+if TYPE_CHECKING:
+    from digitzip.archive import Archive, Info
+
+_model = click.option("--model", metavar="NAME|FILE", help="Model to use, if not known by id.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command()
+@click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
+@_json
+@_model
+def info(file: str, as_json: bool, model: str | None) -> None:
+    """Tell what a .dz file holds."""
+    with _opened(file, model) as dz:
+        found = dz.info
+    if as_json:
+        print(json.dumps(_as_json(found), indent=2))
+        return
+    for label, value in _as_lines(found):
+        print(f"{label:8} {console.printable(value)}")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE.dz...", callback=streams.not_empty)
+@_model
+@talk_options
+def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) -> None:
+    """Prove that .dz files are whole.
+
+    Every digit is decoded and must give the pixels that its writer saw.
+    """
+    worst = 0
+    for file in files:
+        talk = Talk(quiet, verbose)
+        try:
+            with _opened(file, model) as dz, talk.bar():
+                dz.test()
+                found = dz.info
+        except (DigitzipError, OSError, MemoryError) as error:
+            console.complain(error)
+            worst = max(worst, console.exit_code(error))
+            continue
+        pixels = found.height * found.width
+        talk.summary(
+            f"{file}: ok, {console.figures(found.digits, found.bytes, pixels, talk.seconds)}"
+        )
+    if worst:
+        click.get_current_context().exit(worst)
+
+
+@click.command(name="list")
+@click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
+@_json
+@_model
+def list_names(file: str, as_json: bool, model: str | None) -> None:
+    """List the digits, by name or number.
+
+    One a line; characters that are not printable are escaped, but not with --json.
+    """
+    with _opened(file, model) as dz:
+        if as_json:
+            json.dump(list(range(len(dz)) if dz.names is None else dz.names), sys.stdout)
+            print()
+            return
+        for name in range(len(dz)) if dz.names is None else dz.names:
+            print(console.printable(str(name)))
+
+
+@contextmanager
+def _opened(file: str, model: str | None) -> Iterator[Archive]:
+    from digitzip import archive
+
+    with (
+        console.about(file),
+        streams.readable(file) as source,
+        archive.open(source, model=model) as dz,
+    ):
+        yield dz
+
+
+def _as_json(found: Info) -> dict[str, object]:
+    values: dict[str, object] = {name: getattr(found, name) for name in found.__slots__}
+    guard = found.guard
+    values["guard"] = None
+    if guard.on:
+        reader = None if guard.reader is None else guard.reader.hex()
+        limits = {"max_error": guard.max_error, "max_rmse": guard.max_rmse}
+        values["guard"] = {**limits, "reader": reader}
+    return values
+
+
+def _as_lines(found: Info) -> Iterator[tuple[str, str]]:
+    each = "" if found.bytes_per_digit is None else f", {found.bytes_per_digit:.2f} a digit"
+    yield "digits", f"{found.digits:,} of {found.height} x {found.width} pixels"
+    yield "bytes", f"{found.bytes:,}{each}"
+    yield "ratio", "-" if found.ratio is None else f"{found.ratio:.1f}"
+    yield "model", f"{found.model} ({found.model_id})"
+    yield "codes", f"{found.dims} numbers of {found.levels} levels"
+    yield "chunks", str(found.chunks)
+    yield "names", "yes" if found.names else "no"
+    yield "guard", _guard_text(found)
+
+
+def _guard_text(found: Info) -> str:
+    guard = found.guard
+    if not guard.on:
+        return "none"
+    limits = [f"{k} {v}" for k in ("max_error", "max_rmse") if (v := getattr(guard, k)) is not None]
+    return ", ".join(limits) or "on"

@@ -1,0 +1,37 @@
+"""The contact sheet of `digitzip demo`: many small images on one page."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Images = npt.NDArray[np.uint8]
+
+GAP: Final = 2
+GROUND: Final = 96
+SCALE: Final = 3
+
+
+def contact_sheet(images: Images) -> Images:
+    """Lay out images uint8 [n, h, w] as one, uint8 [rows, columns], in a square or nearly so."""
+    n, height, width = images.shape
+    columns = max(1, math.ceil(math.sqrt(n)))
+    rows = max(1, math.ceil(n / columns))
+    cell = (height + GAP, width + GAP)
+    page = np.full((rows * cell[0] + GAP, columns * cell[1] + GAP), GROUND, np.uint8)
+    for number, image in enumerate(images):
+        row, column = divmod(number, columns)
+        y, x = row * cell[0] + GAP, column * cell[1] + GAP
+        page[y : y + height, x : x + width] = image
+    return page.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
+
+
+def save_sheet(path: Path, images: Images) -> None:
+    """Write the contact sheet of `images` to a new PNG file."""
+    from PIL import Image
+
+    Image.fromarray(contact_sheet(images)).save(path, format="PNG")

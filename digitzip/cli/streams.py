@@ -1,0 +1,101 @@
+"""Standard input and output in place of files: what `-` means."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final, TypeVar, cast
+
+import click
+
+from digitzip.errors import InputError, OutputError
+
+STANDARD: Final = "-"
+
+Names = TypeVar("Names", str, tuple[str, ...])
+
+
+class _StandardOutput:
+    """Standard output as a binary file that names itself in errors."""
+
+    def write(self, data: bytes) -> int:
+        """Write all of `data`; raises `OutputError`, but lets a broken pipe be one."""
+        try:
+            return sys.stdout.buffer.write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def standard_output(force: bool) -> BinaryIO:
+    """Return standard output, to be written to only.
+
+    Raises `OutputError` when it is a terminal, unless forced.
+    """
+    if sys.stdout.isatty() and not force:
+        raise OutputError("standard output is a terminal; redirect it, or name a file with -o")
+    return cast(BinaryIO, _StandardOutput())
+
+
+@contextmanager
+def writable(out: str, force: bool) -> Iterator[str | BinaryIO]:
+    """Give `out`, or for `-` a file that goes to standard output when the block succeeds."""
+    if out != STANDARD:
+        yield out
+        return
+    stdout = standard_output(force)
+    with tempfile.TemporaryFile() as copy:
+        yield cast(BinaryIO, copy)
+        copy.seek(0)
+        shutil.copyfileobj(copy, stdout)
+
+
+@contextmanager
+def readable(file: str) -> Iterator[str | BinaryIO]:
+    """Give `file`, or a seekable copy of standard input for `-`."""
+    if file != STANDARD:
+        yield file
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+        yield cast(BinaryIO, copy)
+
+
+@contextmanager
+def paths(inputs: Sequence[str]) -> Iterator[list[str]]:
+    """Give `inputs` with the path of a temporary copy in place of `-`."""
+    if inputs.count(STANDARD) > 1:
+        raise click.UsageError("standard input (-) can be read only once")
+    if STANDARD not in inputs:
+        yield list(inputs)
+        return
+    with tempfile.TemporaryDirectory(prefix="digitzip-") as folder:
+        copy = Path(folder) / "stdin"
+        with copy.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        try:
+            yield [str(copy) if name == STANDARD else name for name in inputs]
+        except InputError as error:
+            raise InputError(str(error).replace(str(copy), STANDARD)) from error
+
+
+def not_empty(ctx: click.Context, param: click.Parameter, value: Names) -> Names:
+    """Refuse an empty file name, which a path would take for the working folder."""
+    if value == "" or "" in tuple(value):
+        raise click.BadParameter("a file name is empty")
+    return value
+
+
+def refuse_same(inputs: Sequence[str], out: str) -> None:
+    """Refuse to write over a file that is being read; raises `click.UsageError`."""
+    target = Path(out)
+    if out == STANDARD or not target.is_file():
+        return
+    for name in inputs:
+        if name != STANDARD and Path(name).is_file() and Path(name).samefile(target):
+            raise click.UsageError(f"{name!r} is both input and output")

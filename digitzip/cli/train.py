@@ -1,0 +1,121 @@
+"""`digitzip train`: a thin door to the training room, which needs torch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from digitzip.cli.talk import Talk, talk_options
+from digitzip.errors import OutputError, UnsupportedError
+
+if TYPE_CHECKING:
+    from digitzip.codec import Images
+    from digitzip.images import Fit
+    from digitzip.training import Figures
+
+_SUFFIX: Final = ".safetensors"
+_TORCH: Final = ("torch", "tensorboard")
+
+
+class _Silence:
+    """A watcher that keeps what a training run reports to itself."""
+
+    def step(self, done: int, total: int, loss: float) -> None: ...
+    def epoch(self, figures: Figures) -> None: ...
+    def say(self, line: str) -> None: ...
+
+
+def _parse_size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
+    height, _, width = value.partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise click.BadParameter(f"{value!r} is not HEIGHTxWIDTH, such as 28x28")
+    return int(height), int(width)
+
+
+@click.command()
+@click.option("--data", multiple=True, required=True, metavar="INPUT",
+              help="Images to learn from, as for compress; may be given again.")  # fmt: skip
+@click.option("-o", "--out", required=True, metavar="OUT.safetensors", help="Model to write.")
+@click.option("--recipe", type=click.Choice(["mnist-10", "toy"]), default="mnist-10",
+              show_default=True, help="Hyper-parameters to start from.")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Passes over the images.")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="Seed of everything random.")
+@click.option("--size", default="28x28", show_default=True, callback=_parse_size,
+              metavar="HxW", help="Height and width of an image.")  # fmt: skip
+@click.option("--fit", type=click.Choice(["none", "resize", "mnist"]), default="none",
+              show_default=True, help="What to do with images of another kind.")  # fmt: skip
+@click.option("--checkpoint", metavar="FOLDER",
+              help="Where to keep the state of the run.  [default: OUT-checkpoint]")  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, …")
+@click.option("--logdir", metavar="FOLDER", help="Write TensorBoard logs here.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite an existing model.")
+@talk_options
+def train(
+    data: tuple[str, ...],
+    out: str,
+    recipe: str,
+    epochs: int | None,
+    seed: int | None,
+    size: tuple[int, int],
+    fit: Fit,
+    checkpoint: str | None,
+    resume: bool,
+    device: str,
+    logdir: str | None,
+    force: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Train a codec for your own images.
+
+    The model is called as its file is. Needs torch: pip install 'digitzip[train]'.
+    """
+    target = Path(out)
+    if target.suffix != _SUFFIX:
+        raise click.UsageError(f"--out is {out!r}, expected a name that ends in {_SUFFIX}")
+    if target.exists() and not force:
+        raise OutputError(f"{out!r} exists; -f overwrites it")
+    training = _training_room()
+    talk = Talk(quiet, verbose)
+    given = {"epochs": epochs, "seed": seed}
+    changes = {name: value for name, value in given.items() if value is not None}
+    start = training.TOY if recipe == "toy" else training.MNIST_10
+    training.train(
+        replace(start, name=target.stem, **changes),
+        _load(data, size, fit),
+        out=target,
+        checkpoint=Path(checkpoint or f"{target.with_suffix('')}-checkpoint"),
+        device=device,
+        resume=resume,
+        logdir=None if logdir is None else Path(logdir),
+        progress=_Silence() if quiet else None,
+    )
+    talk.summary(f"{out}: {target.stat().st_size:,} bytes, {talk.seconds:.0f} s")
+
+
+def _training_room() -> Any:
+    try:
+        from digitzip import training
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _TORCH:
+            raise
+        raise UnsupportedError(
+            f"training needs {error.name}, which is not installed: pip install 'digitzip[train]'"
+        ) from error
+    return training
+
+
+def _load(data: tuple[str, ...], size: tuple[int, int], fit: Fit) -> Images:
+    """Return all images, uint8 [n, height, width]."""
+    import numpy as np
+
+    from digitzip import images
+
+    height, width = size
+    source = images.read(data, height=height, width=width, fit=fit)
+    batches = [batch for batch, _ in source]
+    return np.concatenate([np.empty((0, height, width), np.uint8), *batches])

@@ -1,0 +1,132 @@
+"""Array files: IDX and NPY, plain or gzip-compressed, and NPZ, read a run of images at a time.
+
+Files are recognised by their content. Sizes are checked against the file, where it tells its
+size, before anything is allocated; a gzip stream is checked as it ends.
+"""
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from digitzip.errors import InputError
+from digitzip.images import idx, npy
+from digitzip.images.frame import Pixels
+from digitzip.images.places import Place
+
+GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayFile:
+    """An array of images in a file: uint8 [count, height, width] from byte `offset` on."""
+
+    place: Place
+    count: int
+    height: int
+    width: int
+    offset: int
+    fortran: bool
+
+    @property
+    def stem(self) -> str:
+        """What the names of its images start with, when they need names."""
+        name = self.place.path.name
+        for suffix in (".gz", ".npy", ".npz"):
+            name = name.removesuffix(suffix)
+        return f"{name}/{self.place.array}" if self.place.array else name
+
+    def runs(self, most: int) -> Iterator[Pixels]:
+        """Yield all images in order, uint8 [<= most, height, width] at a time."""
+        if self.fortran:
+            yield from self._mapped_runs(most)
+            return
+        label, size = self.place.label, self.height * self.width
+        with self.place.open() as file:
+            file.read(self.offset)
+            for start in range(0, self.count, most):
+                length = min(most, self.count - start)
+                data = file.read(length * size)
+                if len(data) != length * size:
+                    found = start + len(data) // max(size, 1)
+                    raise InputError(f"{label!r} ends after {found:,} of {self.count:,} images")
+                pixels = np.frombuffer(data, np.uint8)
+                yield pixels.reshape(length, self.height, self.width)
+            if file.read(1):
+                raise InputError(f"{label!r} goes on after its {self.count:,} images")
+
+    def _mapped_runs(self, most: int) -> Iterator[Pixels]:
+        shape = (self.count, self.height, self.width)
+        for start in range(0, self.count, most):
+            # Mapped anew for each run, so that pages already read do not count as memory in use.
+            with self.place.open() as file:
+                mapped = np.memmap(file, np.uint8, "r", self.offset, shape, "F")
+                yield np.array(mapped[start : start + most], order="C")
+
+
+def find_array(path: Path, member: str | None) -> ArrayFile | None:
+    """Recognise an array file by its content; None for any other file.
+
+    `member` names one array of an NPZ file, which needs it unless it holds exactly one.
+    """
+    place = Place(path)
+    with place.open() as file:
+        start = file.read(idx.HEADER.size)
+    if start.startswith(ZIP_MAGICS):
+        return _measure(Place(path, member=_choose_member(path, member)))
+    if member is not None:
+        raise InputError(f"{str(path)!r} is not an NPZ file; it has no member {member!r}")
+    if start.startswith(GZIP_MAGIC):
+        place = Place(path, gzipped=True)
+        with place.open() as file:
+            start = file.read(idx.HEADER.size)
+    if start.startswith(npy.MAGIC) or idx.looks_like_idx(start):
+        return _measure(place)
+    if place.gzipped:
+        raise InputError(f"{place.label!r} is gzip-compressed, but neither IDX nor NPY")
+    return None
+
+
+def _choose_member(path: Path, wanted: str | None) -> str:
+    with Place(path).open() as file, zipfile.ZipFile(file) as zipped:
+        arrays = [name for name in zipped.namelist() if name.endswith(".npy")]
+    names = [name.removesuffix(".npy") for name in arrays]
+    if wanted is None and len(names) == 1:
+        return arrays[0]
+    if wanted in names:
+        return f"{wanted}.npy"
+    some = ", ".join(repr(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
+    held = f"{len(names)} arrays ({some})" if names else "no arrays"
+    raise InputError(
+        f"{str(path)!r} holds {held}; expected one, or one of them as FILE.npz:NAME"
+        if wanted is None
+        else f"{str(path)!r} holds {held}; expected one named {wanted!r}"
+    )
+
+
+def _measure(place: Place) -> ArrayFile:
+    label = place.label
+    with place.open() as file:
+        start = file.read(idx.HEADER.size)
+        if idx.looks_like_idx(start) and place.member is None:
+            (count, height, width), fortran = idx.parse_header(start, label), False
+        else:
+            file.seek(0)
+            (count, height, width), fortran = npy.parse_header(file, label)
+        offset = file.tell()
+        size = place.size
+    expected = offset + count * height * width
+    if size is not None and size != expected:
+        raise InputError(
+            f"{label!r} has {size:,} bytes; expected {expected:,} for a header and"
+            f" {count:,} images of {height}x{width}"
+        )
+    if fortran and (place.gzipped or place.member is not None):
+        raise InputError(
+            f"{label!r} is a compressed array in Fortran order, which cannot be streamed;"
+            " save it in C order, or as a plain .npy file"
+        )
+    return ArrayFile(place, count, height, width, offset, fortran)

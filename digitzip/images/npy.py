@@ -1,0 +1,70 @@
+"""The NPY header, read and written with NumPy, which never unpickles here.
+
+A file whose images lie one after another (C order) can be streamed; one in Fortran order
+interleaves them. This page knows bytes and binary files, not paths.
+"""
+
+import io
+import math
+import tokenize
+import warnings
+from typing import BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from digitzip.errors import InputError
+
+MAGIC = npy_format.MAGIC_PREFIX
+
+# What NumPy's parser, which evaluates a Python literal, raises on hostile headers.
+NPY_ERRORS = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    tokenize.TokenError,
+    RecursionError,
+    MemoryError,
+    OverflowError,
+)
+
+
+def parse_header(file: BinaryIO, label: str) -> tuple[tuple[int, int, int], bool]:
+    """Read up to the pixels; return count, height and width, and whether in Fortran order.
+
+    Raises InputError for anything but uint8 [n, height, width] or [height, width].
+    """
+    try:
+        # NumPy's parser warns about headers from Python 2 and odd escapes in hostile ones.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            version = npy_format.read_magic(file)
+            if version == (1, 0):
+                shape, fortran, dtype = npy_format.read_array_header_1_0(file)
+            elif version == (2, 0):
+                shape, fortran, dtype = npy_format.read_array_header_2_0(file)
+            else:
+                raise ValueError(f"version {version[0]}.{version[1]}; expected 1.0 or 2.0")
+    except NPY_ERRORS as error:
+        raise InputError(f"{label!r} has no valid NPY header: {_first_line(error)}") from error
+    if dtype != np.uint8 or len(shape) not in (2, 3) or min(shape) < 0:
+        raise InputError(
+            f"{label!r} is an array {dtype} {list(shape)}; expected uint8 [n, height, width]"
+            " (convert it with NumPy first)"
+        )
+    count, height, width = (int(size) for size in ((1, *shape) if len(shape) == 2 else shape))
+    return (count, height, width), fortran and math.prod(shape) > 0
+
+
+def format_header(count: int, height: int, width: int) -> bytes:
+    """Return the bytes before the pixels of uint8 [count, height, width]."""
+    header = io.BytesIO()
+    npy_format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (count, height, width)}
+    )
+    return header.getvalue()
+
+
+def _first_line(error: BaseException) -> str:
+    text = (str(error).splitlines() or [""])[0][:100]
+    return text if text.isprintable() else repr(text)

@@ -1,0 +1,128 @@
+"""Image files: what Pillow decodes, admitted and brought into the frame.
+
+Without a fit only images that are already right pass, to the last pixel. Pillow's decoders raise
+what they like on damaged bytes; here all of it becomes an InputError that names the file.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from digitzip.errors import InputError
+from digitzip.images import fit
+from digitzip.images.frame import LARGEST, Frame, Pixels
+from digitzip.images.ink import WORKING_SIDE
+
+_DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+def read_picture(path: Path, frame: Frame) -> Pixels:
+    """Read an image file as uint8 [height, width]; InputError where it does not fit the frame."""
+    try:
+        with path.open("rb") as file:
+            return decode(file, str(path), frame)
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+
+
+def decode(file: BinaryIO, label: str, frame: Frame) -> Pixels:
+    """Decode an image file's content; `label` is what errors call it."""
+    with _pillow(label):
+        picture = Image.open(file)
+    with picture:
+        _admit(picture, label, frame)
+        with _pillow(label):
+            if frame.fit == "mnist":
+                # JPEG decodes at 1/2, 1/4 or 1/8 for little; no more is looked at anyway.
+                picture.draft(None, (2 * WORKING_SIDE, 2 * WORKING_SIDE))
+            picture.load()
+            if frame.fit != "none":
+                upright = ImageOps.exif_transpose(picture)
+                flat = _flatten(upright)
+        if frame.fit == "none":
+            return _exact(picture, label, frame)
+        return _fitted(flat, label, frame)
+
+
+def fit_array(image: Pixels, label: str, frame: Frame) -> Pixels:
+    """Fit one image of an array, uint8 [any height, any width]."""
+    return _fitted(Image.fromarray(image), label, frame)
+
+
+def _admit(picture: Image.Image, label: str, frame: Frame) -> None:
+    """Refuse by what the file's header says, before pixels are decoded."""
+    if picture.format == "EPS":  # Pillow would run a PostScript interpreter on it
+        raise InputError(f"{label!r} is PostScript; expected an image of pixels")
+    frame.check_size(label, picture.height, picture.width)
+    if picture.mode in _DEEP_MODES:
+        raise InputError(
+            f"{label!r} has more than 8 bits a pixel (mode {picture.mode}); expected 8-bit"
+            " pixels: convert it first, so that you choose what is black and what is white"
+        )
+    # A phone's MPO file is one photograph with previews or depth maps behind it.
+    if picture.format != "MPO" and getattr(picture, "is_animated", False):
+        raise InputError(f"{label!r} has several frames or pages; expected a single image")
+
+
+def _exact(picture: Image.Image, label: str, frame: Frame) -> Pixels:
+    """Return the pixels as they are; refuse colour and transparency."""
+    mode = picture.mode
+    if mode in ("L", "1"):
+        return np.array(picture.convert("L"))
+    if mode in ("P", "PA", "LA", "La", "RGB", "RGBA", "RGBX", "RGBa"):
+        with _pillow(label):
+            pixels = np.array(picture.convert("RGBA"))
+        gray = pixels[..., 0]
+        if (pixels[..., 1:3] == gray[..., np.newaxis]).all() and (pixels[..., 3] == 255).all():
+            return gray.copy()
+    raise frame.refusal(label, f"in colour or transparent (mode {mode})")
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    """Return the picture in mode L or RGB; transparency becomes paper unlike what is drawn."""
+    if picture.mode in ("L", "RGB"):
+        return picture
+    if picture.mode == "1":
+        return picture.convert("L")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    drawn = picture.convert("RGBA")
+    alpha = np.asarray(drawn.getchannel("A"), np.float64)
+    luma = np.asarray(drawn.convert("RGB").convert("L"), np.float64)
+    light = (luma * alpha).sum() > 127.5 * alpha.sum()
+    paper = Image.new("RGBA", drawn.size, "black" if light and (alpha < 128).any() else "white")
+    return Image.alpha_composite(paper, drawn).convert("RGB")
+
+
+def _fitted(picture: Image.Image, label: str, frame: Frame) -> Pixels:
+    if frame.fit == "resize":
+        return fit.resize(picture, frame.height, frame.width)
+    digit = fit.mnist(picture, frame.height, frame.width)
+    if digit is None:
+        raise InputError(f"{label!r} shows no ink that stands out; expected one digit on paper")
+    return digit
+
+
+@contextmanager
+def _pillow(label: str) -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # our own size limit stands in for the bomb warning
+        try:
+            yield
+        except UnidentifiedImageError as error:
+            raise InputError(
+                f"{label!r} is not an image that Pillow can read, nor IDX, NPY or NPZ"
+            ) from error
+        except Image.DecompressionBombError as error:
+            raise InputError(
+                f"{label!r} has too many pixels; expected at most {LARGEST:,} an image"
+            ) from error
+        except Exception as error:
+            text = str(error)[:100]
+            reason = text if text.isprintable() else repr(text)
+            raise InputError(f"{label!r} is a damaged image: {reason}") from error

@@ -1,0 +1,79 @@
+"""The training room: from a recipe and images to a verified weights file.
+
+The only package of digitzip that imports torch; nothing but its own command imports it.
+"""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitzip.training.checkpoint import load_checkpoint
+from digitzip.training.data import prepare
+from digitzip.training.device import pick_device
+from digitzip.training.export import export_model
+from digitzip.training.loop import Run, fit
+from digitzip.training.recipe import MNIST_10, TOY, Recipe
+from digitzip.training.watch import Board, Figures, Screen, Watcher
+
+__all__ = ["MNIST_10", "TOY", "Figures", "Recipe", "Watcher", "export_checkpoint", "train"]
+
+
+def train(
+    recipe: Recipe,
+    images: NDArray[np.uint8],
+    *,
+    out: Path,
+    checkpoint: Path,
+    device: str = "auto",
+    resume: bool = False,
+    logdir: Path | None = None,
+    progress: Watcher | None = None,
+    labels: NDArray[np.uint8] | None = None,
+) -> Path:
+    """Train on images uint8 [n, h, w], export to integers, verify, and write the model to `out`.
+
+    A checkpoint is written to the folder `checkpoint` after each epoch; `resume` goes on from it
+    to the same result. `progress` takes the place of the bar on stderr. With `logdir`, figures go
+    to TensorBoard, and `labels` [n] colour the codes there.
+
+    Raises `InputError` for images that cannot be learned from or a checkpoint of another run,
+    `OutputError` where a file cannot be written, `ModelError` when the integer networks differ
+    between NumPy and PyTorch.
+    """
+    with ExitStack() as stack:
+        watcher = board = progress or stack.enter_context(Screen())
+        if logdir is not None:
+            watcher = board = Board(logdir, watcher)
+        run = fit(
+            recipe,
+            images,
+            checkpoint=checkpoint,
+            watcher=watcher,
+            device=pick_device(device),
+            resume=resume,
+        )
+        if isinstance(board, Board) and labels is not None:
+            board.embedding(run.held_out_points(), labels[: len(run.data.held_out)])
+        export_model(run.finished_model(), recipe, run.data, out, watcher)
+    return out
+
+
+def export_checkpoint(
+    images: NDArray[np.uint8],
+    *,
+    out: Path,
+    checkpoint: Path,
+    device: str = "cpu",
+    progress: Watcher | None = None,
+) -> Path:
+    """Export what the folder `checkpoint` holds, finished or not; errors as for `train`."""
+    stored = load_checkpoint(checkpoint)
+    place = pick_device(device)
+    run = Run(stored.recipe, prepare(images, stored.recipe, place), place)
+    run.restore(stored)
+    with ExitStack() as stack:
+        watcher = progress or stack.enter_context(Screen())
+        export_model(run.finished_model(), stored.recipe, run.data, out, watcher)
+    return out

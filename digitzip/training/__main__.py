@@ -1,0 +1,83 @@
+"""`python -m digitzip.training`: the laboratory's own door, for the shipped weights.
+
+`digitzip train` is the command for users; this one sets any hyper-parameter of the recipe.
+"""
+
+import argparse
+import gzip
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from digitzip.errors import DigitzipError, InputError
+from digitzip.training import export_checkpoint, train
+from digitzip.training.recipe import MNIST_10, TOY, Recipe
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """Read IDX images [n, h, w], gzipped or not."""
+    data = path.read_bytes()
+    if data[:2] == b"\x1f\x8b":
+        data = gzip.decompress(data)
+    if data[:4] != b"\0\0\x08\x03":
+        raise InputError(f"{path} does not hold IDX images (magic 00000803)")
+    n, height, width = np.frombuffer(data, ">u4", 3, 4).tolist()
+    return np.frombuffer(data, np.uint8, offset=16).reshape(n, height, width)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m digitzip.training", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="IDX file of images")
+    parser.add_argument("--out", type=Path, required=True, help="weights file to write")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="folder for checkpoints")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    parser.add_argument("--export-only", action="store_true", help="export the checkpoint")
+    parser.add_argument("--toy", action="store_true", help="start from the toy recipe")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--logdir", type=Path, default=None)
+    for field in fields(Recipe):
+        flag = "--" + field.name.replace("_", "-")
+        if field.name == "levels":
+            parser.add_argument(flag, type=lambda text: tuple(map(int, text.split(","))))
+        elif field.type is bool:
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction)
+        else:
+            assert isinstance(field.type, type)
+            parser.add_argument(flag, type=field.type)
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = parse()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    given = {field.name: getattr(arguments, field.name) for field in fields(Recipe)}
+    changes = {name: value for name, value in given.items() if value is not None}
+    try:
+        recipe = replace(TOY if arguments.toy else MNIST_10, **changes)
+        images = read_idx(arguments.data)
+        if arguments.export_only:
+            export_checkpoint(images, out=arguments.out, checkpoint=arguments.checkpoint)
+        else:
+            train(
+                recipe,
+                images,
+                out=arguments.out,
+                checkpoint=arguments.checkpoint,
+                device=arguments.device,
+                resume=arguments.resume,
+                logdir=arguments.logdir,
+            )
+    except DigitzipError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

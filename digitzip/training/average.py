@@ -1,0 +1,44 @@
+"""A running average of the weights: smoother than any one step, and what is exported.
+
+Averaged weights see other activations than those whose statistics BatchNorm gathered, so the
+statistics of the average are measured anew (`recalibrate`) before it is used.
+"""
+
+import copy
+from collections.abc import Iterable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from digitzip.training.networks import Autoencoder
+from digitzip.training.quantise import round_through
+
+
+class Average:
+    """The exponential running average of a model's parameters."""
+
+    def __init__(self, model: Autoencoder, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, model: Autoencoder, step: int) -> None:
+        """Mix in the weights after `step` (from 0); early steps count more."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        mine = cast(list[Tensor], list(self.model.parameters()))
+        theirs = cast(list[Tensor], list(model.parameters()))
+        torch._foreach_lerp_(mine, theirs, 1 - decay)
+
+
+@torch.no_grad()
+def recalibrate(model: Autoencoder, batches: Iterable[Tensor], levels: int) -> None:
+    """Measure the BatchNorm statistics of a model on batches of pixels [n, h*w], rounded codes."""
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over the batches
+    model.train()
+    for x in batches:
+        model.decoder(round_through(model.encode(x), levels))
+    model.eval()

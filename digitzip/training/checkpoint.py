@@ -1,0 +1,67 @@
+"""Checkpoints: everything a run needs to go on as if it had never stopped.
+
+One file, `checkpoint.pt`, replaced whole after each epoch. It holds tensors, numbers and text only
+and is read with `weights_only`, so nothing in it is ever executed.
+"""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from digitzip import staging
+from digitzip.errors import InputError, OutputError
+from digitzip.training.recipe import Recipe
+
+FILE_NAME = "checkpoint.pt"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The state after `epoch` epochs. The dicts are torch state dicts."""
+
+    recipe: Recipe
+    height: int
+    width: int
+    fingerprint: str  # of the images, so that a run resumes on the data it began with
+    epoch: int
+    model: dict[str, Any]
+    average: dict[str, Any]
+    optimiser: dict[str, Any]
+    random: torch.Tensor  # state of the one generator that every draw comes from
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Replace the folder's checkpoint; an interruption leaves the old one or the new, whole."""
+    names = [name for name in Checkpoint.__slots__ if name != "recipe"]
+    values: dict[str, Any] = {name: getattr(checkpoint, name) for name in names}
+    values |= {"version": VERSION, "recipe": checkpoint.recipe.to_json()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with staging.file(folder / FILE_NAME, overwrite=True) as file:
+            torch.save(values, file)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        raise OutputError(f"cannot write a checkpoint in {folder}: {error}") from error
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read the folder's checkpoint; raise InputError when there is none or it is not one."""
+    path = folder / FILE_NAME
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{folder} holds no {FILE_NAME}; train without --resume first") from error
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(
+            f"{path} is not a readable checkpoint; remove it and train anew"
+        ) from error
+    version = values.pop("version", None) if isinstance(values, dict) else None
+    if version != VERSION:
+        raise InputError(f"{path} is a checkpoint of version {version}; this build reads {VERSION}")
+    try:
+        return Checkpoint(**{**values, "recipe": Recipe.from_json(values["recipe"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} lacks parts of a checkpoint; remove it, train anew") from error

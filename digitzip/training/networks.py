@@ -1,0 +1,112 @@
+"""The float networks that are trained, built only from what integers can repeat exactly.
+
+Every layer is a matrix product, BatchNorm (folded into the product at export), an optional skip and
+a GELU, so that it becomes `table[clip(floor((W x + b) >> shift) + skip, low, high)]`. The code is
+a tanh of normalised outputs: without BatchNorm there, codes saturate and training collapses.
+"""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from digitzip.training.recipe import Recipe
+
+TANH_GAIN = 0.8
+"""z = tanh(TANH_GAIN * u) spreads a normal u almost evenly over (-1, 1)."""
+
+
+class Stem(nn.Module):
+    """gelu(BN(L x)): from the inputs to the residual stream."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, width, bias=False)
+        self.norm = nn.BatchNorm1d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.gelu(self.norm(self.linear(x)))
+
+
+class Block(nn.Module):
+    """gelu(x + BN(L2 gelu(BN(L1 x)))): one step of the residual stream."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.linear1 = nn.Linear(width, hidden, bias=False)
+        self.norm1 = nn.BatchNorm1d(hidden)
+        self.linear2 = nn.Linear(hidden, width, bias=False)
+        self.norm2 = nn.BatchNorm1d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = F.gelu(self.norm1(self.linear1(x)))
+        return F.gelu(x + self.norm2(self.linear2(inner)))
+
+
+class Trunk(nn.Module):
+    """A stem and its blocks."""
+
+    def __init__(self, inputs: int, width: int, hidden: int, blocks: int) -> None:
+        super().__init__()
+        self.stem = Stem(inputs, width)
+        self.blocks = nn.ModuleList(Block(width, hidden) for _ in range(blocks))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+    def residuals(self) -> Iterator[Block]:
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            yield block
+
+
+class Encoder(nn.Module):
+    """Pixels [n, h*w] in [0, 1] -> u [n, d], each number about standard normal."""
+
+    def __init__(self, pixels: int, recipe: Recipe) -> None:
+        super().__init__()
+        width = recipe.encoder_width
+        self.trunk = Trunk(pixels, width, recipe.encoder_hidden, recipe.encoder_blocks)
+        self.head = nn.Linear(width, recipe.dims, bias=False)
+        self.norm = nn.BatchNorm1d(recipe.dims, affine=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        stream = self.trunk(x)
+        with torch.autocast(x.device.type, enabled=False):  # the code deserves all its digits
+            u: Tensor = self.norm(self.head(stream.float()))
+        return u
+
+
+class Decoder(nn.Module):
+    """Points z [n, d] in (-1, 1) -> logits of pixels [n, h*w]."""
+
+    def __init__(self, pixels: int, recipe: Recipe) -> None:
+        super().__init__()
+        width = recipe.decoder_width
+        self.trunk = Trunk(recipe.dims, width, recipe.decoder_hidden, recipe.decoder_blocks)
+        self.out = nn.Linear(width, pixels)
+
+    def forward(self, z: Tensor) -> Tensor:
+        logits: Tensor = self.out(self.trunk(z))
+        return logits.float()
+
+
+class Autoencoder(nn.Module):
+    """Encoder and decoder of images [n, h*w]; what lies between them is `quantise`'s matter."""
+
+    def __init__(self, pixels: int, recipe: Recipe) -> None:
+        super().__init__()
+        self.encoder = Encoder(pixels, recipe)
+        self.decoder = Decoder(pixels, recipe)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Map pixels [n, h*w] in [0, 1] to z [n, d] in (-1, 1)."""
+        return torch.tanh(TANH_GAIN * self.encoder(x))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Map z [n, d] to pixels [n, h*w] in [0, 1]."""
+        return torch.sigmoid(self.decoder(z))

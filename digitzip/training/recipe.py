@@ -1,0 +1,104 @@
+"""Every number that shapes a training run, in one place.
+
+A recipe and the images determine the model (bit for bit on one CPU, up to rounding elsewhere).
+This module must not know torch: a recipe is a value that can be printed, stored and compared.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields
+
+from digitzip.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The hyper-parameters of one model; see `MNIST_10` for the shipped values."""
+
+    name: str
+    # code
+    dims: int = 10  # numbers in a code
+    levels: tuple[int, ...] = (16, 12, 24)  # values a number can take; the first is the default
+    # networks: a stem to `width`, then `blocks` residual blocks through `hidden`
+    encoder_width: int = 512
+    encoder_hidden: int = 512
+    encoder_blocks: int = 1
+    decoder_width: int = 512
+    decoder_hidden: int = 512
+    decoder_blocks: int = 1
+    # optimisation
+    epochs: int = 500
+    batch: int = 256
+    learning_rate: float = 1e-2  # peak; linear warm-up, then cosine to zero
+    warm_up: int = 500  # steps
+    weight_decay: float = 1e-4  # matrices only
+    average_decay: float = (
+        0.9995  # of the running average of the weights, which is what is exported
+    )
+    autocast: bool = True  # bfloat16 matrix products where the machine has them
+    seed: int = 0
+    # data
+    held_out: int = 5000  # first images, never trained on; at most a fifth of all
+    warp_share: float = 0.5  # of each batch: rotated, sheared, scaled and shifted a little
+    # rounding
+    noise: float = 0.3  # standard deviation on each number, in cells of the default level count
+    rounding_share: float = 0.1  # of all steps, at the end: straight-through rounding, no noise
+    default_share: float = 0.8  # of a batch rounded to the default level count, not the others
+    # predictor
+    predictor_effort: int = 1  # of the search whose codes are learned; as compression uses it
+    predictor_width: int = 96
+    predictor_steps: int = 4000
+    predictor_batch: int = 1024
+    predictor_learning_rate: float = 5e-3
+    predictor_warps: int = 0  # warped copies of the training set whose codes are learned too
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.dims <= 10:
+            raise InputError(f"recipe asks for {self.dims} numbers in a code; 1 to 10 are possible")
+        if not self.levels or any(not 2 <= count <= 64 for count in self.levels):
+            raise InputError(f"recipe asks for levels {self.levels}; each must be 2 to 64")
+        if len(set(self.levels)) != len(self.levels):
+            raise InputError(f"recipe asks for levels {self.levels}; each may appear once")
+        if min(self.epochs, self.batch, self.encoder_width, self.decoder_width) < 1:
+            raise InputError("recipe needs at least one epoch, one image a batch and one unit")
+
+    def differences(self, other: "Recipe") -> str:
+        """Say which values of `other` differ from this recipe's; empty when none does."""
+        mine, theirs = asdict(self), asdict(other)
+        return ", ".join(f"{name} {theirs[name]}" for name in mine if mine[name] != theirs[name])
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Recipe":
+        """Read what `to_json` wrote; a field newer than the text takes its default.
+
+        Raises `InputError` for a field that this version does not know.
+        """
+        values = json.loads(text)
+        if unknown := set(values) - {field.name for field in fields(cls)}:
+            odd = ", ".join(sorted(unknown))
+            raise InputError(f"stored recipe has fields this version lacks: {odd}; train anew")
+        return cls(**{**values, "levels": tuple(values["levels"])})
+
+
+MNIST_10 = Recipe(name="mnist-10")
+
+TOY = Recipe(
+    name="toy",
+    dims=4,
+    levels=(8, 5),
+    encoder_width=32,
+    encoder_hidden=32,
+    decoder_width=32,
+    decoder_hidden=32,
+    epochs=4,
+    batch=32,
+    warm_up=10,
+    average_decay=0.9,
+    held_out=64,
+    predictor_width=16,
+    predictor_steps=60,
+    predictor_batch=128,
+)
+"""Seconds of one core: for tests and conformance files."""

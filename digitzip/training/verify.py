@@ -1,0 +1,62 @@
+"""PyTorch beside NumPy: the same integers, another library, byte for byte the same results."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from digitzip.errors import ModelError
+from digitzip.model import Model
+from digitzip.network import Integers, Network, float_type
+
+RANDOM_ROWS = 512
+
+
+def forward(network: Network, x: Integers) -> Integers:
+    """Run an integer network in PyTorch on the CPU: integers [n, in] -> [n, out]."""
+    outputs: list[Tensor] = []
+    span = network.input_range
+    y = torch.from_numpy(x.astype(np.int64))
+    for index, layer in enumerate(network.layers):
+        single = float_type(layer, span, index) is np.float32
+        dtype = torch.float32 if single else torch.float64
+        weight = torch.from_numpy(layer.weight.astype(np.int64)).to(dtype)
+        bias = torch.from_numpy(layer.bias.astype(np.int64)).to(dtype)
+        scale = torch.exp2(-torch.from_numpy(layer.shift.astype(np.int64)).to(dtype))
+        y = torch.floor(torch.addmm(bias, y.to(dtype), weight.T) * scale).long()
+        if layer.skip:
+            y = y + outputs[-layer.skip]
+        y = y.clamp(layer.low, layer.high)
+        if layer.table is not None:
+            y = torch.from_numpy(layer.table.astype(np.int64))[y - layer.low]
+        outputs.append(y)
+        span = layer.range
+    return y.numpy()
+
+
+def verify(model: Model, images: NDArray[np.uint8]) -> None:
+    """Compare every network of a model on images [n, h, w] and on random inputs.
+
+    Raises `ModelError` that names the first network with a difference.
+    """
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (RANDOM_ROWS, model.shape.pixels), np.uint8)
+    pixels = images.reshape(len(images), -1)
+    outputs = _same("encoder", model.encoder, np.concatenate([pixels, noise]))
+    for level_set in model.level_sets:
+        size = (RANDOM_ROWS, model.shape.dims)
+        random_codes = random.integers(0, level_set.levels, size, np.uint8)
+        points = level_set.dequantise(np.concatenate([level_set.quantise(outputs), random_codes]))
+        _same(f"decoder at {level_set.levels} levels", model.decoder, points)
+        for j, network in enumerate(level_set.predictor):
+            _same(f"predictor {j} of {level_set.levels} levels", network, points[:, :j])
+
+
+def _same(what: str, network: Network, x: Integers) -> Integers:
+    result = network(x)
+    different = int((forward(network, x) != result).any(axis=1).sum())
+    if different:
+        raise ModelError(
+            f"{what}: NumPy and PyTorch differ on {different} of {len(x)} inputs; nothing written"
+        )
+    return result

@@ -1,0 +1,646 @@
+"""The command line: shapes, exit codes, streams, and what it leaves behind."""
+
+import gzip
+import io
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+import digitzip
+from digitzip import errors
+from digitzip.cli import console
+from digitzip.cli import digitzip as command
+from digitzip.cli.sheet import GAP, SCALE, contact_sheet
+from digitzip.codec import Images
+from tests.toy import make_images, write_toy
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and pipes")
+
+MAIN = "from digitzip.__main__ import main; main()"
+INTERRUPTIBLE = f"import signal; signal.signal(2, signal.default_int_handler); {MAIN}"
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shelf")
+    write_toy(folder / "mnist-10.safetensors")
+    write_toy(folder / "other.safetensors", seed=1)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, with a toy model in the default one's place."""
+    monkeypatch.setenv("DIGITZIP_MODELS", str(shelf))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def images() -> Images:
+    images = make_images(7)
+    np.save("in.npy", images)
+    return images
+
+
+@pytest.fixture
+def archive(images: Images) -> str:
+    Path("in.dz").write_bytes(digitzip.compress(images))
+    return "in.dz"
+
+
+@pytest.fixture
+def named(images: Images) -> str:
+    with digitzip.create("named.dz") as out:
+        out.append(images, [f"{'ab'[i % 2]}/{i}.png" for i in range(len(images))])
+    return "named.dz"
+
+
+def run(*arguments: str, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(command, arguments, input=stdin)
+
+
+def fails(code: int, *arguments: str, stdin: bytes = b"") -> str:
+    """Run, expect this exit code and one line on stderr, and return the line."""
+    result = run(*arguments, stdin=stdin)
+    assert result.exit_code == code, result.output
+    assert result.stdout_bytes == b""
+    assert result.stderr.startswith("digitzip: error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def works(*arguments: str, stdin: bytes = b"") -> bytes:
+    result = run(*arguments, stdin=stdin)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    return result.stdout_bytes
+
+
+def left(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def decoded(file: str) -> Images:
+    return digitzip.decompress(Path(file).read_bytes())
+
+
+def write_pngs(folder: Path, images: Images) -> list[str]:
+    names = [f"{i % 2}/{'é' * (i % 3)}{i:02d}.png" for i in range(len(images))]
+    for name, image in zip(names, images, strict=True):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / name)
+    return sorted(names)
+
+
+# Round trips
+
+
+@pytest.mark.parametrize("out", ["out.npy", "out-idx3-ubyte", "out-idx3-ubyte.gz", "out"])
+def test_an_array_comes_back_in_the_form_that_the_output_name_asks_for(
+    out: str, images: Images
+) -> None:
+    assert works("compress", "in.npy", "-o", "in.dz") == b""
+    assert works("decompress", "in.dz", "-o", out) == b""
+    data = b"" if Path(out).is_dir() else Path(out).read_bytes()
+    if out == "out":
+        files = sorted(Path(out).iterdir())
+        assert [file.name for file in files] == [f"{i:05d}.png" for i in range(len(images))]
+        found = np.stack([np.array(Image.open(file)) for file in files])
+    elif out == "out.npy":
+        found = np.load(out)
+    else:
+        data = gzip.decompress(data) if out.endswith(".gz") else data
+        assert data[:16] == struct.pack(">4I", 0x803, len(images), 28, 28)
+        found = np.frombuffer(data, np.uint8, offset=16).reshape(-1, 28, 28)
+    assert np.array_equal(found, decoded("in.dz"))
+
+
+def test_a_folder_comes_back_with_its_names_and_sub_folders(place: Path, images: Images) -> None:
+    names = write_pngs(place / "digits", images)
+    works("compress", "digits", "-o", "in.dz")
+    works("decompress", "in.dz", "-o", "out")
+    files = [path.relative_to("out") for path in Path("out").rglob("*.png")]
+    assert sorted(file.as_posix() for file in files) == names
+
+
+def test_several_inputs_are_joined_in_their_order() -> None:
+    np.save("a.npy", make_images(2, seed=1))
+    np.save("b.npy", make_images(3, seed=2))
+    works("compress", "b.npy", "a.npy", "-o", "out.dz")
+    both = np.concatenate([np.load("b.npy"), np.load("a.npy")])
+    assert Path("out.dz").read_bytes() == digitzip.compress(both)
+
+
+def test_an_empty_collection_is_a_valid_file() -> None:
+    np.save("in.npy", np.empty((0, 28, 28), np.uint8))
+    works("compress", "in.npy", "-o", "in.dz")
+    works("test", "in.dz")
+    works("decompress", "in.dz", "-o", "out.npy")
+    assert np.load("out.npy").shape == (0, 28, 28)
+    assert json.loads(works("info", "in.dz", "--json"))["ratio"] is None
+
+
+def test_model_levels_and_effort_reach_the_library(
+    images: Images,
+) -> None:
+    works("compress", "in.npy", "-o", "a.dz", "--model", "other", "--levels", "5", "--effort", "0")
+    expected = digitzip.compress(images, model="other", levels=5, effort=0)
+    assert Path("a.dz").read_bytes() == expected
+
+
+def test_a_model_can_be_given_as_a_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DIGITZIP_MODELS")
+    model = str(place / "mine.safetensors")
+    write_toy(Path(model), seed=3, side=16)
+    np.save("in.npy", make_images(3, side=16))
+    works("compress", "in.npy", "-o", "in.dz", "--model", model)
+    works("decompress", "in.dz", "-o", "out.npy", "--model", model)
+    works("test", "in.dz", "--model", model)
+    assert np.load("out.npy").shape == (3, 16, 16)
+    assert "--model" in fails(4, "decompress", "in.dz", "-o", "again.npy")
+
+
+# Ranges
+
+
+@pytest.mark.parametrize("part", ["2:5", ":3", "4:", "-3:", ":-5", "-6:-2", ":", "5:2", "3:99"])
+def test_a_range_means_what_it_means_in_python(part: str, archive: str) -> None:
+    works("decompress", archive, "-o", "out.npy", "--range", part)
+    start, _, stop = part.partition(":")
+    expected = decoded(archive)[int(start) if start else None : int(stop) if stop else None]
+    assert np.array_equal(np.load("out.npy"), expected)
+
+
+def test_a_range_of_named_digits_keeps_their_names(named: str) -> None:
+    works("decompress", named, "-o", "out", "--range", "2:4")
+    files = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.png"))
+    assert files == ["a/2.png", "b/3.png"]
+
+
+def test_a_range_of_nameless_digits_keeps_their_numbers(archive: str) -> None:
+    works("decompress", archive, "-o", "out", "--range", "-2:")
+    assert left(Path("out")) == {"00005.png", "00006.png"}
+
+
+@pytest.mark.parametrize("part", ["3", "a:b", "1:2:3", "1.5:"])
+def test_a_range_of_another_form_is_wrong_usage(part: str, archive: str) -> None:
+    assert run("decompress", archive, "-o", "out", "--range", part).exit_code == 2
+    assert not Path("out").exists()
+
+
+# Standard input and output
+
+
+def test_standard_input_and_output_stand_for_files(
+    images: Images,
+) -> None:
+    packed = works("compress", "-", "-o", "-", stdin=Path("in.npy").read_bytes())
+    assert packed == digitzip.compress(images)
+    found = np.load(io.BytesIO(works("decompress", "-", "-o", "-", stdin=packed)))
+    assert np.array_equal(found, digitzip.decompress(packed))
+    part = works("decompress", "-", "-o", "-", "--range", "1:2", stdin=packed)
+    assert np.array_equal(np.load(io.BytesIO(part)), found[1:2])
+    assert json.loads(works("info", "-", "--json", stdin=packed))["bytes"] == len(packed)
+
+
+def test_a_failed_run_writes_nothing_to_standard_output() -> None:
+    np.save("a.npy", make_images(2, side=20))
+    fails(1, "compress", "a.npy", "-o", "-")
+    fails(1, "compress", "in.npy", "missing.npy", "-o", "-")
+
+
+def test_idx_on_standard_input_is_read_gzipped_or_not(
+    images: Images,
+) -> None:
+    data = struct.pack(">4I", 0x803, *images.shape) + images.tobytes()
+    for stdin in (data, gzip.compress(data)):
+        assert works("compress", "-", "-o", "-", stdin=stdin) == digitzip.compress(images)
+
+
+def test_bad_standard_input_is_called_by_its_sign() -> None:
+    line = fails(1, "compress", "-", "-o", "out.dz", stdin=b"no image at all")
+    assert "'-'" in line
+    assert "stdin" not in line
+    assert fails(3, "decompress", "-", "-o", "out.npy", stdin=b"junk").startswith(
+        "digitzip: error: -: "
+    )
+    assert run("compress", "-", "-", "-o", "out.dz").exit_code == 2
+    assert left(Path.cwd()) == set()
+
+
+# Exit codes
+
+
+def test_every_error_has_its_exit_code() -> None:
+    expected = {
+        errors.InputError: 1,
+        errors.OutputError: 1,
+        OSError: 1,
+        MemoryError: 1,
+        errors.DamagedError: 3,
+        errors.LimitError: 3,
+        errors.UnsupportedError: 4,
+        errors.ModelError: 4,
+        errors.BoundError: 5,
+        KeyboardInterrupt: 130,
+    }
+    for kind, code in expected.items():
+        assert console.exit_code(kind("x")) == code
+
+
+def test_an_error_of_every_kind_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def broken() -> None:
+        raise errors.BoundError("one\ntwo\x1b[31m")
+
+    assert console.run(broken) == 5
+    assert capsys.readouterr().err == "digitzip: error: one\\ntwo\\x1b[31m\n"
+
+
+def test_a_bug_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        console.run(lambda: 1 / 0)
+
+
+@pytest.mark.parametrize("name", ["info", "test", "list", "compress", "decompress"])
+def test_a_missing_file_is_an_input_error(name: str) -> None:
+    out = ["-o", "out.npy"] if "compress" in name else []
+    line = fails(1, name, "no-such-file.dz", *out)
+    assert "no-such-file.dz" in line
+    assert left(Path.cwd()) == set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compress", "in.npy"],
+        ["compress", "-o", "out.dz"],
+        ["compress", "in.npy", "-o", "out.dz", "--effort", "10"],
+        ["compress", "in.npy", "-o", "out.dz", "--fit", "squash"],
+        ["decompress", "in.dz"],
+        ["decompress", "in.dz", "-o", "out", "--max-digits", "-1"],
+        ["no-such-command"],
+        ["compress", "", "-o", "out.dz"],
+        ["decompress", "in.dz", "-o", ""],
+        ["info"],
+    ],
+)
+def test_wrong_usage_has_its_own_exit_code(arguments: list[str]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_damage_is_told_and_leaves_nothing(archive: str, place: Path) -> None:
+    data = bytearray(Path(archive).read_bytes())
+    before = left(place)
+    for position in range(0, len(data), 9):
+        data[position] ^= 4
+        Path(archive).write_bytes(data)
+        for out in ("out.npy", "out-idx3-ubyte.gz", "out"):
+            result = run("decompress", archive, "-o", out)
+            assert result.exit_code in (3, 4)
+            assert result.stderr.startswith("digitzip: error: in.dz: ")
+            assert left(place) == before
+        assert run("test", archive).exit_code in (3, 4)
+        data[position] ^= 4
+
+
+def test_pixels_that_the_writer_did_not_see_are_damage(
+    archive: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zlib.crc32", lambda data, value=0: 0)
+    line = fails(3, "decompress", archive, "-o", "out.npy")
+    assert line.startswith("digitzip: error: in.dz: ")
+    assert not Path("out.npy").exists()
+
+
+def test_too_many_digits_are_refused_but_a_part_is_not(archive: str) -> None:
+    line = fails(3, "decompress", archive, "-o", "out.npy", "--max-digits", "3")
+    assert "7 digits, expected at most 3" in line
+    works("decompress", archive, "-o", "out.npy", "--max-digits", "3", "--range", "1:4")
+
+
+def test_a_disk_too_small_is_told_before_the_work(
+    archive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=200))
+    for out in ("out.npy", "out-idx3-ubyte", "out-idx3-ubyte.gz", "out"):
+        assert "200 free" in fails(1, "decompress", archive, "-o", out)
+        assert not Path(out).exists()
+
+
+def test_an_unknown_model_is_told_by_its_id(archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model_id = digitzip.load_codec().model.id.hex()
+    monkeypatch.delenv("DIGITZIP_MODELS")
+    line = fails(4, "decompress", archive, "-o", "out.npy")
+    assert line.startswith("digitzip: error: in.dz: ")
+    assert model_id in line
+    assert "no model named 'nope'" in fails(
+        4, "compress", "in.npy", "-o", "o.dz", "--model", "nope"
+    )
+
+
+def test_images_of_another_size_say_what_to_do() -> None:
+    np.save("in.npy", make_images(2, side=20))
+    line = fails(1, "compress", "in.npy", "-o", "out.dz")
+    assert "in.npy" in line
+    assert "20x20" in line
+    assert "--fit" in line
+    assert not Path("out.dz").exists()
+    works("compress", "in.npy", "-o", "out.dz", "--fit", "resize")
+
+
+# Overwriting
+
+
+@pytest.mark.parametrize("out", ["out.dz", "out.npy", "out-idx3-ubyte", "out"])
+def test_what_exists_is_overwritten_only_by_force(out: str, archive: str) -> None:
+    if out == "out":
+        Path(out).mkdir()
+    kept = Path(out) / "kept" if out == "out" else Path(out)
+    kept.write_bytes(b"kept")
+    arguments = ["decompress", archive] if out != "out.dz" else ["compress", "in.npy"]
+    assert "-f" in fails(1, *arguments, "-o", out)
+    assert kept.read_bytes() == b"kept"
+    works(*arguments, "-o", out, "-f")
+    assert (kept.read_bytes() == b"kept") == (out == "out")
+
+
+def test_a_file_is_never_both_input_and_output(archive: str) -> None:
+    before = Path(archive).read_bytes()
+    assert run("compress", "in.npy", archive, "-o", archive, "-f").exit_code == 2
+    assert run("decompress", archive, "-o", f"./{archive}", "-f").exit_code == 2
+    assert Path(archive).read_bytes() == before
+
+
+def test_output_is_refused_before_standard_input_is_read(archive: str) -> None:
+    assert "-f" in fails(1, "compress", "-", "-o", archive, stdin=b"never looked at")
+
+
+# info, test, list, models
+
+
+def test_info_tells_the_figures_as_text_and_as_json(named: str) -> None:
+    size = Path(named).stat().st_size
+    found = json.loads(works("info", named, "--json"))
+    assert found["digits"] == 7
+    assert found["bytes"] == size
+    assert found["bytes_per_digit"] == pytest.approx(size / 7)
+    assert found["ratio"] == pytest.approx(7 * 784 / size)
+    assert (found["model"], found["dims"], found["levels"]) == ("mnist-10", 4, 8)
+    assert (found["chunks"], found["names"], found["guard"]) == (1, True, None)
+    assert f"{size:,}" in works("info", named).decode()
+
+
+def test_test_goes_on_after_a_bad_file_and_exits_with_the_worst(archive: str, named: str) -> None:
+    Path("bad.dz").write_bytes(Path(archive).read_bytes()[:-1])
+    works("test", archive, named)
+    result = run("test", "-v", "missing.dz", "bad.dz", archive)
+    assert result.exit_code == 3
+    lines = result.stderr.splitlines()
+    assert [line.split(": ")[:3] for line in lines[:2]] == [
+        ["digitzip", "error", "missing.dz"],
+        ["digitzip", "error", "bad.dz"],
+    ]
+    assert lines[2].startswith("in.dz: ok, 7 digits")
+
+
+def test_list_prints_names_or_numbers(archive: str, named: str) -> None:
+    assert works("list", archive).decode().split() == list("0123456")
+    assert works("list", named).decode().split()[:2] == ["a/0.png", "b/1.png"]
+    assert json.loads(works("list", named, "--json"))[2] == "a/2.png"
+
+
+def test_hostile_names_are_escaped_and_never_leave_the_folder(place: Path, images: Images) -> None:
+    names = ["\x1b[31mred\n", "\u202egnp.exe", "c:\\x", "é", "d", "e", "f"]
+    with digitzip.create("in.dz") as out:
+        out.append(images, names)
+    shown = works("list", "in.dz").decode()
+    assert shown.splitlines()[:4] == ["\\x1b[31mred\\n", "\\u202egnp.exe", "c:\\x", "é"]
+    assert json.loads(works("list", "in.dz", "--json")) == names
+    line = run("decompress", "in.dz", "-o", "out").stderr
+    assert "\x1b" not in line
+    assert left(place) == {"in.npy", "in.dz"}
+    assert "\\x1b[2J.dz" in fails(1, "info", "\x1b[2J.dz")
+
+
+def test_models_are_listed_with_the_default_marked(shelf: Path) -> None:
+    lines = works("models").decode().splitlines()
+    assert lines[0].split() == ["name", "id", "shape", "dims", "levels", "bytes"]
+    first = lines[1].split()
+    assert first[:2] == ["mnist-10", "*"]
+    assert first[3:8] == ["28", "x", "28", "4", "8,5"]
+    entries = json.loads(works("models", "--json"))
+    assert [entry["default"] for entry in entries][:2] == [True, False]
+    assert entries[1]["bytes"] == (shelf / "other.safetensors").stat().st_size
+
+
+def test_a_refused_model_is_told_and_the_others_listed(
+    place: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "broken.safetensors").write_bytes(b"broken")
+    monkeypatch.setenv("DIGITZIP_MODELS", os.pathsep.join([str(place), str(shelf)]))
+    result = run("models")
+    assert result.exit_code == 4
+    assert "broken.safetensors" in result.stderr
+    assert "other" in result.stdout
+
+
+# demo
+
+
+@pytest.fixture
+def sample(place: Path, images: Images, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = place / "shipped"
+    folder.mkdir()
+    monkeypatch.setattr("digitzip.model.shipped_folder", lambda: folder)
+    (folder / "demo.dz").write_bytes(digitzip.compress(images))
+    return folder / "demo.dz"
+
+
+def test_demo_fills_a_folder_and_compares(sample: Path) -> None:
+    shown = works("demo").decode()
+    out = Path("digitzip-demo")
+    assert left(out) == {"digits", "contact-sheet.png", "demo.dz"}
+    assert len(left(out / "digits")) == 7
+    works("test", str(out / "demo.dz"))
+    assert [line.split("  ")[0] for line in shown.splitlines()[1:4]] == [
+        "raw pixels",
+        "PNG files",
+        ".dz file",
+    ]
+    assert "once already" in shown
+    assert "-f" in fails(1, "demo")
+    works("demo", "-f", "-o", "digitzip-demo")
+
+
+def test_demo_without_its_sample_or_with_a_damaged_one_leaves_nothing(
+    sample: Path, place: Path
+) -> None:
+    before = left(place)
+    sample.write_bytes(sample.read_bytes()[:-3])
+    assert "demo.dz" in fails(3, "demo")
+    sample.unlink()
+    assert "demo.dz" in fails(1, "demo")
+    assert left(place) == before
+
+
+def test_the_contact_sheet_holds_every_digit_in_a_square() -> None:
+    images = make_images(7)
+    page = contact_sheet(images)
+    assert page.shape == (SCALE * (3 * 30 + GAP), SCALE * (3 * 30 + GAP))
+    small = page[::SCALE, ::SCALE]
+    assert np.array_equal(small[GAP + 60 : GAP + 88, GAP : GAP + 28], images[6])
+    assert contact_sheet(images[:0]).size
+
+
+# The process: imports, signals, pipes
+
+
+def spawn(*arguments: str, code: str = MAIN) -> list[str]:
+    return [sys.executable, "-c", code, *arguments]
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["compress", "-h"]])
+def test_version_and_help_import_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import atexit, sys; atexit.register(lambda: print(sorted({'numpy', 'PIL', 'rich', "
+        f"'torch', 'zstandard', 'safetensors'}} & set(sys.modules)), file=sys.stderr)); {MAIN}"
+    )
+    done = subprocess.run(spawn(*arguments, code=code), capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert done.stdout.startswith(("digitzip 0", "Usage: digitzip", "Usage: digitzip compress"))
+
+
+def test_decompressing_never_imports_torch(archive: str) -> None:
+    code = (
+        "import atexit, sys; atexit.register("
+        f"lambda: print('torch' in sys.modules or 'rich' in sys.modules)); {MAIN}"
+    )
+    done = subprocess.run(
+        spawn("decompress", archive, "-o", "out", code=code), capture_output=True, check=True
+    )
+    assert done.stdout.strip() == b"False"
+    assert done.stderr == b""
+
+
+def test_training_without_torch_says_how_to_install_it() -> None:
+    code = f"import sys; sys.modules['torch'] = None; {MAIN}"
+    arguments = ["train", "--data", "in.npy", "-o", "out.safetensors"]
+    done = subprocess.run(spawn(*arguments, code=code), capture_output=True, text=True)
+    assert done.returncode == 4
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'digitzip[train]'" in done.stderr
+
+
+def test_train_refuses_a_bad_output_before_it_imports_torch() -> None:
+    Path("out.safetensors").touch()
+    assert "-f" in fails(1, "train", "--data", "in.npy", "-o", "out.safetensors")
+    assert run("train", "--data", "in.npy", "-o", "out.pt").exit_code == 2
+    assert run("train", "--data", "in.npy", "-o", "a.safetensors", "--size", "9").exit_code == 2
+
+
+@posix
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+def test_a_killed_run_leaves_no_output(
+    sent: signal.Signals, code: int, place: Path, images: Images
+) -> None:
+    arguments = spawn("compress", "-", "-o", "out.dz", code=INTERRUPTIBLE)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        deadline = time.monotonic() + 20
+        while not any(".out.dz." in name for name in left(place)):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(sent)
+        _, said = process.communicate()
+    assert process.returncode == code
+    assert said == (b"digitzip: error: interrupted\n" if sent == signal.SIGINT else b"")
+    assert (left(place) == {"in.npy"}) == (sent != signal.SIGKILL)
+    works("compress", "in.npy", "-o", "out.dz")
+    assert left(place) == {"in.npy", "out.dz"}
+
+
+@posix
+def test_a_broken_pipe_is_met_in_silence(archive: str) -> None:
+    for arguments in (["list", archive], ["decompress", archive, "-o", "-"]):
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(spawn(*arguments), stdout=writer, stderr=subprocess.PIPE)
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_standard_output_is_told(archive: str) -> None:
+    for arguments in (["list", archive], ["decompress", archive, "-o", "-"]):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(spawn(*arguments), stdout=full, stderr=subprocess.PIPE)
+        assert done.returncode == 1
+        assert done.stderr.count(b"\n") == 1
+        assert b"No space left" in done.stderr
+
+
+# Talk
+
+
+def test_the_summary_is_said_when_asked_and_never_in_quiet(
+    images: Images,
+) -> None:
+    said = run("compress", "in.npy", "-o", "a.dz", "-v").stderr
+    size = Path("a.dz").stat().st_size
+    assert said.startswith(f"a.dz: 7 digits, {size} bytes, {size / 7:.2f} B/digit, ratio ")
+    assert run("compress", "in.npy", "-o", "b.dz", "-v", "-q").stderr == ""
+
+
+@posix
+def test_a_terminal_gets_a_progress_bar_for_long_work_only() -> None:
+    import pty
+
+    leader, terminal = pty.openpty()
+    for patience, shown in ((0, True), (60, False)):
+        code = (
+            f"from digitzip.cli import talk; talk._PATIENCE = {patience}; "
+            "import time; talking = talk.Talk(False, False)\n"
+            "with talking.bar(5) as bar: "
+            "print(*(time.sleep(0.3) or i for i in bar.follow([2, 3], lambda i: i)))\n"
+            "talking.summary('the end')"
+        )
+        done = subprocess.run(spawn(code=code), stdout=subprocess.PIPE, stderr=terminal, check=True)
+        assert done.stdout == b"2 3\n"
+        assert (b"2/5" in os.read(leader, 10_000)) == shown
+    os.close(leader)
+    os.close(terminal)
+
+
+@posix
+def test_a_terminal_gets_a_summary_a_summary_and_no_binary_data(
+    images: Images,
+) -> None:
+    import pty
+
+    leader, terminal = pty.openpty()
+    arguments = spawn("compress", "in.npy", "-o", "a.dz")
+    subprocess.run(arguments, stdout=terminal, stderr=terminal, check=True)
+    said = os.read(leader, 10_000)
+    assert b"7 digits" in said
+    arguments = spawn("compress", "in.npy", "-o", "-")
+    assert subprocess.run(arguments, stdout=terminal, stderr=terminal).returncode == 1
+    assert b"is a terminal" in os.read(leader, 10_000)
+    os.close(leader)
+    os.close(terminal)

@@ -1,0 +1,223 @@
+"""The training room: resumable to the bit, exact at export, and it refuses what is not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed (extra: train)")
+
+from digitzip.codec import Codec  # noqa: E402
+from digitzip.errors import InputError, ModelError  # noqa: E402
+from digitzip.model import read_model  # noqa: E402
+from digitzip.training import (  # noqa: E402
+    TOY,
+    Figures,
+    export_checkpoint,
+    train,
+    verify,
+)
+from digitzip.training.checkpoint import FILE_NAME, load_checkpoint  # noqa: E402
+from digitzip.training.data import prepare  # noqa: E402
+from digitzip.training.device import pick_device  # noqa: E402
+from digitzip.training.evaluate import evaluate  # noqa: E402
+from digitzip.training.export import rmse  # noqa: E402
+from digitzip.training.fold import Activation, Affine, run  # noqa: E402
+from digitzip.training.integers import Output, round_chain  # noqa: E402
+from digitzip.training.loop import Run, fit  # noqa: E402
+from digitzip.training.recipe import Recipe  # noqa: E402
+
+CPU = torch.device("cpu")
+
+
+class Listener:
+    """A watcher that remembers."""
+
+    def __init__(self) -> None:
+        self.figures: list[Figures] = []
+        self.lines: list[str] = []
+
+    def step(self, done: int, total: int, loss: float) -> None: ...
+
+    def epoch(self, figures: Figures) -> None:
+        self.figures.append(figures)
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def blobs(n: int = 640, height: int = 12, width: int = 10) -> np.ndarray:
+    """Return images uint8 [n, h, w] of one soft blob each: position, size and brightness vary."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:height, :width]
+    low, high = (2, 2, 1.0, 0.5), (height - 3, width - 3, 3.0, 1.0)
+    top, left, size, white = random.uniform(low, high, (n, 4)).T[..., None, None]
+    square = ((y - top) ** 2 + (x - left) ** 2) / size**2
+    images: np.ndarray = np.rint(255 * white * np.exp(-square)).astype(np.uint8)
+    return images
+
+
+def fit_toy(folder: Path, recipe: Recipe = TOY, **options: bool | int | None) -> Run:
+    resume, until = bool(options.get("resume")), options.get("until")
+    return fit(
+        recipe,
+        blobs(),
+        checkpoint=folder,
+        watcher=Listener(),
+        device=CPU,
+        resume=resume,
+        until=until,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Listener]:
+    """A toy model file, the folder of its checkpoint, and what was said meanwhile."""
+    folder = tmp_path_factory.mktemp("training")
+    listener = Listener()
+    recipe = replace(TOY, epochs=12, autocast=False)
+    out = train(
+        recipe, blobs(), out=folder / "toy.safetensors", checkpoint=folder, progress=listener
+    )
+    return out, folder, listener
+
+
+def test_training_learns(trained: tuple[Path, Path, Listener]) -> None:
+    rmse = [figures.quality.rmse for figures in trained[2].figures]
+    assert len(rmse) == 12
+    assert rmse[-1] < 0.6 * rmse[0]
+
+
+def test_a_trained_model_round_trips_through_its_file(
+    trained: tuple[Path, Path, Listener],
+) -> None:
+    model = read_model(trained[0])
+    assert (model.shape.height, model.shape.width, model.shape.dims) == (12, 10, TOY.dims)
+    assert tuple(level_set.levels for level_set in model.level_sets) == TOY.levels
+    assert np.array_equal(Codec(model).decode(model.known_codes), model.known_images)
+
+
+def test_integers_cost_next_to_nothing(trained: tuple[Path, Path, Listener]) -> None:
+    stored = load_checkpoint(trained[1])
+    restored = Run(stored.recipe, prepare(blobs(), stored.recipe, CPU), CPU)
+    restored.restore(stored)
+    held_out = blobs()[: TOY.held_out]
+    for levels in TOY.levels:
+        codec = Codec(read_model(trained[0]), levels, 0)
+        floats = evaluate(restored.finished_model(), restored.data.held_out, levels).rmse
+        assert abs(rmse(held_out, codec.decode(codec.encode(held_out))) - floats) < 0.0005
+
+
+def test_a_checkpoint_exports_to_the_same_model(
+    trained: tuple[Path, Path, Listener], tmp_path: Path
+) -> None:
+    again = export_checkpoint(
+        blobs(), out=tmp_path / "again.safetensors", checkpoint=trained[1], progress=Listener()
+    )
+    assert read_model(again).id == read_model(trained[0]).id
+
+
+def test_resuming_gives_the_weights_of_an_uninterrupted_run(tmp_path: Path) -> None:
+    whole = fit_toy(tmp_path / "whole", TOY)
+    fit_toy(tmp_path / "parts", TOY, until=2)
+    parts = fit_toy(tmp_path / "parts", TOY, resume=True)
+    for model, other in ((whole.model, parts.model), (whole.average.model, parts.average.model)):
+        weights, others = model.state_dict(), other.state_dict()
+        assert all(torch.equal(weights[name], others[name]) for name in weights)
+
+
+def test_another_seed_gives_other_weights_and_the_callers_generator_stays(tmp_path: Path) -> None:
+    state = torch.get_rng_state()
+    one, two = (fit_toy(tmp_path, replace(TOY, seed=seed), until=1) for seed in (0, 1))
+    assert not torch.equal(one.model.encoder.head.weight, two.model.encoder.head.weight)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    fit_toy(tmp_path, until=1)
+    with pytest.raises(InputError, match="another recipe: it has seed 0"):
+        fit_toy(tmp_path, replace(TOY, seed=3), resume=True)
+
+
+def test_resuming_from_nothing_or_from_garbage_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"no {FILE_NAME}"):
+        fit_toy(tmp_path, resume=True)
+    for garbage in (b"", b"nothing of the kind", b"\x80\x02cos\nsystem\n(S'true'\ntR."):
+        (tmp_path / FILE_NAME).write_bytes(garbage)
+        with pytest.raises(InputError, match="not a readable checkpoint"):
+            load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (blobs()[:50], "at least 100"),
+        (blobs().astype(np.float32), "expected uint8"),
+        (np.zeros((200, 28, 28), np.uint8), "the same"),
+        (np.zeros((200, 7, 28), np.uint8), "8 to 64"),
+    ],
+)
+def test_images_that_cannot_be_learned_from_are_refused(
+    images: np.ndarray, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        train(TOY, images, out=tmp_path / "x", checkpoint=tmp_path, progress=Listener())
+
+
+def test_a_recipe_survives_its_text_and_a_strange_one_is_refused() -> None:
+    assert Recipe.from_json(TOY.to_json()) == TOY
+    with pytest.raises(InputError, match="lacks: colour"):
+        Recipe.from_json('{"name": "x", "colour": 1}')
+    with pytest.raises(InputError, match="each must be 2 to 64"):
+        replace(TOY, levels=(16, 65))
+
+
+def test_figures_and_labelled_codes_reach_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed (extra: train)")
+    images, listener = blobs(), Listener()
+    train(
+        replace(TOY, epochs=1),
+        images,
+        out=tmp_path / "toy.safetensors",
+        checkpoint=tmp_path,
+        logdir=tmp_path / "log",
+        progress=listener,
+        labels=np.zeros(len(images), np.uint8),
+    )
+    assert len(listener.figures) == 1
+    assert list((tmp_path / "log").glob("events.*"))
+    assert list((tmp_path / "log").rglob("metadata.tsv"))
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    for name in ("abacus", "cuda:99"):
+        with pytest.raises(InputError, match="cannot be used here"):
+            pick_device(name)
+
+
+def test_one_different_byte_keeps_a_model_from_being_written(
+    trained: tuple[Path, Path, Listener], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = verify.forward
+
+    def dishonest(*arguments: object) -> np.ndarray:
+        result = honest(*arguments).copy()  # type: ignore[arg-type]
+        result[-1, -1] += 1
+        return result
+
+    monkeypatch.setattr(verify, "forward", dishonest)
+    out = tmp_path / "never.safetensors"
+    with pytest.raises(ModelError, match="encoder: NumPy and PyTorch differ on 1 of"):
+        export_checkpoint(blobs(), out=out, checkpoint=trained[1], progress=Listener())
+    assert not out.exists()
+
+
+def test_rows_whose_sums_would_be_inexact_get_smaller_weights() -> None:
+    random = np.random.default_rng(0)
+    inputs = random.integers(0, 256, (400, 1500))
+    chain = [Affine(random.choice([-1.0, 1.0], (3, 1500)), np.zeros(3), Activation.NONE)]
+    network = round_chain(chain, inputs, 1.0, (0, 255), Output(1.0, -(1 << 20), 1 << 20))
+    sums = np.abs(network.layers[0].weight.astype(np.int64)).sum(axis=1) * 255
+    assert sums.max() < 1 << 24
+    assert np.allclose(network(inputs), run(chain, inputs.astype(np.float64))[0], atol=2)

@@ -1,0 +1,59 @@
+"""A tiny codec with random weights: everything a model has, and none of its skill."""
+
+from pathlib import Path
+
+import numpy as np
+
+from digitzip.codec import Images
+from digitzip.model import LevelSet, Model, Shape, write_model
+from digitzip.network import Layer, Network
+
+SIDE, DIMS, LEVELS = 28, 4, (8, 5)
+
+
+def make_model(name: str = "toy", seed: int = 0, side: int = SIDE) -> Model:
+    """Return a model that `seed` determines: random int8 networks, 4 numbers of 8 or 5 levels."""
+    random = np.random.default_rng(seed)
+    shape = Shape(side, side, DIMS)
+    level_sets = tuple(_level_set(random, levels) for levels in LEVELS)
+    decoder = Network([_layer(random, DIMS, shape.pixels, 7, 0, 255)], -256, 256)
+    codes = random.integers(0, LEVELS[0], (5, DIMS), np.uint8)
+    images = decoder(level_sets[0].dequantise(codes)).astype(np.uint8).reshape(-1, side, side)
+    encoder = Network([_layer(random, shape.pixels, DIMS, 8, -1024, 1023)], 0, 255)
+    return Model(name, shape, encoder, decoder, level_sets, codes, images)
+
+
+def write_toy(path: Path, seed: int = 0, side: int = SIDE) -> Model:
+    """Write a toy model to `path`, called as its file is, and return it."""
+    model = make_model(path.stem, seed, side)
+    write_model(path, model)
+    return model
+
+
+def make_images(n: int, seed: int = 0, side: int = SIDE) -> Images:
+    """Return uint8 [n, side, side]: a bright bar each, at its own place and angle."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    angle, offset = random.uniform(0, np.pi, n), random.uniform(-6, 6, n)
+    away = np.abs(
+        np.cos(angle)[:, None, None] * x + np.sin(angle)[:, None, None] * y - offset[:, None, None]
+    )
+    images: Images = (255 * np.clip(2.5 - away, 0, 1)).astype(np.uint8)
+    return images
+
+
+def _layer(
+    random: np.random.Generator, inputs: int, outputs: int, shift: int, low: int, high: int
+) -> Layer:
+    weight = random.integers(-60, 61, (outputs, inputs), np.int8)
+    bias = random.integers(-500, 501, outputs).astype(np.int32)
+    return Layer(weight, bias, np.full(outputs, shift, np.uint8), low, high)
+
+
+def _level_set(random: np.random.Generator, levels: int) -> LevelSet:
+    cuts = np.linspace(-400, 400, levels - 1).astype(np.int16)
+    points = np.linspace(-256, 256, levels).astype(np.int16)
+    predictor = tuple(
+        Network([_layer(random, j, levels, 8, -200, 200)], -256, 256) for j in range(DIMS)
+    )
+    return LevelSet(levels, np.tile(cuts, (DIMS, 1)), np.tile(points, (DIMS, 1)), predictor)
