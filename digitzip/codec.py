@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ Images = npt.NDArray[np.uint8]
 DEFAULT_EFFORT: Final = 2
 EFFORTS: Final = range(10)
 
-_BATCH: Final = 2048
+_BATCH: Final = 512
 
 
 class Codec:
@@ -27,15 +28,23 @@ class Codec:
 
     `effort` is how many times the search of `encode` goes through the numbers of a code; 0 takes
     the encoder's answer. All arithmetic is on integers: the same images, levels and effort give
-    the same codes on every machine, and the same codes the same images.
+    the same codes on every machine, and the same codes the same images. `threads` is how many
+    batches are worked on at once; it pays where the matrix library itself uses one thread.
     """
 
-    def __init__(self, model: Model, levels: int | None = None, effort: int | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        levels: int | None = None,
+        effort: int | None = None,
+        threads: int = 1,
+    ) -> None:
         effort = DEFAULT_EFFORT if effort is None else effort
         if effort not in EFFORTS:
             raise InputError(f"effort is {effort}, expected {EFFORTS[0]} to {EFFORTS[-1]}")
         self.model = model
         self.effort = effort
+        self.threads = threads
         self._level_set = model.level_set(levels)
         self.packer = Packer(self.levels, self._level_set.predict)
 
@@ -50,14 +59,8 @@ class Codec:
         Raises `InputError` for arrays of another type or shape.
         """
         images = self.check(images)
-        codes = np.empty((len(images), self.model.shape.dims), np.uint8)
-        for start in range(0, len(images), _BATCH):
-            pixels = images[start : start + _BATCH].reshape(-1, self.model.shape.pixels)
-            start_codes = self._level_set.quantise(self.model.encoder(pixels))
-            codes[start : start + _BATCH] = search(
-                pixels, start_codes, self.levels, self._decode_rows, self.effort
-            )
-        return codes
+        pixels = images.reshape(len(images), self.model.shape.pixels)
+        return self._in_batches(self._encode_rows, pixels, self.model.shape.dims)
 
     def decode(self, codes: Codes) -> Images:
         """Codes uint8 [n, d] -> images uint8 [n, height, width].
@@ -70,7 +73,9 @@ class Codec:
             raise InputError(f"codes are {_describe(codes)}, expected uint8 [n, {dims}]")
         if codes.size and int(codes.max()) >= self.levels:
             raise InputError(f"a number of a code is {codes.max()}, expected below {self.levels}")
-        return self.model.decode_points(self._level_set.dequantise(codes))
+        shape = self.model.shape
+        pixels = self._in_batches(self._decode_rows, codes, shape.pixels)
+        return pixels.reshape(-1, shape.height, shape.width)
 
     def check(self, images: npt.NDArray[Any]) -> Images:
         """Return `images` if they are uint8 [n, height, width]; raises `InputError` otherwise."""
@@ -82,21 +87,48 @@ class Codec:
             )
         return images
 
+    def _encode_rows(self, pixels: Codes) -> Codes:
+        """Pixels uint8 [n, height * width] -> codes uint8 [n, d]."""
+        codes = self._level_set.quantise(self.model.encoder(pixels))
+        return search(pixels, codes, self.levels, self._decode_rows, self.effort)
+
     def _decode_rows(self, codes: Codes) -> Codes:
         """Codes uint8 [n, d], known to be in range, -> pixels uint8 [n, height * width]."""
         images = self.model.decode_points(self._level_set.dequantise(codes))
         return images.reshape(len(codes), self.model.shape.pixels)
 
+    def _in_batches(self, work: Callable[[Codes], Codes], rows: Codes, width: int) -> Codes:
+        """Return `work` of all rows, uint8 [n, width], in batches, several at once."""
+        out = np.empty((len(rows), width), np.uint8)
+        parts = [slice(start, start + _BATCH) for start in range(0, len(rows), _BATCH)]
+
+        def fill(part: slice) -> None:
+            out[part] = work(rows[part])
+
+        if self.threads == 1 or len(parts) < 2:
+            for part in parts:
+                fill(part)
+        else:
+            from concurrent.futures import ThreadPoolExecutor  # slow to import, rarely needed
+
+            with ThreadPoolExecutor(self.threads) as pool:
+                list(pool.map(fill, parts))
+        return out
+
 
 def load_codec(
-    model: str | Path = DEFAULT, *, levels: int | None = None, effort: int | None = None
+    model: str | Path = DEFAULT,
+    *,
+    levels: int | None = None,
+    effort: int | None = None,
+    threads: int = 1,
 ) -> Codec:
     """Return the codec of a model, by name or by the path of its file.
 
     Raises `ModelError` when there is no such model, when it is refused, or when it has no
     quantiser for `levels`.
     """
-    return Codec(load_model(model), levels, effort)
+    return Codec(load_model(model), levels, effort, threads)
 
 
 def _describe(array: npt.NDArray[Any]) -> str:

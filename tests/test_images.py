@@ -138,9 +138,9 @@ def test_a_member_of_a_file_that_is_not_npz_is_refused(tmp_path: Path) -> None:
         images.read([f"{tmp_path}/not.npz:digits"])
 
 
-def zip_bytes(member: str, data: bytes) -> bytes:
+def zip_bytes(member: str, data: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as zipped:
+    with zipfile.ZipFile(out, "w", method) as zipped:
         zipped.writestr(member, data)
     return out.getvalue()
 
@@ -173,6 +173,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "NPY of version 9": (ARRAY[:6] + b"\x09" + ARRAY[7:], "version 9.0; expected 1.0 or 2.0"),
     "a zip file of text": (zip_bytes("a.txt", b"seven"), "holds no arrays"),
     "a zip file cut off": (zip_bytes("a.npy", ARRAY)[:-5], "damaged or cut off"),
+    "NPZ in bzip2": (zip_bytes("a.npy", ARRAY, zipfile.ZIP_BZIP2), "that NumPy never writes"),
     "NPZ of pickles": (zip_bytes("a.npy", npy_bytes(np.array([None]))), "is an array object"),
     "NPZ that claims too much": (
         zip_bytes("a.npy", ARRAY.replace(b"(2, 28, 28), ", b"(9999,28,28),")),

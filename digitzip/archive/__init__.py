@@ -31,26 +31,31 @@ def compress(
     model: str | Path | Model | None = None,
     levels: int | None = None,
     effort: int | None = None,
+    threads: int = 1,
 ) -> bytes:
     """Return images uint8 [n, height, width] as the bytes of a `.dz` file.
 
     Raises `InputError` for other arrays, `ModelError` for a model that cannot be had.
     """
     out = io.BytesIO()
-    with Writer(out, _codec(model, levels, effort)) as writer:
+    with Writer(out, _codec(model, levels, effort, threads)) as writer:
         writer.append(images)
     return out.getvalue()
 
 
 def decompress(
-    data: bytes, *, model: str | Path | Model | None = None, max_digits: int = MAX_DIGITS
+    data: bytes,
+    *,
+    model: str | Path | Model | None = None,
+    max_digits: int = MAX_DIGITS,
+    threads: int = 1,
 ) -> Images:
     """Return the images, uint8 [n, height, width], of the bytes of a `.dz` file, all proved.
 
     Raises `DamagedError` for bytes that no writer wrote, `ModelError` when the model they need
     cannot be had, `LimitError` for more than `max_digits` digits.
     """
-    with Archive(data, model=model) as archive:
+    with Archive(data, model=model, threads=threads) as archive:
         if len(archive) > max_digits:
             raise LimitError(f"{len(archive)} digits, expected at most {max_digits} (max_digits)")
         images = np.empty((len(archive), archive.header.height, archive.header.width), np.uint8)
@@ -67,14 +72,16 @@ def open(
     model: str | Path | Model | None = None,
     rebuild: bool = False,
     max_digits: int = MAX_DIGITS,
+    threads: int = 1,
 ) -> Archive:
     """Open a `.dz` file: a path, bytes, or a seekable binary file object.
 
     `model` is needed only when no known folder holds the model that the file names. `rebuild`
     opens a file without a valid trailer as far as its chunks are whole; `info` and `test` then
-    report it as damaged. `max_digits` bounds what one index or slice may decode.
+    report it as damaged. `max_digits` bounds what one index or slice may decode, `threads` is how
+    many batches are decoded at once.
     """
-    return Archive(file, model=model, rebuild=rebuild, max_digits=max_digits)
+    return Archive(file, model=model, rebuild=rebuild, max_digits=max_digits, threads=threads)
 
 
 def create(
@@ -83,15 +90,18 @@ def create(
     model: str | Path | Model | None = None,
     levels: int | None = None,
     effort: int | None = None,
+    threads: int = 1,
     overwrite: bool = False,
 ) -> AbstractContextManager[Writer]:
     """Create a `.dz` file at a path, or write one to a binary file object.
 
     A path gets its file whole, when the `with` block ends without an exception, or not at all.
     """
-    return _create(file, _codec(model, levels, effort), overwrite=overwrite)
+    return _create(file, _codec(model, levels, effort, threads), overwrite=overwrite)
 
 
-def _codec(model: str | Path | Model | None, levels: int | None, effort: int | None) -> Codec:
+def _codec(
+    model: str | Path | Model | None, levels: int | None, effort: int | None, threads: int
+) -> Codec:
     loaded = model if isinstance(model, Model) else load_model(model or DEFAULT)
-    return Codec(loaded, levels, effort)
+    return Codec(loaded, levels, effort, threads)

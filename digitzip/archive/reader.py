@@ -67,13 +67,18 @@ class Archive:
         model: str | Path | Model | None = None,
         rebuild: bool = False,
         max_digits: int = MAX_DIGITS,
+        threads: int = 1,
     ) -> None:
-        self._reopen = partial(Archive, model=model, rebuild=rebuild, max_digits=max_digits)
+        self._reopen = partial(
+            Archive, model=model, rebuild=rebuild, max_digits=max_digits, threads=threads
+        )
         self._storage = Storage(file)
         try:
             self.header: Header = read_header(self._storage)
             self._index = (rebuild_index if rebuild else read_index)(self._storage, self.header)
-            self.codec: Codec = Codec(_model_for(self.header, model), self.header.levels, 0)
+            self.codec: Codec = Codec(
+                _model_for(self.header, model), self.header.levels, 0, threads
+            )
             self._max_digits = max_digits
             self._chunk = Recent(self._read_chunk, _CACHED_CHUNKS)
             self.chunk_codes = Recent(self._unpack_codes, _CACHED_CHUNKS)

@@ -7,41 +7,39 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from types import TracebackType
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from digitzip import staging
 from digitzip.archive import naming
-from digitzip.codec import Codec, Images
+from digitzip.codec import Codec, Codes, Images
 from digitzip.container import Chunk, Entry, Header, Layer, LayerType, Trailer
 from digitzip.container.chunk import MAX_DIGITS
 from digitzip.errors import InputError
-
-_TRIAL_BYTES: Final = 8 << 20  # of pixels in a chunk; keeps any chunk far below its limit
 
 
 class Writer:
     """Writes one archive to a binary file object, front to back, never seeking.
 
-    Holds at most one chunk of images. The archive is complete when `close` returns.
+    Holds the codes of at most one chunk. The archive is complete when `close` returns.
     """
 
     def __init__(self, out: BinaryIO, codec: Codec) -> None:
         shape = codec.model.shape
         self._out = out
         self._codec = codec
-        self._chunk_digits = min(MAX_DIGITS, max(1, (_TRIAL_BYTES * 2) // shape.pixels))
         self._header = Header(
             codec.model.id, shape.height, shape.width, shape.dims, codec.levels
         ).to_bytes()
         self._entries: list[Entry] = []
         self._written = 0
         self._named: bool | None = None
-        self._images: list[Images] = []
+        self._codes: list[Codes] = []  # of the chunk to come, with their names
         self._names: list[str] = []
         self._pending = 0
+        self._pixel_crc = 0
         self._closed = False
         out.write(self._header)
 
@@ -64,33 +62,47 @@ class Writer:
         if self._named not in (None, names is not None):
             raise InputError("some digits have names and others none; give all a name, or none")
         self._named = names is not None
-        for start in range(0, len(images), self._chunk_digits):
-            part = slice(start, start + self._chunk_digits)
-            self._add(images[part], [] if names is None else names[part])
+        while len(images):
+            room = MAX_DIGITS - self._pending
+            self._add(images[:room], [] if names is None else names[:room])
+            images, names = images[room:], None if names is None else names[room:]
 
     def close(self) -> None:
         """Write what is pending, and the trailer."""
         if not self._closed:
             if self._pending:
-                self._flush(self._pending)
+                self._flush()
             self._out.write(Trailer(tuple(self._entries)).to_bytes(self._header))
             self._closed = True
 
     def _add(self, images: Images, names: Sequence[str]) -> None:
-        self._images.append(images.copy())
+        codes = self._codec.encode(images)
+        self._pixel_crc = zlib.crc32(self._codec.decode(codes).data, self._pixel_crc)
+        self._codes.append(codes)
         self._names += names
-        self._pending += len(images)
-        if self._pending >= self._chunk_digits:
-            self._flush(self._chunk_digits)
+        self._pending += len(codes)
+        if self._pending == MAX_DIGITS:
+            self._flush()
 
-    def _flush(self, digits: int) -> None:
-        images, names = np.concatenate(self._images), self._names[:digits]
-        self._images, self._names = [images[digits:].copy()], self._names[digits:]
-        self._pending -= digits
-        frame = encode_chunk(self._codec, images[:digits], names, self._written)
+    def _flush(self) -> None:
+        """Write the pending digits as one chunk, in whichever representation is smallest."""
+        ancillary: tuple[Layer, ...] = ()
+        if self._names:
+            ancillary = (Layer(LayerType.NAMES, (naming.pack(self._names),)),)
+        frames = (
+            Chunk(
+                self._written,
+                self._pending,
+                self._pixel_crc,
+                (Layer(LayerType.CODES, body), *ancillary),
+            ).to_bytes()
+            for body in self._codec.packer.representations(np.concatenate(self._codes))
+        )
+        frame = min(frames, key=len)
         self._out.write(frame)
-        self._entries.append(Entry(len(frame), digits, zlib.crc32(frame)))
-        self._written += digits
+        self._entries.append(Entry(len(frame), self._pending, zlib.crc32(frame)))
+        self._written += self._pending
+        self._codes, self._names, self._pending, self._pixel_crc = [], [], 0, 0
 
     def __enter__(self) -> Writer:
         return self
@@ -120,22 +132,3 @@ def create(
         return
     with staging.file(file, overwrite=overwrite) as out, Writer(out, codec) as writer:
         yield writer
-
-
-def encode_chunk(codec: Codec, images: Images, names: Sequence[str], first: int) -> bytes:
-    """Return the smallest chunk for these images: one Zstandard frame.
-
-    The pixels whose CRC it carries are decoded from the codes it holds.
-    """
-    codes = codec.encode(images)
-    pixel_crc = zlib.crc32(codec.decode(codes).data)
-    ancillary = (Layer(LayerType.NAMES, (naming.pack(names),)),) if names else ()
-    return min(
-        (
-            Chunk(
-                first, len(images), pixel_crc, (Layer(LayerType.CODES, body), *ancillary)
-            ).to_bytes()
-            for body in codec.packer.representations(codes)
-        ),
-        key=len,
-    )

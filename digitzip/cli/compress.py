@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from digitzip.images import Fit
 
 
-_BATCH: Final = 16_384  # the digits of a chunk, so that the bar counts what is compressed
+_BATCH: Final = 512  # digits for each thread between two steps of the bar
 
 
 @click.command()
@@ -44,6 +44,7 @@ _BATCH: Final = 16_384  # the digits of a chunk, so that the bar counts what is 
     show_default=True,
     help="What to do with images of another kind: refuse, scale, or make them like MNIST.",
 )
+@streams.threads_option
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
 @talk_options
 def compress(
@@ -53,6 +54,7 @@ def compress(
     effort: int | None,
     levels: int | None,
     fit: Fit,
+    threads: int,
     force: bool,
     quiet: bool,
     verbose: bool,
@@ -74,12 +76,17 @@ def compress(
         with (
             talk.bar() as bar,
             archive.create(
-                target, model=loaded, levels=levels, effort=effort, overwrite=force
+                target,
+                model=loaded,
+                levels=levels,
+                effort=effort,
+                threads=threads,
+                overwrite=force,
             ) as writer,
             streams.paths(inputs) as files,
         ):
             source = images.read(
-                files, height=shape.height, width=shape.width, fit=fit, batch=_BATCH
+                files, height=shape.height, width=shape.width, fit=fit, batch=_BATCH * threads
             )
             bar.total = source.count
             for batch, names in bar.follow(source, lambda item: len(item[0])):

@@ -56,6 +56,7 @@ def _parse_range(ctx: click.Context, param: click.Parameter, value: str | None) 
     show_default=True,
     help="Refuse to write more digits than this.",
 )
+@streams.threads_option
 @click.option("-f", "--force", is_flag=True, help="Overwrite what exists.")
 @talk_options
 def decompress(
@@ -64,6 +65,7 @@ def decompress(
     part: slice,
     model: str | None,
     max_digits: int,
+    threads: int,
     force: bool,
     quiet: bool,
     verbose: bool,
@@ -80,7 +82,7 @@ def decompress(
     with (
         console.about(file),
         streams.readable(file) as source,
-        archive.open(source, model=model, max_digits=max_digits) as dz,
+        archive.open(source, model=model, max_digits=max_digits, threads=threads) as dz,
     ):
         start, stop, _ = part.indices(len(dz))
         digits = range(start, stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,16 @@ from digitzip.errors import InputError, OutputError
 STANDARD: Final = "-"
 
 Names = TypeVar("Names", str, tuple[str, ...])
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    default=lambda: os.cpu_count() or 1,
+    show_default="all cores",
+    metavar="N",
+    help="Batches to work on at once; the result is the same.",
+)
 
 
 class _StandardOutput:

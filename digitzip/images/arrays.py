@@ -92,12 +92,14 @@ def find_array(path: Path, member: str | None) -> ArrayFile | None:
 
 def _choose_member(path: Path, wanted: str | None) -> str:
     with Place(path).open() as file, zipfile.ZipFile(file) as zipped:
-        arrays = [name for name in zipped.namelist() if name.endswith(".npy")]
-    names = [name.removesuffix(".npy") for name in arrays]
-    if wanted is None and len(names) == 1:
-        return arrays[0]
-    if wanted in names:
-        return f"{wanted}.npy"
+        infos = {info.filename: info for info in zipped.infolist()}
+    names = [name.removesuffix(".npy") for name in infos if name.endswith(".npy")]
+    chosen = names[0] if wanted is None and len(names) == 1 else wanted
+    if chosen in names:
+        member = f"{chosen}.npy"
+        if infos[member].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InputError(f"{str(path)!r} is compressed in a way that NumPy never writes")
+        return member
     some = ", ".join(repr(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
     held = f"{len(names)} arrays ({some})" if names else "no arrays"
     raise InputError(

@@ -4,7 +4,6 @@ What goes wrong there, when it is opened or while it is read, is an InputError t
 """
 
 import gzip
-import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -49,7 +48,6 @@ class Place:
                     yield file
         except (
             zlib.error,
-            lzma.LZMAError,
             EOFError,
             gzip.BadGzipFile,
             zipfile.BadZipFile,
