@@ -11,6 +11,7 @@ import digitzip
 from benchmarks import record
 from digitzip.codec import DEFAULT_EFFORT
 from digitzip.container.header import Header
+from digitzip.metrics import rmse
 from digitzip.model import load_model, shipped_folder
 
 EFFORTS: Final = (0, 1, 2, 3, 9)
@@ -32,7 +33,7 @@ class Point:
 def measure(images: record.Images, levels: int, effort: int, *, default: bool) -> Point:
     """Compress and decompress all images at one setting."""
     data = digitzip.compress(images, levels=levels, effort=effort)
-    error = record.rmse(images, digitzip.decompress(data))
+    error = rmse(images, digitzip.decompress(data))
     return Point(levels, effort, len(data), len(data) / len(images), error, default)
 
 

@@ -40,11 +40,6 @@ def test_images() -> Images:
     return np.frombuffer(data, np.uint8, offset=16).reshape(-1, 28, 28)
 
 
-def rmse(a: Images, b: Images) -> float:
-    """Root-mean-square error over all pixels of all images, pixels in [0, 1]."""
-    return float(np.sqrt(np.mean(np.square((a.astype(np.float64) - b) / 255))))
-
-
 def environment(model: Model | None = None) -> dict[str, Any]:
     """Return where and with what a result was measured."""
     commit = _git("rev-parse", "--short=12", "HEAD")

@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.codec import Codec
-from digitzip.model import load_model
+from digitzip.model import DEFAULT, load_model
 
-IMAGES = Path(__file__).parent / "conformance" / "images.npy"
+HERE = Path(__file__).parent / "conformance"
+IMAGES, SHIPPED = HERE / "images.npy", HERE / "shipped.json"
 CODES = 5000
+SEARCHED = 100  # images that are encoded once more with a search
 
 
 def fixed_codes(levels: int, dims: int) -> npt.NDArray[np.uint8]:
@@ -36,9 +38,9 @@ def many_images() -> npt.NDArray[np.uint8]:
     )
 
 
-def main() -> None:
-    batch, library = int(sys.argv[1]), sys.argv[2]
-    model = load_model()
+def fingerprint(name: str, batch: int, library: str = "numpy") -> list[str]:
+    """Return SHA-256 of the codes of the images, and of the pixels and ranks of the codes."""
+    model = load_model(name)
     codec = Codec(model, effort=0)
     codes, images = fixed_codes(codec.levels, model.shape.dims), many_images()
     if library == "torch":
@@ -52,10 +54,10 @@ def main() -> None:
         parts = range(0, CODES, batch)
         encoded = np.concatenate([codec.encode(images[i : i + batch]) for i in parts])
         decoded = np.concatenate([codec.decode(codes[i : i + batch]) for i in parts])
-    ranks = codec.packer.rank(codes)
-    for array in (encoded, decoded, ranks):
-        print(hashlib.sha256(np.ascontiguousarray(array).data).hexdigest())
+    searched = Codec(model, effort=1).encode(images[:: CODES // SEARCHED])
+    arrays = (np.concatenate([encoded, searched]), decoded, codec.packer.rank(codes))
+    return [hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in arrays]
 
 
 if __name__ == "__main__":
-    main()
+    print(*fingerprint(DEFAULT, int(sys.argv[1]), sys.argv[2]))

@@ -16,9 +16,10 @@ import pytest
 
 import digitzip
 from digitzip.model import DEFAULT, load_model, shipped_folder
+from tests import fingerprint
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = json.loads((ROOT / "tests" / "conformance" / "shipped.json").read_text("utf-8"))
+SHIPPED = json.loads(fingerprint.SHIPPED.read_text("utf-8"))
 DATA = os.environ.get("DIGITZIP_DATA")
 needs_mnist = pytest.mark.skipif(
     not DATA, reason="MNIST is not here: DIGITZIP_DATA names no folder of its IDX files"

@@ -28,6 +28,8 @@ MUST_NOT_KNOW = {
     "container": {"numpy", "PIL", "safetensors", "network", "model", "codec", "packing"},
     "network": {"container", "model", "codec", "images", "packing", "safetensors", "zstandard"},
     "packing": {"container", "network", "model", "codec", "images", "zstandard"},
+    "metrics": {"container", "network", "model", "codec", "images", "packing", "PIL"},
+    "search": {"container", "network", "model", "codec", "images", "packing", "zstandard"},
     "staging": {"numpy", "container", "network", "model", "codec", "images", "packing"},
     "images": {"container", "network", "model", "codec", "packing", "archive", "zstandard"},
     "model": {"archive", "codec", "images", "packing", "zstandard", "PIL"},

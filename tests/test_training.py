@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra: trai
 
 from digitzip.codec import Codec  # noqa: E402
 from digitzip.errors import InputError, ModelError  # noqa: E402
+from digitzip.metrics import rmse  # noqa: E402
 from digitzip.model import read_model  # noqa: E402
 from digitzip.training import (  # noqa: E402
     TOY,
@@ -22,7 +23,6 @@ from digitzip.training.checkpoint import FILE_NAME, load_checkpoint  # noqa: E40
 from digitzip.training.data import prepare  # noqa: E402
 from digitzip.training.device import pick_device  # noqa: E402
 from digitzip.training.evaluate import evaluate  # noqa: E402
-from digitzip.training.export import rmse  # noqa: E402
 from digitzip.training.fold import Activation, Affine, run  # noqa: E402
 from digitzip.training.integers import Output, round_chain  # noqa: E402
 from digitzip.training.loop import Run, fit  # noqa: E402

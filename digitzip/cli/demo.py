@@ -93,23 +93,19 @@ def _compress(sample: Path, folder: Path, out: Path) -> Images:
 
 
 def _rows(folder: Path, first: Images, again: Images) -> list[tuple[str, ...]]:
+    from digitzip.metrics import rmse
+
     pngs = sum(path.stat().st_size for path in (folder / DIGITS).rglob("*.png"))
     packed = (folder / SAMPLE).stat().st_size
     sizes = (("raw pixels", first.size, 0.0), ("PNG files", pngs, 0.0),
-             (".dz file", packed, _rmse(first, again)))  # fmt: skip
+             (".dz file", packed, rmse(first, again)))  # fmt: skip
     return [
         (
             form,
             f"{size:,}",
             f"{size / max(1, len(first)):.2f}",
             f"{first.size / size:.1f}",
-            f"{rmse:.4f}",
+            f"{error:.4f}",
         )
-        for form, size, rmse in sizes
+        for form, size, error in sizes
     ]
-
-
-def _rmse(x: Images, y: Images) -> float:
-    """Root mean square error over all pixels, pixels in [0, 1]."""
-    difference = (x.astype(float) - y) / 255
-    return float((difference * difference).mean() ** 0.5)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from digitzip import staging
 from digitzip.codec import Codec
+from digitzip.metrics import rmse
 from digitzip.model import LevelSet, Model, Shape, read_model, write_model
 from digitzip.training.data import Data
 from digitzip.training.evaluate import evaluate
@@ -141,9 +141,3 @@ def as_images(pixels: torch.Tensor, data: Data) -> Images:
     """Pixels [n, h*w] -> images [n, h, w]."""
     images: Images = pixels.cpu().numpy().reshape(-1, data.height, data.width)
     return images
-
-
-def rmse(x: Images, y: Images) -> float:
-    """Return the root-mean-square error over all pixels, in units of white."""
-    difference: NDArray[Any] = x.astype(np.float32) - y
-    return float(np.sqrt(np.square(difference, dtype=np.float32).mean(dtype=np.float64))) / 255
