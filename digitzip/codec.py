@@ -15,10 +15,12 @@ from digitzip.packing import Packer
 from digitzip.search import search
 
 Codes = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]
 
 DEFAULT_EFFORT: Final = 2
 EFFORTS: Final = range(10)
+THREADS: Final = range(1, 257)
 
 _BATCH: Final = 512
 
@@ -40,8 +42,9 @@ class Codec:
         threads: int = 1,
     ) -> None:
         effort = DEFAULT_EFFORT if effort is None else effort
-        if effort not in EFFORTS:
-            raise InputError(f"effort is {effort}, expected {EFFORTS[0]} to {EFFORTS[-1]}")
+        for name, value, allowed in (("effort", effort, EFFORTS), ("threads", threads, THREADS)):
+            if not isinstance(value, int) or value not in allowed:
+                raise InputError(f"{name} is {value!r}, expected {allowed[0]} to {allowed[-1]}")
         self.model = model
         self.effort = effort
         self.threads = threads
@@ -87,12 +90,12 @@ class Codec:
             )
         return images
 
-    def _encode_rows(self, pixels: Codes) -> Codes:
+    def _encode_rows(self, pixels: Pixels) -> Codes:
         """Pixels uint8 [n, height * width] -> codes uint8 [n, d]."""
         codes = self._level_set.quantise(self.model.encoder(pixels))
         return search(pixels, codes, self.levels, self._decode_rows, self.effort)
 
-    def _decode_rows(self, codes: Codes) -> Codes:
+    def _decode_rows(self, codes: Codes) -> Pixels:
         """Codes uint8 [n, d], known to be in range, -> pixels uint8 [n, height * width]."""
         images = self.model.decode_points(self._level_set.dequantise(codes))
         return images.reshape(len(codes), self.model.shape.pixels)

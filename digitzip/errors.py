@@ -9,8 +9,9 @@
     ├── ModelError          a weights file that is refused, or a model that is not found
     └── BoundError          a bound set by the user that could not be kept
 
-Every message is one line: what was found, what was expected, what to do. Any other exception
-that leaves digitzip is a bug of digitzip.
+Every message is one line: what was found, what was expected, what to do. A file that cannot be
+opened or read is an `OSError`, as everywhere in Python, and archives raise `IndexError` and
+`TypeError` where a list would. Any other exception that leaves digitzip is a bug of digitzip.
 """
 
 

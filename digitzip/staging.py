@@ -4,6 +4,7 @@ A part is a hidden sibling, `.{name}.{token}.digitzip-part`, which its run keeps
 POSIX; on Windows an open file cannot be deleted). A killed run leaves its part unlocked, and the
 next run to the same name removes it. A folder is filled in a sibling that shares the part's
 token; the part is then an empty file that only carries the lock, made first and removed last.
+A long name is cut short in a part's; names equal up to there share the sweep, under the lock.
 
 This room knows paths and locks. It must not know what is written.
 """
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 PART = "digitzip-part"
 FILES = "digitzip-files"
+LONGEST_NAME = 255
+"""Bytes that a file's name has at most, on all common file systems."""
 
 
 @contextmanager
@@ -98,7 +101,7 @@ class _Part(io.FileIO):
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self.path = target.with_name(f".{target.name}.{secrets.token_hex(8)}.{PART}")
+        self.path = target.with_name(f".{_stem(target)}.{secrets.token_hex(8)}.{PART}")
         super().__init__(self.path, "x")
 
     @classmethod
@@ -127,9 +130,12 @@ def _target(path: str | os.PathLike[str]) -> Path:
     try:
         target = Path(os.path.realpath(path))
         if target.name and target.parent.is_dir():
+            with suppress(FileNotFoundError):
+                target.lstat()  # a name too long is found now, not when all is written
             return target
     except (OSError, ValueError) as error:  # a loop of links, a NUL in the name
-        raise OutputError(f"cannot write {str(path)!r}: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"cannot write {str(path)!r}: {reason}") from error
     raise OutputError(f"cannot write {str(path)!r}: there is no folder {str(target.parent)!r}")
 
 
@@ -142,13 +148,21 @@ def _writing(target: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {str(target)!r}: {reason}") from error
 
 
+def _stem(target: Path) -> str:
+    """Shorten the target's name, between characters, to what leaves room for a part's."""
+    name, room = target.name, LONGEST_NAME - len(f"..{'0' * 16}.{FILES}")
+    while len(os.fsencode(name)) > room:
+        name = name[:-1]
+    return name
+
+
 def _files_of(part: Path) -> Path:
     return part.with_suffix(f".{FILES}")
 
 
 def _sweep(target: Path) -> None:
     """Remove what killed runs to the same target left behind."""
-    stale = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{16}}\.({PART}|{FILES})")
+    stale = re.compile(rf"\.{re.escape(_stem(target))}\.[0-9a-f]{{16}}\.({PART}|{FILES})")
     with suppress(OSError):
         siblings = [path for path in target.parent.iterdir() if stale.fullmatch(path.name)]
         for part in {path.with_suffix(f".{PART}") for path in siblings}:

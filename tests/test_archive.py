@@ -5,23 +5,34 @@ from __future__ import annotations
 import io
 import multiprocessing
 import pickle
+import tracemalloc
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 import digitzip
 from digitzip.archive import Archive, naming
+from digitzip.archive.views import resolve
 from digitzip.codec import Codec
-from digitzip.container import Entry, Header, Trailer
-from digitzip.errors import DamagedError, DigitzipError, InputError, LimitError, OutputError
-from digitzip.model import Model
+from digitzip.container import Chunk, Entry, Header, Layer, LayerType, Trailer
+from digitzip.errors import (
+    DamagedError,
+    DigitzipError,
+    InputError,
+    LimitError,
+    ModelError,
+    OutputError,
+)
+from digitzip.model import Model, read_model
 from tests.conftest import TINY
 
 Images = npt.NDArray[np.uint8]
@@ -72,10 +83,48 @@ def test_indexing_is_that_of_a_sequence_of_images(archive: Archive) -> None:
     np.testing.assert_array_equal(archive[mask], whole[7:8])
 
 
+def test_long_names_are_spread_over_chunks_that_a_reader_takes(tiny: Model) -> None:
+    out = io.BytesIO()
+    names = [f"{i:05d}" + "x" * 1000 for i in range(12_000)]
+    with digitzip.create(out, model=tiny, effort=0) as writer:
+        writer.append(np.zeros((12_000, 28, 28), np.uint8), names)
+    with digitzip.open(out.getvalue(), model=tiny) as dz:
+        assert dz.info.chunks > 1
+        assert dz.names is not None
+        assert dz.names[:] == names
+
+
+def test_the_smallest_representation_is_kept(codec: Codec, images: Images) -> None:
+    for n in (1, 50):
+        codes = codec.encode(images[:n])
+        crc = zlib.crc32(codec.decode(codes).data)
+        frames = [
+            Chunk(0, n, crc, (Layer(LayerType.CODES, body),)).to_bytes()
+            for body in codec.packer.representations(codes)
+        ]
+        smallest = min(frames, key=len)
+        assert len(smallest) < max(map(len, frames))
+        assert smallest in digitzip.compress(images[:n], model=codec.model, effort=0)
+
+
+def test_threads_change_nothing(tiny: Model, images: Images) -> None:
+    many = np.concatenate([images] * 25)
+    data = digitzip.compress(many, model=tiny, threads=1)
+    assert digitzip.compress(many, model=tiny, threads=3) == data
+    one, three = (digitzip.decompress(data, model=tiny, threads=n) for n in (1, 3))
+    np.testing.assert_array_equal(one, three)
+
+
 def test_indexes_out_of_range_or_of_another_kind_are_refused(archive: Archive) -> None:
     for i in (20_050, -20_051, [0, 20_050]):
         with pytest.raises(IndexError):
             archive[i]
+    for large in (2**64 - 1, 2**70, np.array([2**64 - 1], np.uint64)):
+        with pytest.raises(IndexError):
+            archive[large]
+    for n in (0, -1):
+        with pytest.raises(InputError, match="expected 1 or more"):
+            next(archive.batches(n))
     for key in ("0", 1.5, [[0]], None):
         with pytest.raises(TypeError):
             archive[key]
@@ -99,6 +148,17 @@ def test_one_append_or_many_write_the_same_file(tiny: Model, images: Images) -> 
             out.append(image)
     assert together.getvalue() == apart.getvalue()
     assert together.getvalue() == digitzip.compress(images, model=tiny)
+
+
+def test_what_needs_no_pixels_needs_no_model(path: Path, tiny: Model) -> None:
+    with digitzip.open(path) as dz:
+        assert (len(dz), dz.info.model, dz.info.model_id) == (20_050, None, tiny.id.hex())
+        assert dz.names is not None
+        assert dz.names[7] == "7/7"
+        with pytest.raises(ModelError, match="no model with id"):
+            dz[0]
+    with pytest.raises(ModelError, match="no model file"):
+        digitzip.open(path, model="nowhere.safetensors")
 
 
 def test_an_empty_archive_is_valid(tiny: Model) -> None:
@@ -199,6 +259,36 @@ def test_huge_claims_are_refused_without_allocating(tiny: Model) -> None:
     claims = Trailer(tuple(Entry(1 << 24, 16_384, 0) for _ in range(100_000))).to_bytes(header)
     with pytest.raises(DamagedError, match="accounts for 1677721600041 bytes"):
         digitzip.decompress(header + claims, model=tiny)
+
+
+def test_a_claim_of_many_digits_is_checked_before_they_are_allocated(tiny: Model) -> None:
+    header = Header(tiny.id, 28, 28, 3, 8).to_bytes()
+    entries = tuple(Entry(1, 16_384, zlib.crc32(b"?")) for _ in range(600))
+    data = header + b"?" * 600 + Trailer(entries).to_bytes(header)
+    tracemalloc.start()
+    with pytest.raises(DamagedError):
+        digitzip.decompress(data, model=tiny)
+    with pytest.raises(LimitError):
+        resolve(slice(None), 10**12, 100)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30 << 20
+
+
+@given(st.binary(max_size=120))
+def test_arbitrary_chunks_with_all_checks_made_good_are_read_or_refused(content: bytes) -> None:
+    model = read_model(TINY)
+    header = Header(model.id, 28, 28, 3, 8).to_bytes()
+    chunk = zstandard.ZstdCompressor(write_checksum=True).compress(b"\0\1" + content)
+    trailer = Trailer((Entry(len(chunk), 1, zlib.crc32(chunk)),)).to_bytes(header)
+    with suppress(DigitzipError):
+        digitzip.open(header + chunk + trailer, model=model).test()
+
+
+def test_rebuilding_a_whole_file_reports_no_damage(path: Path, tiny: Model) -> None:
+    with digitzip.open(path, model=tiny, rebuild=True) as dz:
+        assert not dz.info.damaged
+        dz.test()
 
 
 def test_a_lost_trailer_needs_rebuild_and_stays_reported(path: Path, tiny: Model) -> None:

@@ -317,6 +317,27 @@ def test_damage_is_told_and_leaves_nothing(archive: str, place: Path) -> None:
         data[position] ^= 4
 
 
+def test_every_truncation_is_told_by_test_and_decompress(place: Path) -> None:
+    whole = digitzip.compress(make_images(1))
+    for size in range(len(whole)):
+        Path("cut.dz").write_bytes(whole[:size])
+        assert run("test", "cut.dz").exit_code == 3
+        assert run("decompress", "cut.dz", "-o", "out.npy").exit_code == 3
+    assert left(place) == {"cut.dz"}
+
+
+def test_every_flipped_bit_is_told_by_test_and_decompress(place: Path) -> None:
+    whole = digitzip.compress(make_images(1))
+    for bit in range(len(whole) * 8):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        Path("bad.dz").write_bytes(flipped)
+        assert run("test", "bad.dz").exit_code in (3, 4)
+        if bit % 3 == 0:
+            assert run("decompress", "bad.dz", "-o", "out.npy").exit_code in (3, 4)
+    assert left(place) == {"bad.dz"}
+
+
 def test_pixels_that_the_writer_did_not_see_are_damage(
     archive: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,5 +87,9 @@ def test_other_codes_are_refused(codec: Codec, codes: npt.NDArray[Any]) -> None:
 def test_efforts_and_levels_that_are_not_there_are_refused(tiny: Model) -> None:
     with pytest.raises(InputError, match="effort is 10, expected 0 to 9"):
         Codec(tiny, effort=10)
+    with pytest.raises(InputError, match=r"effort is 1.0, expected 0 to 9"):
+        Codec(tiny, effort=1.0)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="threads is 0, expected 1 to 256"):
+        Codec(tiny, threads=0)
     with pytest.raises(ModelError, match="no quantiser of 16 levels, only of 8, 5"):
         Codec(tiny, levels=16)

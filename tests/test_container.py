@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitzip.container import Chunk, Entry, Guard, Header, Layer, LayerType, Trailer
+from digitzip.container.chunk import frame_size
 from digitzip.container.wire import VARINT_LIMIT, Cursor, varint
-from digitzip.errors import DamagedError, DigitzipError, UnsupportedError
+from digitzip.errors import DamagedError, DigitzipError, LimitError, UnsupportedError
 
 guards = st.one_of(
     st.just(Guard()),
@@ -149,6 +151,31 @@ def test_frames_that_break_the_format_are_refused() -> None:
     for why, data in refused.items():
         with pytest.raises(DamagedError):
             pytest.fail(f"{why}: {Chunk.from_bytes(data)}")
+
+
+def test_a_bomb_is_refused_without_being_unpacked() -> None:
+    head = bytes.fromhex("28b52ffd") + bytes([0b1010_0100]) + (16 << 20).to_bytes(4, "little")
+    block = ((128 << 10) << 3 | 1 << 1).to_bytes(3, "little") + b"\0"  # 128 KiB of zeros, not last
+    tracemalloc.start()
+    with pytest.raises(DamagedError):
+        Chunk.from_bytes(head + block * 16_000 + bytes(4))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 << 20
+
+
+def test_a_chunk_that_no_reader_would_take_is_not_written() -> None:
+    with pytest.raises(LimitError, match="expected at most 16777216"):
+        chunk(Layer(LayerType.CODES, (bytes(16 << 20),))).to_bytes()
+
+
+@given(st.binary(max_size=200))
+def test_frames_are_measured_without_being_unpacked(content: bytes) -> None:
+    stored = frame(content)
+    assert frame_size(stored + b"rest") == len(stored)
+    for size in range(len(stored)):
+        with pytest.raises(DamagedError):
+            frame_size(stored[:size])
 
 
 @given(st.binary(max_size=200))

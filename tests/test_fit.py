@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from digitzip.images import fit
+from digitzip.images.ink import find_ink
 from digitzip.images.strokes import connected
 
 Pixels = NDArray[np.uint8]
@@ -148,6 +149,33 @@ def test_a_speck_of_dust_and_the_edge_of_the_table_are_not_ink() -> None:
     pen.ellipse((600, 60, 612, 72), fill=(40, 40, 40))
     pen.rectangle((0, 0, 40, 540), fill=(60, 40, 30))
     assert likeness(make_mnist(dirty), make_mnist(clean)) > 0.97
+
+
+def draw_in_pieces(bars: list[tuple[int, int, int, int]]) -> Image.Image:
+    picture = Image.new("L", (500, 500), 240)
+    for bar in bars:
+        ImageDraw.Draw(picture).rectangle(bar, fill=20)
+    return picture
+
+
+BOWL = (180, 250, 340, 410)
+STEM = (168, 100, 192, 240)
+BAR = (215, 78, 350, 100)
+"""Near the stem, but farther from the bowl than a stroke of its size may be."""
+
+
+def test_a_stroke_near_a_stroke_of_the_digit_belongs_to_it_too() -> None:
+    picture = draw_in_pieces([STEM, BAR])
+    ImageDraw.Draw(picture).arc(BOWL, -120, 130, fill=20, width=24)
+    ink = find_ink(picture)
+    assert ink is not None
+    assert ink[78:101, 215:351].mean() > 0.8
+
+
+def test_a_large_speck_far_from_all_strokes_is_dropped() -> None:
+    clean = draw_in_pieces([STEM, BAR, BOWL])
+    dirty = draw_in_pieces([STEM, BAR, BOWL, (440, 440, 485, 485)])
+    assert (make_mnist(dirty) == make_mnist(clean)).all()
 
 
 def mnist_like(digit: str) -> Pixels:

@@ -164,7 +164,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "gzip of IDX of labels": (gzip.compress(LABELS), "labels, not images"),
     "NPY of floats": (npy_bytes(np.zeros((2, 28, 28))), r"float64 \[2, 28, 28\]; expected uint8"),
     "NPY in colour": (npy_bytes(np.zeros((2, 28, 28, 3), np.uint8)), r"\[2, 28, 28, 3\]"),
-    "NPY of rows": (npy_bytes(np.zeros((2, 784), np.uint8)), "2x784"),
+    "NPY of rows": (
+        npy_bytes(np.zeros((2, 784), np.uint8)),
+        r"\[2, 784\].*reshape to \[n, 28, 28\]",
+    ),
     "NPY of pickles": (npy_bytes(np.array([None])), "is an array object"),
     "NPY cut in its header": (ARRAY[:40], "no valid NPY header"),
     "NPY cut in its pixels": (ARRAY[:-1], "expected 1,696"),
@@ -353,6 +356,25 @@ def test_arrays_of_any_size_are_fitted_too(tmp_path: Path) -> None:
     assert np.array_equal(pixels, np.stack([np.asarray(each) for each in wanted]))
 
 
+@pytest.mark.parametrize("fit", FITS)
+def test_rows_of_pixels_are_not_taken_for_one_image(tmp_path: Path, fit: images.Fit) -> None:
+    rows = some_images(5).reshape(5, 784)
+    for name, array in (("c.npy", rows), ("f.npy", np.asfortranarray(rows))):
+        with pytest.raises(InputError, match=r"reshape to \[n, 28, 28\]"):
+            images.read([save(tmp_path / name, npy_bytes(array))], fit=fit)
+    np.savez(tmp_path / "rows.npz", digits=rows)
+    with pytest.raises(InputError, match=r"reshape to \[n, 28, 28\]"):
+        images.read([tmp_path / "rows.npz"], fit=fit)
+
+
+def test_one_image_as_wide_as_a_row_of_pixels_is_taken_in_three_dimensions(tmp_path: Path) -> None:
+    path = save(tmp_path / "wide.npy", npy_bytes(some_images(5).reshape(1, 5, 784)))
+    assert images.read([path], fit="resize").count == 1
+    row = some_images(1).reshape(1, 784)
+    source = images.read([save(tmp_path / "row.npy", npy_bytes(row))], height=1, width=784)
+    assert source.count == 1
+
+
 def test_an_unknown_fit_is_refused() -> None:
     with pytest.raises(InputError, match="unknown fit 'crop'; expected one of none, resize, mnist"):
         images.read([], fit="crop")  # type: ignore[arg-type]
@@ -403,8 +425,52 @@ def test_files_that_would_come_back_under_one_name_are_refused(
 
 def test_one_name_in_two_inputs_is_refused(tmp_path: Path) -> None:
     save_pictures(tmp_path, ["one/a.png", "two/a.png"])
-    with pytest.raises(InputError, match=r"'a\.png' and 'a\.png' would come back under one name"):
+    with pytest.raises(InputError, match=r"would come back under one name, 'a\.png'") as refusal:
         read_all(images.read([tmp_path / "one", tmp_path / "two"]))
+    assert repr(str(tmp_path / "one" / "a.png")) in str(refusal.value)
+    assert repr(str(tmp_path / "two" / "a.png")) in str(refusal.value)
+
+
+def test_a_collision_between_inputs_of_any_kind_names_their_paths(tmp_path: Path) -> None:
+    save_pictures(tmp_path, ["in/z/00001.jpg", "in/b.png", "more/B.bmp"])
+    (tmp_path / "empty").mkdir()
+    array = save(tmp_path / "z.npy", ARRAY)
+    first, second = tmp_path / "in" / "z" / "00001.jpg", tmp_path / "more" / "B.bmp"
+    collisions = {
+        (array, tmp_path / "in"): (array, first),
+        (tmp_path / "in", tmp_path / "empty", array): (first, array),
+        (tmp_path / "in", second): (tmp_path / "in" / "b.png", second),
+    }
+    for inputs, paths in collisions.items():
+        with pytest.raises(InputError, match="would come back under one name") as refusal:
+            read_all(images.read(inputs))
+        assert str(refusal.value).startswith(f"{str(paths[0])!r} and {str(paths[1])!r} ")
+
+
+@posix_only
+def test_an_unsafe_name_is_refused_with_the_path_of_its_file(tmp_path: Path) -> None:
+    save_pictures(tmp_path, ["sub/CON.png"])
+    for path in (tmp_path, tmp_path / "sub", tmp_path / "sub" / "CON.png"):
+        with pytest.raises(InputError, match="Windows reserves it") as refusal:
+            read_all(images.read([path]))
+        assert repr(str(tmp_path / "sub" / "CON.png")) in str(refusal.value)
+
+
+@posix_only
+@pytest.mark.parametrize("name", ["x" * 253, "é" * 126, "x" * 250 + ".dat"])
+def test_a_name_that_would_come_back_too_long_is_refused(tmp_path: Path, name: str) -> None:
+    save(tmp_path / name, FILES["PNG"])
+    with pytest.raises(InputError, match=r"comes back as 25\d bytes, over 255"):
+        read_all(images.read([tmp_path]))
+
+
+@posix_only
+@pytest.mark.parametrize("name", ["x" * 251, "x" * 250 + ".jpeg", "é" * 125 + "/" + "x" * 251])
+def test_the_longest_names_come_back(tmp_path: Path, name: str) -> None:
+    save_pictures(tmp_path / "in", [name])
+    source = images.read([tmp_path / "in"])
+    images.write(tmp_path / "out", source, count=1, height=28, width=28)
+    assert images.read([tmp_path / "out"]).count == 1
 
 
 def test_arrays_beside_pictures_get_numbered_names(tmp_path: Path) -> None:
@@ -514,6 +580,26 @@ def test_each_output_is_what_its_name_says(tmp_path: Path) -> None:
         with Image.open(tmp_path / "digits" / each) as picture:
             assert (picture.format, picture.mode) == ("PNG", "L")
             assert np.array_equal(np.asarray(picture), image)
+
+
+OTHER_FILES = ["a.npz", "a.png", "A.JPG", "a.idx", "t10k-images.idx3-ubyte", "a.npy.gz"]
+FILES_AS_FOLDERS = ["a.npy/", "a-idx3-ubyte/", "a-idx3-ubyte.gz/", "a.png/"]
+
+
+@pytest.mark.parametrize("name", [*OTHER_FILES, *FILES_AS_FOLDERS, "x" * 300 + ".png"])
+def test_a_folder_with_the_name_of_a_file_is_not_made(tmp_path: Path, name: str) -> None:
+    out = f"{tmp_path}/{name}"
+    with pytest.raises(OutputError, match=r"expected NAME\.npy, NAME-idx3-ubyte.*or a folder"):
+        images.write(out, batches_of(some_images(2)), count=2, height=28, width=28)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.npz", "a.npy/"])
+def test_a_folder_that_has_the_name_of_a_file_already_is_filled(tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+    out.mkdir()
+    images.write(f"{tmp_path}/{name}", batches_of(some_images(2)), count=2, height=28, width=28)
+    assert images.read([out]).count == 2
 
 
 def test_a_folder_comes_back_with_its_names_and_sub_folders(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -78,13 +79,55 @@ REFUSED: dict[str, tuple[Change, str]] = {
         lambda t, m: t.update({"encoder.0.weight": np.zeros((8, 784), np.float32)}),
         "encoder.0.weight is F32, expected I8 or I16",
     ),
-    "a bound that breaks": (
-        lambda t, m: [
-            t.update({"decoder.1.weight": np.full((12, 12), 32767, np.int16)}),
-            t.update({"decoder.0.clip": np.array([-(2**23), 2**23], np.int32)}),
-            t.update({"decoder.1.clip": np.array([-(2**24), 2**24], np.int32)}),
-        ],
+    "a clip out of range": (
+        lambda t, m: t.update({"decoder.1.clip": np.array([-(2**24), 2**24], np.int32)}),
         "clips to",
+    ),
+    "a skip of nothing": (
+        lambda t, m: t.update({"decoder.2.skip": np.array([0], np.int32)}),
+        "skip is [0], expected one number above 0",
+    ),
+    "a height with a leading zero": (lambda t, m: m.update(height="028"), "height is '028'"),
+    "a tensor without axes": (
+        lambda t, m: t.update({"known.codes": np.array(1, np.uint8)}),
+        "known.codes is [], expected up to [64, 10]",
+    ),
+    "a weight that is a vector": (
+        lambda t, m: t.update({"decoder.3.weight": np.zeros(784, np.int8)}),
+        "decoder.3.weight is [784]",
+    ),
+    "a layer that is too wide": (
+        lambda t, m: t.update({"decoder.0.weight": np.zeros((8193, 3), np.int8)}),
+        "decoder.0.weight is [8193, 3], expected up to [8192, 8192]",
+    ),
+    "too many multiplications": (
+        lambda t, m: t.update(
+            {
+                "encoder.0.weight": np.zeros((8192, 784), np.int8),
+                "encoder.0.bias": np.zeros(8192, np.int32),
+                "encoder.0.shift": np.zeros(8192, np.uint8),
+                "encoder.1.weight": np.zeros((1400, 8192), np.int8),
+                "encoder.1.bias": np.zeros(1400, np.int32),
+                "encoder.1.shift": np.zeros(1400, np.uint8),
+            }
+        ),
+        "more than 16777216 multiplications",
+    ),
+    "an encoder of another image": (
+        lambda t, m: t.update({"encoder.0.weight": np.zeros((8, 700), np.int8)}),
+        "encoder maps 700 pixels",
+    ),
+    "a predictor of another place": (
+        lambda t, m: t.update({"levels.8.predictor.1.0.weight": np.zeros((6, 2), np.int8)}),
+        "predictor 1 has the wrong shape",
+    ),
+    "a score out of range": (
+        lambda t, m: t.update({"levels.8.predictor.0.0.clip": np.array([-40000, 9], np.int32)}),
+        "a score is outside",
+    ),
+    "a point out of range": (
+        lambda t, m: t.update({"levels.8.points": np.full((3, 8), 40000, np.int32)}),
+        "a point is outside",
     ),
     "a descending threshold": (
         lambda t, m: t["levels.8.thresholds"].__setitem__((0, 0), 32767),
@@ -166,6 +209,31 @@ def test_models_are_found_by_path_by_name_and_by_id(
     assert tmp_path / "mine.safetensors" in model_files()
 
 
+def test_a_refused_copy_does_not_hide_a_good_one(
+    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("bad", "good"):
+        (tmp_path / folder).mkdir()
+        write_model(tmp_path / folder / "mine.safetensors", tiny)
+    bad = tmp_path / "bad" / "mine.safetensors"
+    data = bytearray(bad.read_bytes())
+    data[-1] ^= 1
+    bad.write_bytes(data)
+    folders = [str(tmp_path / folder) for folder in ("bad", "good")]
+    monkeypatch.setenv("DIGITZIP_MODELS", os.pathsep.join(folders))
+    assert load_model("mine").id == tiny.id
+    assert find_model(tiny.id).id == tiny.id
+    monkeypatch.setenv("DIGITZIP_MODELS", folders[0])
+    with pytest.raises(ModelError, match="bad"):
+        load_model("mine")
+
+
 def test_a_path_without_a_file_is_named(tmp_path: Path) -> None:
+    for odd in ("x" * 300 + ".safetensors", "a\0b.safetensors"):
+        with pytest.raises(ModelError, match="no model file at"):
+            load_model(tmp_path / odd)
+    (tmp_path / "nowhere.safetensors").symlink_to("gone")
+    with pytest.raises(ModelError, match="no model file at"):
+        load_model(tmp_path / "nowhere.safetensors")
     with pytest.raises(ModelError, match="no model file at"):
         load_model(tmp_path / "none.safetensors")

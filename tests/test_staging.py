@@ -175,6 +175,22 @@ def test_a_place_where_no_folder_can_be_is_an_output_error(tmp_path: Path, name:
     assert names_in(tmp_path) == ["file"]
 
 
+LONG_NAMES = ["x" * 255, "é" * 127, "x" + "\U0001d7d8" * 63, "x" * 223]
+
+
+@pytest.mark.parametrize("name", LONG_NAMES, ids=["ascii", "é", "four bytes", "223"])
+def test_a_name_as_long_as_can_be_is_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "dir").mkdir()
+    write_file(tmp_path / name, b"1")
+    fill_folder(tmp_path / "dir" / name, {"a": b"1"})
+    assert names_in(tmp_path) == sorted(["dir", f"dir/{name}", f"dir/{name}/a", name])
+
+
+def test_a_name_that_is_too_long_is_refused_before_the_block_runs(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write"):
+        write_file(tmp_path / ("é" * 128), b"1", then=lambda: pytest.fail("it ran"))
+
+
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
     import resource
@@ -256,6 +272,16 @@ def test_a_killed_run_leaves_no_output_and_the_next_run_sweeps_its_parts(
     assert names_in(tmp_path) != []
     write_file(tmp_path / "out", b"whole")
     assert names_in(tmp_path) == ["out"]
+
+
+def test_parts_of_a_long_name_are_swept_too(tmp_path: Path) -> None:
+    out = tmp_path / ("é" * 127)
+    with run_that_stops_half_way("folder", out) as process:
+        process.kill()
+    parts = names_in(tmp_path)
+    assert max(len(part.encode()) for part in parts if "/" not in part) <= 255
+    write_file(out, b"whole")
+    assert names_in(tmp_path) == [out.name]
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+
+from digitzip.cli import digitzip as command
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra: train)")
 
@@ -221,3 +224,22 @@ def test_rows_whose_sums_would_be_inexact_get_smaller_weights() -> None:
     sums = np.abs(network.layers[0].weight.astype(np.int64)).sum(axis=1) * 255
     assert sums.max() < 1 << 24
     assert np.allclose(network(inputs), run(chain, inputs.astype(np.float64))[0], atol=2)
+
+
+def test_a_codec_of_ones_own_is_three_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    images = blobs(height=16, width=16)
+    np.save("mine.npy", images)
+
+    def works(*arguments: str) -> None:
+        result = CliRunner().invoke(command, arguments)
+        assert result.exit_code == 0, result.output
+
+    options = ("--recipe", "toy", "--size", "16x16", "--device", "cpu")
+    works("train", "--data", "mine.npy", "-o", "mine.safetensors", *options)
+    works("compress", "mine.npy", "-o", "mine.dz", "--model", "mine.safetensors")
+    works("decompress", "mine.dz", "-o", "back.npy", "--model", "mine.safetensors")
+    assert np.load("back.npy").shape == images.shape
+    assert rmse(np.load("back.npy"), images) < rmse(np.full_like(images, images.mean()), images)

@@ -58,6 +58,7 @@ def decompress(
     with Archive(data, model=model, threads=threads) as archive:
         if len(archive) > max_digits:
             raise LimitError(f"{len(archive)} digits, expected at most {max_digits} (max_digits)")
+        archive.check_stored()  # a file that claims much must hold it before anything is allocated
         images = np.empty((len(archive), archive.header.height, archive.header.width), np.uint8)
         done = 0
         for batch in archive.batches():
@@ -103,5 +104,5 @@ def create(
 def _codec(
     model: str | Path | Model | None, levels: int | None, effort: int | None, threads: int
 ) -> Codec:
-    loaded = model if isinstance(model, Model) else load_model(model or DEFAULT)
+    loaded = model if isinstance(model, Model) else load_model(DEFAULT if model is None else model)
     return Codec(loaded, levels, effort, threads)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import zlib
-from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-import zstandard
+import numpy as np
+import numpy.typing as npt
 
 from digitzip.archive.storage import Storage
 from digitzip.container import Chunk, Entry, Header, Trailer, trailer_size
-from digitzip.container.chunk import MAX_BYTES
+from digitzip.container.chunk import MAX_BYTES, frame_size
 from digitzip.container.header import MAX_SIZE as MAX_HEADER_SIZE
+from digitzip.container.trailer import MAGIC as TRAILER_MAGIC
 from digitzip.errors import DamagedError
 
 _TAIL: Final = 4
-_SKIPPABLE: Final = (0x184D2A50, 0x184D2A5F)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class Index:
     def __init__(self, places: list[Place], damaged: bool = False) -> None:
         self.places = places
         self.damaged = damaged
-        self._firsts = [place.first for place in places]
         self.digits = places[-1].first + places[-1].entry.digits if places else 0
+        self._firsts = np.array([place.first for place in places], np.int64)
 
-    def find(self, digit: int) -> int:
-        """Return which place holds this digit."""
-        return bisect_right(self._firsts, digit) - 1
+    def find(self, digits: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """Return which place holds each of these digits."""
+        return np.searchsorted(self._firsts, digits, side="right") - 1
 
 
 def read_header(storage: Storage) -> Header:
@@ -80,8 +80,8 @@ def rebuild_index(storage: Storage, header: Header) -> Index:
     while offset < storage.size:
         window = storage.read(offset, min(MAX_BYTES, storage.size - offset))
         try:
-            length = _frame_size(window)
-            if not _is_skippable(window):
+            length = frame_size(window)
+            if window[:4] != TRAILER_MAGIC:
                 chunk = Chunk.from_bytes(window[:length])
                 if chunk.first != first:
                     break
@@ -98,28 +98,7 @@ def read_stored(storage: Storage, place: Place) -> bytes:
     """Return the bytes at a place, checked against their CRC in the trailer."""
     data = storage.read(place.offset, place.entry.length)
     if zlib.crc32(data) != place.entry.crc:
-        end = place.first + place.entry.digits
-        raise DamagedError(f"digits {place.first} to {end - 1}: the stored bytes are damaged")
+        digits = place.entry.digits
+        what = f"digits {place.first} to {place.first + digits - 1}" if digits else "an old trailer"
+        raise DamagedError(f"{what}: the stored bytes are damaged")
     return data
-
-
-def _is_skippable(window: bytes) -> bool:
-    return _SKIPPABLE[0] <= int.from_bytes(window[:4], "little") <= _SKIPPABLE[1]
-
-
-def _frame_size(window: bytes) -> int:
-    """Return the size of the frame that `window` begins with."""
-    if _is_skippable(window):
-        size = 8 + int.from_bytes(window[4:8], "little")
-    else:
-        unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_BYTES).decompressobj()
-        try:
-            if zstandard.get_frame_parameters(window).content_size > MAX_BYTES:
-                raise DamagedError("a frame claims more than 16 MiB")
-            unpacker.decompress(window)
-        except zstandard.ZstdError as error:
-            raise DamagedError(f"no frame: {error}") from error
-        size = len(window) - len(unpacker.unused_data) if unpacker.eof else len(window) + 1
-    if size > len(window) or size < 9:
-        raise DamagedError("a frame is cut")
-    return size

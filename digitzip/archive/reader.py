@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive import naming
-from digitzip.archive.index import read_header, read_index, read_stored, rebuild_index
+from digitzip.archive.index import Index, read_header, read_index, read_stored, rebuild_index
 from digitzip.archive.recent import Recent
 from digitzip.archive.storage import Readable, Storage
 from digitzip.archive.views import CodesView, NamesView, resolve
 from digitzip.codec import Codec, Codes, Images
 from digitzip.container import Chunk, Guard, Header, LayerType
-from digitzip.errors import DamagedError, LimitError, ModelError
+from digitzip.errors import DamagedError, InputError, ModelError
 from digitzip.model import Model, find_model, load_model
 
 MAX_DIGITS: Final = 10_000_000
@@ -31,13 +32,16 @@ _CACHED_CHUNKS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What `info` tells of an archive. Figures per digit are None when it has no digits."""
+    """What `info` tells of an archive.
+
+    Figures per digit are None when it has no digits, the model's name when the model is not known.
+    """
 
     digits: int
     bytes: int
     bytes_per_digit: float | None
     ratio: float | None
-    model: str
+    model: str | None
     model_id: str
     height: int
     width: int
@@ -75,19 +79,36 @@ class Archive:
         self._storage = Storage(file)
         try:
             self.header: Header = read_header(self._storage)
-            self._index = (rebuild_index if rebuild else read_index)(self._storage, self.header)
-            self.codec: Codec = Codec(
-                _model_for(self.header, model), self.header.levels, 0, threads
-            )
-            self._max_digits = max_digits
+            self._index = self._find_chunks(rebuild)
+            self._model, self._threads, self._max_digits = model, threads, max_digits
+            if model is not None:
+                _ = self.codec  # a model that was given and does not fit is refused at once
             self._chunk = Recent(self._read_chunk, _CACHED_CHUNKS)
             self.chunk_codes = Recent(self._unpack_codes, _CACHED_CHUNKS)
+            self.chunk_names = Recent(self._unpack_names, _CACHED_CHUNKS)
             self.codes = CodesView(self)
-            named = self.chunks and self._chunk(0).layer(LayerType.NAMES)
-            self.names: NamesView | None = NamesView(self) if named else None
+            self.names: NamesView | None = None
+            if self.chunks and self._chunk(0).layer(LayerType.NAMES):
+                self.names = NamesView(self)
         except BaseException:
             self.close()
             raise
+
+    def _find_chunks(self, rebuild: bool) -> Index:
+        try:
+            return read_index(self._storage, self.header)
+        except DamagedError:
+            if not rebuild:
+                raise
+            return rebuild_index(self._storage, self.header)
+
+    @cached_property
+    def codec(self) -> Codec:
+        """The codec of the file's model, loaded when it is first used.
+
+        Raises `ModelError` when no known folder holds the model.
+        """
+        return Codec(_model_for(self.header, self._model), self.header.levels, 0, self._threads)
 
     def __len__(self) -> int:
         return self._index.digits
@@ -106,12 +127,19 @@ class Archive:
 
         Chunks that are read whole are proved by their pixel CRC before any image is yielded.
         """
+        if n < 1:
+            raise InputError(f"batches of {n} digits, expected 1 or more")
         start, stop, _ = slice(start, stop).indices(len(self))
         for number, place in enumerate(self._index.places):
             low, high = max(start - place.first, 0), min(stop - place.first, place.entry.digits)
             if low < high:
                 images = self._images(number, low, high)
                 yield from (images[i : i + n] for i in range(0, len(images), n))
+
+    def check_stored(self) -> None:
+        """Read every chunk without decoding a digit; raises `DamagedError`."""
+        for number in range(self.chunks):
+            self._chunk(number)
 
     def test(self) -> None:
         """Prove that every digit decodes here as its writer meant; raises `DamagedError`."""
@@ -132,7 +160,7 @@ class Archive:
             bytes=size,
             bytes_per_digit=size / digits if digits else None,
             ratio=digits * pixels / size if digits else None,
-            model=self.codec.model.name,
+            model=self._model_name(),
             model_id=header.model_id.hex(),
             height=header.height,
             width=header.width,
@@ -146,7 +174,7 @@ class Archive:
 
     def locate(self, digits: npt.NDArray[np.intp]) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
         """Yield each chunk that holds some of `digits`, with the positions of those in `digits`."""
-        chunks = np.array([self._index.find(int(digit)) for digit in digits], np.intp)
+        chunks = self._index.find(digits)
         for number in np.unique(chunks):
             yield int(number), np.flatnonzero(chunks == number)
 
@@ -159,23 +187,14 @@ class Archive:
         """How many chunks the archive has."""
         return len(self._index.places)
 
-    def chunk_names(self, number: int) -> list[str]:
-        """Return the names of a chunk."""
-        chunk = self._chunk(number)
-        layer = chunk.layer(LayerType.NAMES)
-        if layer is None:
-            raise DamagedError(f"digits from {chunk.first} on have no names, others do")
-        return naming.unpack(layer.body, chunk.digits)
-
     def resolve(self, key: Any) -> npt.NDArray[np.intp]:
         """Return the digits, intp [n] or [], that an index, slice or index array means."""
-        digits = resolve(key, len(self))
-        if digits.size > self._max_digits:
-            raise LimitError(
-                f"{digits.size} digits at once, expected at most {self._max_digits}: "
-                "use batches(), or raise max_digits"
-            )
-        return digits
+        return resolve(key, len(self), self._max_digits)
+
+    def _model_name(self) -> str | None:
+        with suppress(ModelError):
+            return self.codec.model.name
+        return None
 
     def _images(self, number: int, low: int, high: int) -> Images:
         chunk = self._chunk(number)
@@ -195,11 +214,20 @@ class Archive:
                 f"chunk holds {chunk.digits} digits from {chunk.first}, "
                 f"expected {place.entry.digits} from {place.first}"
             )
+        if number and bool(chunk.layer(LayerType.NAMES)) != bool(
+            self._chunk(0).layer(LayerType.NAMES)
+        ):
+            raise DamagedError(f"some digits have names and others, from {place.first}, have not")
         return chunk
 
     def _unpack_codes(self, number: int) -> Codes:
         chunk = self._chunk(number)
         return self.codec.packer.unpack(chunk.layers[0].body, chunk.digits, self.header.dims)
+
+    def _unpack_names(self, number: int) -> list[str]:
+        chunk = self._chunk(number)
+        layer = chunk.layer(LayerType.NAMES)
+        return naming.unpack(layer.body, chunk.digits) if layer else []
 
     def close(self) -> None:
         """Close the file, if the archive opened it."""

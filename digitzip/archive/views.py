@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.errors import LimitError
+
 if TYPE_CHECKING:
     from digitzip.archive.reader import Archive
 
@@ -56,22 +58,33 @@ class NamesView:
         return names if digits.ndim else names[0]
 
 
-def resolve(key: Any, length: int) -> npt.NDArray[np.intp]:
+def resolve(key: Any, length: int, most: int) -> npt.NDArray[np.intp]:
     """Return the places that an index, a slice or an index array means: intp [] or [n].
 
-    Negative indexes count from the end. Raises `IndexError` and `TypeError` as a list would.
+    Negative indexes count from the end. Raises `IndexError` and `TypeError` as a list would, and
+    `LimitError` for more than `most` places, before they are allocated.
     """
     if isinstance(key, slice):
-        return np.arange(*key.indices(length), dtype=np.intp)
+        places = range(*key.indices(length))
+        _check_number(len(places), most)
+        return np.arange(places.start, places.stop, places.step, dtype=np.intp)
     if isinstance(key, int | np.integer):
-        digits = np.array(operator.index(key), np.intp)
+        array = np.array(operator.index(key), object)
     else:
         array = np.asarray(key)
         if array.dtype == np.bool_ and array.shape == (length,):
             array = np.flatnonzero(array)
         if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
             raise TypeError(f"an index, a slice or a list of indexes is expected, not {key!r}")
-        digits = array.astype(np.intp)
-    if digits.size and not (-length <= int(digits.min()) and int(digits.max()) < length):
+        _check_number(array.size, most)
+    if array.size and not (-length <= int(array.min()) and int(array.max()) < length):
         raise IndexError(f"digit {key} is out of range: the archive has {length}")
+    digits = array.astype(np.intp)
     return np.where(digits < 0, digits + length, digits)
+
+
+def _check_number(digits: int, most: int) -> None:
+    if digits > most:
+        raise LimitError(
+            f"{digits} digits at once, expected at most {most}: use batches(), or raise max_digits"
+        )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ from digitzip.codec import Codec, Codes, Images
 from digitzip.container import Chunk, Entry, Header, Layer, LayerType, Trailer
 from digitzip.container.chunk import MAX_DIGITS
 from digitzip.errors import InputError
+
+_STEP: Final = 4096  # digits that are encoded at a time
+_MAX_NAME_BYTES: Final = 8 << 20  # in a chunk: half of what a chunk may hold
 
 
 class Writer:
@@ -38,6 +41,7 @@ class Writer:
         self._named: bool | None = None
         self._codes: list[Codes] = []  # of the chunk to come, with their names
         self._names: list[str] = []
+        self._name_bytes = 0
         self._pending = 0
         self._pixel_crc = 0
         self._closed = False
@@ -63,7 +67,7 @@ class Writer:
             raise InputError("some digits have names and others none; give all a name, or none")
         self._named = names is not None
         while len(images):
-            room = MAX_DIGITS - self._pending
+            room = min(MAX_DIGITS - self._pending, _STEP)
             self._add(images[:room], [] if names is None else names[:room])
             images, names = images[room:], None if names is None else names[room:]
 
@@ -76,10 +80,14 @@ class Writer:
             self._closed = True
 
     def _add(self, images: Images, names: Sequence[str]) -> None:
+        name_bytes = sum(len(name.encode()) for name in names)
+        if self._name_bytes + name_bytes > _MAX_NAME_BYTES:
+            self._flush()
         codes = self._codec.encode(images)
         self._pixel_crc = zlib.crc32(self._codec.decode(codes).data, self._pixel_crc)
         self._codes.append(codes)
         self._names += names
+        self._name_bytes += name_bytes
         self._pending += len(codes)
         if self._pending == MAX_DIGITS:
             self._flush()
@@ -102,7 +110,8 @@ class Writer:
         self._out.write(frame)
         self._entries.append(Entry(len(frame), self._pending, zlib.crc32(frame)))
         self._written += self._pending
-        self._codes, self._names, self._pending, self._pixel_crc = [], [], 0, 0
+        self._codes, self._names, self._name_bytes = [], [], 0
+        self._pending, self._pixel_crc = 0, 0
 
     def __enter__(self) -> Writer:
         return self

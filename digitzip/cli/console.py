@@ -40,7 +40,8 @@ def run(action: Callable[[], object]) -> int:
     """Call `action`; return 0, or the exit code of its error after telling it in one line."""
     try:
         action()
-        sys.stdout.flush()
+        with at("standard output"):
+            sys.stdout.flush()
     except BrokenPipeError:
         _abandon_stdout()
         return 1
@@ -71,14 +72,22 @@ def about(file: str) -> Iterator[None]:
     Errors of output name the file that is written themselves.
     """
     try:
-        yield
+        with at(file):
+            yield
     except OutputError:
         raise
     except DigitzipError as error:
         raise type(error)(f"{file}: {error}") from error
+
+
+@contextmanager
+def at(place: str) -> Iterator[None]:
+    """Put `place`, a file or folder, into errors of the system that name none."""
+    try:
+        yield
     except OSError as error:
         if error.filename is None:
-            error.filename = file
+            error.filename = place
         raise
 
 

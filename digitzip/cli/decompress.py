@@ -84,23 +84,44 @@ def decompress(
         streams.readable(file) as source,
         archive.open(source, model=model, max_digits=max_digits, threads=threads) as dz,
     ):
-        start, stop, _ = part.indices(len(dz))
-        digits = range(start, stop)
+        digits = _clip(part, len(dz))
         if len(digits) > max_digits:
             raise LimitError(
                 f"{len(digits)} digits, expected at most {max_digits}; "
                 "raise --max-digits, or take a part with --range"
             )
         with talk.bar(len(digits)) as bar:
-            batches = bar.follow(dz.batches(start=start, stop=max(start, stop)), len)
+            batches = bar.follow(dz.batches(start=digits.start, stop=digits.stop), len)
             if out == streams.STANDARD:
                 shape = (len(digits), dz.info.height, dz.info.width)
                 _write_npy(streams.standard_output(force), batches, shape)
             else:
                 _write(out, dz, digits, batches, force)
         info = dz.info
-    pixels = info.height * info.width
-    talk.summary(f"{file}: {console.figures(info.digits, info.bytes, pixels, talk.seconds)}")
+    if len(digits) == info.digits:
+        pixels = info.height * info.width
+        figures = console.figures(info.digits, info.bytes, pixels, talk.seconds)
+    else:
+        figures = f"{len(digits):,} of {info.digits:,} digits, {talk.seconds:.1f} s"
+    talk.summary(f"{file}: {figures}")
+
+
+def _clip(part: slice, count: int) -> range:
+    """Return the digits of `count` that `part` means; raises `click.UsageError` for none of them.
+
+    A part that is empty by itself is no error.
+    """
+    start, stop, _ = part.indices(count)
+    match part.start, part.stop:
+        case int(first), int(end):
+            beyond = first < end and (first < 0) == (end < 0)
+        case int(first), None:
+            beyond = first > count
+        case _, end:
+            beyond = end is not None and end < -count
+    if start >= stop and beyond:
+        raise click.UsageError(f"--range lies outside the file, which has {count:,} digits")
+    return range(start, max(start, stop))
 
 
 def _write(out: str, dz: Archive, digits: range, batches: Iterable[Images], force: bool) -> None:

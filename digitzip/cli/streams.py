@@ -7,17 +7,21 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar, cast
 
 import click
 
+from digitzip import staging
+from digitzip.cli import console
 from digitzip.errors import InputError, OutputError
 
 STANDARD: Final = "-"
 
-Names = TypeVar("Names", str, tuple[str, ...])
+_RUN: Final = 1 << 20  # bytes of standard input read at a time
+
+Names = TypeVar("Names", str, str | None, tuple[str, ...])
 
 
 threads_option = click.option(
@@ -60,8 +64,8 @@ def writable(out: str, force: bool) -> Iterator[str | BinaryIO]:
         yield out
         return
     stdout = standard_output(force)
-    with tempfile.TemporaryFile() as copy:
-        yield cast(BinaryIO, copy)
+    with _temporary_file() as copy:
+        yield copy
         copy.seek(0)
         shutil.copyfileobj(copy, stdout)
 
@@ -72,32 +76,64 @@ def readable(file: str) -> Iterator[str | BinaryIO]:
     if file != STANDARD:
         yield file
         return
-    with tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
-        yield cast(BinaryIO, copy)
+    with _temporary_file() as copy:
+        copy.writelines(_standard_input())
+        copy.flush()
+        yield copy
 
 
 @contextmanager
 def paths(inputs: Sequence[str]) -> Iterator[list[str]]:
-    """Give `inputs` with the path of a temporary copy in place of `-`."""
+    """Give `inputs` with the path of a temporary copy in place of `-`.
+
+    The copy stands in a folder that is staged and never finished: the next run removes what a
+    killed one left.
+    """
     if inputs.count(STANDARD) > 1:
         raise click.UsageError("standard input (-) can be read only once")
     if STANDARD not in inputs:
         yield list(inputs)
         return
-    with tempfile.TemporaryDirectory(prefix="digitzip-") as folder:
-        copy = Path(folder) / "stdin"
+    place = tempfile.gettempdir()
+    with (
+        suppress(_DoneError),
+        console.at(place),
+        staging.folder(Path(place, "digitzip-stdin"), overwrite=True) as folder,
+    ):
+        copy = Path(tempfile.mkdtemp(dir=folder), "stdin")  # a folder for the user's eyes only
         with copy.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
+            file.writelines(_standard_input())
         try:
             yield [str(copy) if name == STANDARD else name for name in inputs]
         except InputError as error:
             raise InputError(str(error).replace(str(copy), STANDARD)) from error
+        raise _DoneError
+
+
+class _DoneError(Exception):
+    """The copy of standard input was used, and must not appear as an output does."""
+
+
+@contextmanager
+def _temporary_file() -> Iterator[BinaryIO]:
+    """Give a file without a name, which no kill can leave behind on POSIX."""
+    place = tempfile.gettempdir()
+    with console.at(place), tempfile.TemporaryFile(dir=place) as file:
+        yield cast(BinaryIO, file)
+
+
+def _standard_input() -> Iterator[bytes]:
+    """Read standard input to its end; raises `InputError`."""
+    try:
+        while run := sys.stdin.buffer.read(_RUN):
+            yield run
+    except OSError as error:
+        raise InputError(f"cannot read standard input: {error.strerror}") from error
 
 
 def not_empty(ctx: click.Context, param: click.Parameter, value: Names) -> Names:
     """Refuse an empty file name, which a path would take for the working folder."""
-    if value == "" or "" in tuple(value):
+    if value == "" or (isinstance(value, tuple) and "" in value):
         raise click.BadParameter("a file name is empty")
     return value
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from digitzip.cli import streams
 from digitzip.cli.talk import Talk, talk_options
 from digitzip.errors import OutputError, UnsupportedError
 
@@ -20,12 +22,20 @@ _SUFFIX: Final = ".safetensors"
 _TORCH: Final = ("torch", "tensorboard")
 
 
-class _Silence:
-    """A watcher that keeps what a training run reports to itself."""
+class _Lines:
+    """A watcher that tells a pipe each epoch, in a line on stderr, and nothing when quiet."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
 
     def step(self, done: int, total: int, loss: float) -> None: ...
-    def epoch(self, figures: Figures) -> None: ...
-    def say(self, line: str) -> None: ...
+
+    def epoch(self, figures: Figures) -> None:
+        self.say(str(figures))
+
+    def say(self, line: str) -> None:
+        if not self.quiet:
+            print(line, file=sys.stderr, flush=True)
 
 
 def _parse_size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
@@ -36,9 +46,10 @@ def _parse_size(ctx: click.Context, param: click.Parameter, value: str) -> tuple
 
 
 @click.command()
-@click.option("--data", multiple=True, required=True, metavar="INPUT",
+@click.option("--data", multiple=True, required=True, callback=streams.not_empty, metavar="INPUT",
               help="Images to learn from, as for compress; may be given again.")  # fmt: skip
-@click.option("-o", "--out", required=True, metavar="OUT.safetensors", help="Model to write.")
+@click.option("-o", "--out", required=True, callback=streams.not_empty,
+              metavar="OUT.safetensors", help="Model to write.")  # fmt: skip
 @click.option("--recipe", type=click.Choice(["mnist-10", "toy"]), default="mnist-10",
               show_default=True, help="Hyper-parameters to start from.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Passes over the images.")
@@ -47,11 +58,12 @@ def _parse_size(ctx: click.Context, param: click.Parameter, value: str) -> tuple
               metavar="HxW", help="Height and width of an image.")  # fmt: skip
 @click.option("--fit", type=click.Choice(["none", "resize", "mnist"]), default="none",
               show_default=True, help="What to do with images of another kind.")  # fmt: skip
-@click.option("--checkpoint", metavar="FOLDER",
+@click.option("--checkpoint", callback=streams.not_empty, metavar="FOLDER",
               help="Where to keep the state of the run.  [default: OUT-checkpoint]")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, …")
-@click.option("--logdir", metavar="FOLDER", help="Write TensorBoard logs here.")
+@click.option("--logdir", callback=streams.not_empty, metavar="FOLDER",
+              help="Write TensorBoard logs here.")  # fmt: skip
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing model.")
 @talk_options
 def train(
@@ -79,6 +91,12 @@ def train(
         raise click.UsageError(f"--out is {out!r}, expected a name that ends in {_SUFFIX}")
     if target.exists() and not force:
         raise OutputError(f"{out!r} exists; -f overwrites it")
+    state = Path(checkpoint or target.with_name(f"{target.stem}-checkpoint"))
+    for place in (target, state):
+        if not place.parent.is_dir():
+            raise OutputError(
+                f"cannot write {str(place)!r}: there is no folder {str(place.parent)!r}"
+            )
     training = _training_room()
     talk = Talk(quiet, verbose)
     given = {"epochs": epochs, "seed": seed}
@@ -88,11 +106,11 @@ def train(
         replace(start, name=target.stem, **changes),
         _load(data, size, fit),
         out=target,
-        checkpoint=Path(checkpoint or f"{target.with_suffix('')}-checkpoint"),
+        checkpoint=state,
         device=device,
         resume=resume,
         logdir=None if logdir is None else Path(logdir),
-        progress=_Silence() if quiet else None,
+        progress=None if sys.stderr.isatty() and not quiet else _Lines(quiet),
     )
     talk.summary(f"{out}: {target.stat().st_size:,} bytes, {talk.seconds:.0f} s")
 

@@ -10,7 +10,7 @@ from typing import Final
 import zstandard
 
 from digitzip.container.wire import Cursor, varint
-from digitzip.errors import DamagedError, UnsupportedError
+from digitzip.errors import DamagedError, LimitError, UnsupportedError
 
 MAX_DIGITS: Final = 16_384
 MAX_BYTES: Final = 16 << 20
@@ -94,6 +94,8 @@ class Chunk:
 
 def _compress_pieces(pieces: Sequence[bytes], level: int) -> bytes:
     size = sum(map(len, pieces))
+    if size > MAX_BYTES:
+        raise LimitError(f"chunk of {size} bytes, expected at most {MAX_BYTES}")
     compressor = zstandard.ZstdCompressor(
         level=level, write_checksum=True, write_content_size=True, write_dict_id=False
     ).compressobj(size=size)
@@ -118,10 +120,30 @@ def _decompress_frame(data: bytes) -> bytes:
             raise DamagedError("chunk: it claims no size, or more than 16 MiB")
         if not frame.has_checksum or frame.dict_id:
             raise DamagedError("chunk: its frame has no checksum, or asks for a dictionary")
-        unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_BYTES).decompressobj()
-        content = unpacker.decompress(data)
+        unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_BYTES)
+        return unpacker.decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise DamagedError(f"chunk: {error}") from error
-    if not unpacker.eof or unpacker.unused_data or len(content) != frame.content_size:
-        raise DamagedError("chunk: its frame does not end where the chunk does")
-    return content
+
+
+def frame_size(data: bytes) -> int:
+    """Return the size of the frame that `data` begins with, ordinary or skippable.
+
+    Walks its block headers and unpacks nothing. Raises `DamagedError` when the frame is cut.
+    """
+    if data[1:4] == b"\x2a\x4d\x18" and data[0] >> 4 == 5:
+        size = 8 + int.from_bytes(data[4:8], "little")
+    else:
+        try:
+            checksum = 4 * zstandard.get_frame_parameters(data).has_checksum
+            size, last = zstandard.frame_header_size(data), 0
+        except zstandard.ZstdError as error:
+            raise DamagedError(f"no frame: {error}") from error
+        while not last and size + 3 <= len(data):
+            block = int.from_bytes(data[size : size + 3], "little")
+            last, repeated = block & 1, block >> 1 & 3 == 1
+            size += 3 + (1 if repeated else block >> 3)
+        size += checksum if last else len(data) + 1
+    if size > len(data):
+        raise DamagedError("a frame is cut")
+    return size

@@ -8,14 +8,12 @@ from typing import Final
 
 from digitzip.container.wire import Cursor
 from digitzip.errors import DamagedError, UnsupportedError
+from digitzip.limits import DIMS, LEVELS, SIDES
 
 MAGIC: Final = b"\x5d\x2a\x4d\x18"
 SIGNATURE: Final = b"\x89DZ\r\n\x1a\n"
 VERSION: Final = 1
 MODEL_ID_SIZE: Final = 16
-SIDES: Final = range(8, 65)
-DIMS: Final = range(1, 11)
-LEVELS: Final = range(2, 65)
 
 _PREFIX_SIZE: Final = 16  # frame magic, frame size, signature, version
 _PAYLOAD_SIZES: Final = range(33, 53)

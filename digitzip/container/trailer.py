@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from digitzip.container.chunk import MAX_BYTES, MAX_DIGITS
-from digitzip.container.wire import VARINT_LIMIT, Cursor, varint
+from digitzip.container.wire import Cursor, varint
 from digitzip.errors import DamagedError
 
 MAGIC: Final = b"\x5e\x2a\x4d\x18"
@@ -33,8 +32,10 @@ class Entry:
 
     @classmethod
     def from_cursor(cls, cursor: Cursor) -> Entry:
-        length = cursor.bounded(1, max(MAX_BYTES, MAX_SIZE), "length of an entry")
+        length = cursor.bounded(1, MAX_SIZE, "length of an entry")
         digits = cursor.bounded(0, MAX_DIGITS, "digits of an entry")
+        if digits and length > MAX_BYTES:
+            raise DamagedError(f"trailer: a chunk of {length} bytes, expected up to {MAX_BYTES}")
         return cls(length, digits, cursor.fixed(4))
 
 
@@ -51,7 +52,7 @@ class Trailer:
 
     def to_bytes(self, header: bytes) -> bytes:
         """Return the trailer of the file that begins with `header`."""
-        body = varint(len(self.entries)) + _join(entry.to_bytes() for entry in self.entries)
+        body = varint(len(self.entries)) + b"".join(entry.to_bytes() for entry in self.entries)
         size = len(body) + _DIGEST_SIZE + BACK_POINTER_SIZE
         signed = MAGIC + size.to_bytes(4, "little") + body
         return signed + _digest(header, signed) + (size + 8).to_bytes(BACK_POINTER_SIZE, "little")
@@ -68,8 +69,6 @@ class Trailer:
         count = cursor.bounded(0, min(MAX_ENTRIES, cursor.remaining // 6), "number of entries")
         trailer = cls(tuple(Entry.from_cursor(cursor) for _ in range(count)))
         cursor.end()
-        if trailer.digits > VARINT_LIMIT:
-            raise DamagedError("trailer: it claims more digits than a file can hold")
         return trailer
 
 
@@ -83,7 +82,3 @@ def trailer_size(tail: bytes, file_size: int) -> int:
 
 def _digest(header: bytes, signed: bytes) -> bytes:
     return hashlib.sha256(header + signed).digest()[:_DIGEST_SIZE]
-
-
-def _join(parts: Iterable[bytes]) -> bytes:
-    return b"".join(parts)

@@ -22,7 +22,10 @@ ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 
 @dataclass(frozen=True, slots=True)
 class ArrayFile:
-    """An array of images in a file: uint8 [count, height, width] from byte `offset` on."""
+    """An array of images in a file: uint8 [count, height, width] from byte `offset` on.
+
+    `single` where the file itself says [height, width], one image.
+    """
 
     place: Place
     count: int
@@ -30,6 +33,7 @@ class ArrayFile:
     width: int
     offset: int
     fortran: bool
+    single: bool
 
     @property
     def stem(self) -> str:
@@ -114,10 +118,12 @@ def _measure(place: Place) -> ArrayFile:
     with place.open() as file:
         start = file.read(idx.HEADER.size)
         if idx.looks_like_idx(start) and place.member is None:
-            (count, height, width), fortran = idx.parse_header(start, label), False
+            (count, height, width), fortran, single = idx.parse_header(start, label), False, False
         else:
             file.seek(0)
-            (count, height, width), fortran = npy.parse_header(file, label)
+            shape, fortran = npy.parse_header(file, label)
+            single = len(shape) == 2
+            count, height, width = (1, *shape) if single else shape
         offset = file.tell()
         size = place.size
     expected = offset + count * height * width
@@ -131,4 +137,4 @@ def _measure(place: Place) -> ArrayFile:
             f"{label!r} is a compressed array in Fortran order, which cannot be streamed;"
             " save it in C order, or as a plain .npy file"
         )
-    return ArrayFile(place, count, height, width, offset, fortran)
+    return ArrayFile(place, count, height, width, offset, fortran, single)

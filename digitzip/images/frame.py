@@ -37,6 +37,15 @@ class Frame:
                 f"{label!r} has {height}x{width} pixels; expected 1 to {LARGEST:,} pixels an image"
             )
 
+    def check_single(self, label: str, height: int, width: int) -> None:
+        """Raise InputError for a single image that looks like one image of this frame a row."""
+        if width == self.height * self.width and (height, width) != (self.height, self.width):
+            raise InputError(
+                f"{label!r} is an array [{height}, {width}], rows of pixels by its width;"
+                f" reshape to [n, {self.height}, {self.width}]"
+                f" (or, if it is one image, to [1, {height}, {width}])"
+            )
+
     def refusal(self, label: str, found: str) -> InputError:
         """Say what was found instead of this frame's images, and which fit would do."""
         return InputError(

@@ -7,6 +7,7 @@ same rules hold when a folder is read, so what is compressed can be decompressed
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from digitzip.errors import InputError
 
@@ -19,7 +20,13 @@ _DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
     + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"]
 )
+_LONGEST_PART = 255
+"""Bytes of UTF-8 that a file's or folder's name has at most, on all common file systems."""
 _CONTROLS = frozenset(["Cc", "Cs", "Zl", "Zp"])
+
+
+Locate = Callable[[str], str]
+"""Turns the name of an image into the path of the input file that holds it."""
 
 
 class Names:
@@ -28,6 +35,11 @@ class Names:
     def __init__(self) -> None:
         self._taken: dict[str, str] = {}
         self._folders: dict[str, str] = {}
+        self._origins: list[tuple[int, Locate]] = []
+
+    def enter(self, locate: Locate) -> None:
+        """Say where the names taken from now on are, for errors to name the files."""
+        self._origins.append((len(self._taken), locate))
 
     def take(self, name: str) -> str:
         """Return the path of the PNG that `name` comes back as.
@@ -35,18 +47,34 @@ class Names:
         Raises InputError when the name is unsafe, or is taken: equal but for case or Unicode
         form, or one a folder and the other a file.
         """
-        check(name)
+        problem = _problem(name)
+        if problem is not None:
+            what = repr(self._locate(name, len(self._taken))) if self._origins else "the image"
+            raise InputError(f"the name {name!r} cannot be kept: {problem}; rename {what}")
         path = png_path(name)
         key = _fold(path)
-        for folder in _folders_of(key):
-            if folder in self._taken:
-                raise _collision(self._taken[folder], name)
+        folders = _folders_of(key)
+        for other in (*map(self._taken.get, (*folders, key)), self._folders.get(key)):
+            if other is not None:
+                raise self._collision(other, name)
+        for folder in folders:
             self._folders.setdefault(folder, name)
-        other = self._taken.get(key) or self._folders.get(key)
-        if other is not None:
-            raise _collision(other, name)
         self._taken[key] = name
         return path
+
+    def _collision(self, first: str, second: str) -> InputError:
+        # Names are kept in the order taken, so that none needs memory for where it is.
+        at = list(self._taken).index(_fold(png_path(first)))
+        places = self._locate(first, at), self._locate(second, len(self._taken))
+        return InputError(
+            f"{places[0]!r} and {places[1]!r} would come back under one name,"
+            f" {png_path(second)!r}; rename one of them"
+        )
+
+    def _locate(self, name: str, at: int) -> str:
+        """Return where the name is that was, or would be, taken as number `at`."""
+        entered = [locate for start, locate in self._origins if start <= at]
+        return entered[-1](name) if entered else name
 
 
 def number_name(number: int, count: int) -> str:
@@ -59,14 +87,13 @@ def png_path(name: str) -> str:
     return name if name.lower().endswith(".png") else _IMAGE_SUFFIX.sub("", name) + ".png"
 
 
-def check(name: str) -> None:
-    """Raise InputError unless the name is a safe relative path on every machine."""
-    problem = _problem(name)
-    if problem is not None:
-        raise InputError(f"the name {name!r} cannot be kept: {problem}; rename the image")
+def has_image_suffix(name: str) -> bool:
+    """Tell whether a name ends as image files do."""
+    return name.lower().endswith(".png") or _IMAGE_SUFFIX.search(name) is not None
 
 
 def _problem(name: str) -> str | None:
+    """Say why the name is not a safe relative path on every machine; None where it is."""
     if not name.isprintable() and any(unicodedata.category(sign) in _CONTROLS for sign in name):
         return "it has control characters or is not Unicode"
     if name.startswith("/"):
@@ -80,6 +107,9 @@ def _problem(name: str) -> str | None:
             return "a part of it ends in a dot or space, which Windows drops"
         if part.partition(".")[0].rstrip().upper() in _DEVICES:
             return "Windows reserves it"
+    longest = max(len(part.encode()) for part in png_path(name).split("/"))
+    if longest > _LONGEST_PART:
+        return f"a part of it comes back as {longest} bytes, over {_LONGEST_PART}"
     return None
 
 
@@ -95,10 +125,3 @@ def _fold(path: str) -> str:
 def _folders_of(key: str) -> list[str]:
     parts = key.split("/")[:-1]
     return ["/".join(parts[: end + 1]) for end in range(len(parts))]
-
-
-def _collision(first: str, second: str) -> InputError:
-    return InputError(
-        f"{first!r} and {second!r} would come back under one name,"
-        f" {png_path(second)!r}; rename one of them"
-    )

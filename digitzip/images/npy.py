@@ -29,8 +29,8 @@ NPY_ERRORS = (
 )
 
 
-def parse_header(file: BinaryIO, label: str) -> tuple[tuple[int, int, int], bool]:
-    """Read up to the pixels; return count, height and width, and whether in Fortran order.
+def parse_header(file: BinaryIO, label: str) -> tuple[tuple[int, ...], bool]:
+    """Read up to the pixels; return the shape, and whether they are in Fortran order.
 
     Raises InputError for anything but uint8 [n, height, width] or [height, width].
     """
@@ -52,8 +52,7 @@ def parse_header(file: BinaryIO, label: str) -> tuple[tuple[int, int, int], bool
             f"{label!r} is an array {dtype} {list(shape)}; expected uint8 [n, height, width]"
             " (convert it with NumPy first)"
         )
-    count, height, width = (int(size) for size in ((1, *shape) if len(shape) == 2 else shape))
-    return (count, height, width), fortran and math.prod(shape) > 0
+    return tuple(int(size) for size in shape), fortran and math.prod(shape) > 0
 
 
 def format_header(count: int, height: int, width: int) -> bytes:

@@ -17,6 +17,7 @@ from digitzip.images.frame import Fit, Frame, Pixels
 from digitzip.images.names import Names, number_name
 
 Batch = tuple[Pixels, list[str] | None]
+Run = tuple[Pixels, Sequence[str]]
 
 RUN_BYTES = 1 << 24
 """Pixels of large images that are held at a time before they are fitted."""
@@ -38,13 +39,19 @@ class Source:
     named: bool
 
     def __iter__(self) -> Iterator[Batch]:
-        taken = Names()
-        runs = (run for each in self.inputs for run in each.runs(self.frame, self.batch))
-        for images, names in _gather(runs, self.frame, self.batch):
-            if self.named:
-                for name in names:
-                    taken.take(name)
+        for images, names in _gather(self._runs(), self.batch):
             yield images, names if self.named else None
+
+    def _runs(self) -> Iterator[Run]:
+        """Yield the runs of all inputs, after a check of their names."""
+        taken = Names()
+        for each in self.inputs:
+            taken.enter(each.locate)
+            for images, names in each.runs(self.frame, self.batch):
+                if self.named:
+                    for name in names:
+                        taken.take(name)
+                yield images, names
 
 
 def read(
@@ -76,7 +83,11 @@ class Input(Protocol):
     @property
     def count(self) -> int: ...
 
-    def runs(self, frame: Frame, most: int) -> Iterator[tuple[Pixels, Sequence[str]]]: ...
+    def locate(self, name: str) -> str:
+        """Return the path of the file that holds the image of that name."""
+        ...
+
+    def runs(self, frame: Frame, most: int) -> Iterator[Run]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +100,10 @@ class Array:
     def count(self) -> int:
         return self.file.count
 
-    def runs(self, frame: Frame, most: int) -> Iterator[tuple[Pixels, Sequence[str]]]:
+    def locate(self, name: str) -> str:
+        return self.file.place.label
+
+    def runs(self, frame: Frame, most: int) -> Iterator[Run]:
         file, start = self.file, 0
         most = max(1, min(most, RUN_BYTES // (file.height * file.width)))
         for images in file.runs(most):
@@ -112,7 +126,10 @@ class Picture:
     path: Path
     count: int = 1
 
-    def runs(self, frame: Frame, most: int) -> Iterator[tuple[Pixels, Sequence[str]]]:
+    def locate(self, name: str) -> str:
+        return str(self.path)
+
+    def runs(self, frame: Frame, most: int) -> Iterator[Run]:
         from digitzip.images.pictures import read_picture
 
         yield read_picture(self.path, frame)[np.newaxis], [self.path.name]
@@ -125,7 +142,10 @@ class Folder:
     root: Path
     count: int
 
-    def runs(self, frame: Frame, most: int) -> Iterator[tuple[Pixels, Sequence[str]]]:
+    def locate(self, name: str) -> str:
+        return str(self.root / name)
+
+    def runs(self, frame: Frame, most: int) -> Iterator[Run]:
         from digitzip.images.pictures import read_picture
 
         for name in folders.walk(self.root):
@@ -149,13 +169,13 @@ def _find(text: str, frame: Frame) -> Input:
     file = find_array(path, member)
     if file is None:
         return Picture(path)
+    if file.single:
+        frame.check_single(file.place.label, file.height, file.width)
     frame.check_size(file.place.label, file.height, file.width)
     return Array(file)
 
 
-def _gather(
-    runs: Iterable[tuple[Pixels, Sequence[str]]], frame: Frame, batch: int
-) -> Iterator[tuple[Pixels, list[str]]]:
+def _gather(runs: Iterable[Run], batch: int) -> Iterator[tuple[Pixels, list[str]]]:
     """Join runs of any length into arrays of `batch` images, the last one shorter."""
     held: list[Pixels] = []
     names: list[str] = []

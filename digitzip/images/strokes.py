@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Places = NDArray[np.int64]
 Number = TypeVar("Number", np.uint8, np.int64)
 
 SPECK = 0.05
 """Share of the ink of the main stroke that another stroke has at least."""
+REACH = 0.3
+"""Share of the longer side of the main stroke's box that a gap between strokes has at most."""
 
 
 def choose_strokes(absorbed: Plane, threshold: float, strong: float) -> Mask:
@@ -33,12 +36,28 @@ def choose_strokes(absorbed: Plane, threshold: float, strong: float) -> Mask:
     last = np.maximum.reduceat(places, starts)
     cut = ((first == 0) | (last == np.array(mask.shape) - 1)).any(axis=1)
     main = int(np.argmax(np.where(cut, mass / 8, mass)))
-    gap = np.maximum(first - last[main], first[main] - last).max(axis=1)
-    near = gap <= 0.3 * (last[main] - first[main]).max() + 1
-    kept = near & (mass >= SPECK * mass[main]) & (cut <= cut[main])
+    eligible = (mass >= SPECK * mass[main]) & (cut <= cut[main])
+    kept = _chain(first, last, main, eligible)
     digit = np.zeros_like(mask)
     digit[mask] = kept[strokes]
     return digit
+
+
+def _chain(first: Places, last: Places, main: int, eligible: Mask) -> Mask:
+    """Mark the main stroke and the eligible ones near it, near the box of these, and so on.
+
+    `first` and `last` [strokes, 2] are the corners of each stroke's box.
+    """
+    reach = REACH * (last[main] - first[main]).max() + 1
+    kept = np.zeros_like(eligible)
+    kept[main] = True
+    while True:
+        top, bottom = first[kept].min(axis=0), last[kept].max(axis=0)
+        gap = np.maximum(first - bottom, top - last).max(axis=1)
+        grown: Mask = kept | (eligible & (gap <= reach))
+        if np.array_equal(grown, kept):
+            return kept
+        kept = grown
 
 
 def is_hollow(digit: Mask, dark: Mask, window: int) -> bool:

@@ -11,8 +11,11 @@ from digitzip import staging
 from digitzip.errors import InputError, OutputError
 from digitzip.images import idx, npy
 from digitzip.images.frame import Pixels
-from digitzip.images.names import Names, number_name
+from digitzip.images.names import Names, has_image_suffix, number_name
 from digitzip.images.reading import Batch
+
+_FILE_ENDS = (".npy", ".npz", ".idx", "idx3-ubyte", ".gz")
+"""What names end in that are taken for files, beside those of images."""
 
 
 def write(
@@ -31,7 +34,8 @@ def write(
     IDX file, any other name a folder of PNGs. Those are called by `names`, else by the names of
     the batches, else 00000.png and so on. Names given in `names` are all checked before anything
     is written. Raises InputError for unsafe or colliding names and for images that are not as
-    announced, and OutputError where `out` cannot be written or must not be overwritten.
+    announced, and OutputError where `out` cannot be written or must not be overwritten, or has
+    the name of another kind of file.
     """
     images = _checked(batches, count, height, width)
     kind = os.fspath(out).lower()
@@ -40,9 +44,21 @@ def write(
     elif kind.endswith(("-idx3-ubyte", "-idx3-ubyte.gz")):
         header, gzipped = idx.format_header(count, height, width), kind.endswith(".gz")
     else:
+        _check_folder_name(Path(out))
         _write_folder(Path(out), images, count, overwrite, names)
         return
     _write_array(Path(out), images, header, gzipped, overwrite)
+
+
+def _check_folder_name(out: Path) -> None:
+    """Refuse a folder that would be taken for a file, unless it is there already."""
+    name = out.name.lower()
+    exists = os.path.isdir(out)  # noqa: PTH112 (raises nothing)
+    if (name.endswith(_FILE_ENDS) or has_image_suffix(name)) and not exists:
+        raise OutputError(
+            f"cannot write {str(out)!r} as a file of that kind, nor a folder of that name;"
+            " expected NAME.npy, NAME-idx3-ubyte, NAME-idx3-ubyte.gz, or a folder for PNGs"
+        )
 
 
 def _write_array(

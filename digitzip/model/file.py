@@ -10,21 +10,37 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from digitzip.container.header import DIMS, LEVELS, SIDES
 from digitzip.errors import ModelError
-from digitzip.model.model import LevelSet, Model, Shape, Tensors
+from digitzip.limits import DIMS, LEVELS, SIDES
+from digitzip.model.model import Images, Integers, LevelSet, Model, Shape, Tensors
 from digitzip.network import Layer, Network
 
 FORMAT: Final = "digitzip-model"
 VERSION: Final = "1"
 MAX_BYTES: Final = 32 << 20
-MAX_MULTIPLICATIONS: Final = 64 << 20  # for one image, encoder or decoder or predictor
+MAX_MULTIPLICATIONS: Final = 16 << 20  # of a network for one image
+MAX_WIDTH: Final = 8192  # of a layer
+MAX_TABLE: Final = 65_536
+MAX_KNOWN: Final = 64
 MAX_LAYERS: Final = 64
 MAX_NAME: Final = 100
 
+_DECIMALS: Final = {str(number): number for number in range(100)}
 _KEYS: Final = {"format", "version", "name", "id", "height", "width", "levels"}
 _WIDE: Final = ("I32", "I16", "I8", "U16", "U8")
 _DTYPES: Final = {"weight": ("I8", "I16"), "images": ("U8",), "codes": ("U8",)}
+_LENGTHS: Final[dict[str, tuple[int, ...]]] = {  # of each axis at most, by the end of a name
+    "weight": (MAX_WIDTH, MAX_WIDTH),
+    "bias": (MAX_WIDTH,),
+    "shift": (MAX_WIDTH,),
+    "clip": (2,),
+    "skip": (1,),
+    "table": (MAX_TABLE,),
+    "thresholds": (DIMS[-1], LEVELS[-1] - 1),
+    "points": (DIMS[-1], LEVELS[-1]),
+    "codes": (MAX_KNOWN, DIMS[-1]),
+    "images": (MAX_KNOWN, SIDES[-1], SIDES[-1]),
+}
 
 
 def read_model(path: Path) -> Model:
@@ -39,7 +55,8 @@ def read_model(path: Path) -> Model:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             for name in file.keys():  # noqa: SIM118 - a safe_open has no iterator
-                _check_dtype(name, file.get_slice(name).get_dtype())
+                stored = file.get_slice(name)
+                _check_tensor(name, stored.get_dtype(), stored.get_shape())
             tensors: Tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         model = _Builder(metadata, tensors).model()
     except (OSError, SafetensorError) as error:
@@ -69,15 +86,20 @@ def write_model(path: Path, model: Model) -> None:
     path.write_bytes(save(tensors, metadata))
 
 
-def known_answer(model: Model) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def known_answer(model: Model) -> Images:
     """Decode the known codes of `model` at its default number of levels."""
     return model.decode_points(model.level_sets[0].dequantise(model.known_codes))
 
 
-def _check_dtype(name: str, dtype: str) -> None:
-    allowed = _DTYPES.get(name.rpartition(".")[2], _WIDE)
-    if dtype not in allowed:
+def _check_tensor(name: str, dtype: str, shape: list[int]) -> None:
+    """Refuse a tensor by what the file says of it, before it is read."""
+    part = name.rpartition(".")[2]
+    if (lengths := _LENGTHS.get(part)) is None:
+        raise ModelError(f"unknown tensor {name[:80]!r}")
+    if dtype not in (allowed := _DTYPES.get(part, _WIDE)):
         raise ModelError(f"tensor {name} is {dtype}, expected {' or '.join(allowed)}")
+    if len(shape) != len(lengths) or any(a > b for a, b in zip(shape, lengths, strict=True)):
+        raise ModelError(f"tensor {name} is {shape}, expected up to {list(lengths)}")
 
 
 class _Builder:
@@ -128,26 +150,24 @@ class _Builder:
 
     def _levels(self) -> list[int]:
         text = self._metadata.get("levels", "")
-        parts = text.split(",")
-        if not all(part.isascii() and part.isdecimal() and len(part) < 4 for part in parts):
-            raise ModelError(f"levels are {text[:40]!r}, expected numbers with commas between")
-        levels = [int(part) for part in parts]
+        levels = [_DECIMALS.get(part, 0) for part in text.split(",")]
         if len(set(levels)) != len(levels) or not set(levels) <= set(LEVELS):
             raise ModelError(
-                f"levels are {text[:40]!r}, expected {LEVELS[0]} to {LEVELS[-1]}, once"
+                f"levels are {text[:40]!r}, expected numbers from {LEVELS[0]} to {LEVELS[-1]}, "
+                "each once, with commas between"
             )
         return levels
 
     def _number(self, key: str, allowed: range) -> int:
         text = self._metadata.get(key, "")
-        if not (text.isascii() and text.isdecimal() and len(text) < 4 and int(text) in allowed):
+        if (number := _DECIMALS.get(text, 0)) not in allowed:
             raise ModelError(f"{key} is {text[:40]!r}, expected {allowed[0]} to {allowed[-1]}")
-        return int(text)
+        return number
 
-    def _take(self, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    def _take(self, name: str) -> Integers:
         if name not in self._tensors:
             raise ModelError(f"tensor {name} is missing")
-        return self._tensors.pop(name)  # type: ignore[return-value]
+        return self._tensors.pop(name)
 
     def _level_set(self, levels: int, dims: int) -> LevelSet:
         prefix = f"levels.{levels}"
@@ -180,9 +200,12 @@ class _Builder:
         weight, bias, shift, clip = (
             self._take(f"{name}.{part}") for part in ("weight", "bias", "shift", "clip")
         )
-        skip = self._take(f"{name}.skip") if f"{name}.skip" in self._tensors else np.zeros(1, int)
         table = self._take(f"{name}.table") if f"{name}.table" in self._tensors else None
-        if clip.shape != (2,) or skip.shape != (1,):
-            raise ModelError(f"{name}: clip is not two numbers, or skip not one")
-        low, high = int(clip[0]), int(clip[1])
-        return Layer(weight, bias, shift, low, high, int(skip[0]), table)
+        skip = 0
+        if f"{name}.skip" in self._tensors:
+            stored = self._take(f"{name}.skip")
+            if stored.shape != (1,) or (skip := int(stored[0])) < 1:
+                raise ModelError(f"{name}: skip is {stored.tolist()}, expected one number above 0")
+        if clip.shape != (2,):
+            raise ModelError(f"{name}: clip is {clip.tolist()}, expected two numbers")
+        return Layer(weight, bias, shift, int(clip[0]), int(clip[1]), skip, table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -26,24 +26,23 @@ def load_model(model: str | Path = DEFAULT) -> Model:
     """
     path = Path(model)
     if path.suffix == SUFFIX or len(path.parts) != 1:
-        if not path.is_file():
-            raise ModelError(f"no model file at {path}")
+        if not os.path.isfile(path):  # noqa: PTH113 - False for any name, however odd
+            raise ModelError(f"no model file at {str(path)[:200]}")
         return _read(path)
-    for candidate in model_files():
-        if candidate.stem == str(model):
-            return _read(candidate)
+    named = (candidate for candidate in model_files() if candidate.stem == str(model))
+    if found := _first_good(named):
+        return found
     known = ", ".join(sorted({candidate.stem for candidate in model_files()})) or "none"
     raise ModelError(
-        f"no model named {str(model)!r}; known models: {known} "
+        f"no model named {str(model)[:80]!r}; known models: {known} "
         f"(others: give a path, or set {FOLDERS_VARIABLE} to their folder)"
     )
 
 
 def find_model(id_: bytes) -> Model:
     """Return the model with this id; raises `ModelError` when no known folder holds it."""
-    for path in model_files():
-        if _claimed_id(path) == id_.hex():
-            return _read(path)
+    if found := _first_good(path for path in model_files() if _claimed_id(path) == id_.hex()):
+        return found
     raise ModelError(
         f"no model with id {id_.hex()}; give its file with --model, "
         f"or set {FOLDERS_VARIABLE} to its folder"
@@ -54,7 +53,7 @@ def model_files() -> Iterator[Path]:
     """Yield the model files of `DIGITZIP_MODELS`, then the shipped ones, by name."""
     for folder in _folders():
         if folder.is_dir():
-            yield from sorted(folder.glob(f"*{SUFFIX}"))
+            yield from sorted(path for path in folder.glob(f"*{SUFFIX}") if path.is_file())
 
 
 def shipped_folder() -> Path:
@@ -78,6 +77,19 @@ def _claimed_id(path: Path) -> str | None:
             return (file.metadata() or {}).get("id")
     except (OSError, SafetensorError):
         return None
+
+
+def _first_good(paths: Iterable[Path]) -> Model | None:
+    """Return the first model that is not refused; if all are, raise why the first was."""
+    refusal: ModelError | None = None
+    for path in paths:
+        try:
+            return _read(path)
+        except ModelError as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
+    return None
 
 
 def _read(path: Path) -> Model:

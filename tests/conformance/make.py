@@ -1,8 +1,8 @@
 """Make the conformance files anew: `python tests/conformance/make.py`.
 
 A maintainer runs this when FORMAT.md gains something, and commits what it writes; tests only read.
-Fresh bytes differ between Zstandard versions, so an old file is never replaced by an equal one
-without need.
+The model and the images stay as they are; every file is written anew, and its bytes may differ with
+another version of Zstandard.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import zstandard
 
 from digitzip.archive import Writer, naming, open
 from digitzip.codec import Codec
 from digitzip.container import Chunk, Entry, Guard, Header, Layer, LayerType, Trailer
+from digitzip.container.wire import varint
 from digitzip.model import LevelSet, Model, Shape, read_model, write_model
 from digitzip.network import Layer as Dense
 from digitzip.network import Network
@@ -201,6 +203,28 @@ def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
     def names(stored: bytes) -> bytes:
         return layer(Layer(LayerType.NAMES, (stored,)))
 
+    def framed(frame: bytes, digits: int = 40) -> bytes:
+        parts = Parts(codec, [])
+        parts.frames = [(frame, digits)]
+        return parts.to_bytes()
+
+    large = chunk(codec, 0, 200, 0).to_bytes()  # long enough for a content size of two bytes
+    content = zstandard.ZstdDecompressor().decompress(large)
+    plain = zstandard.ZstdCompressor(write_checksum=True)
+    unsized = plain.compressobj()
+    unsized_frame = unsized.compress(content) + unsized.flush()
+    no_sum = zstandard.ZstdCompressor(write_checksum=False).compress(content)
+    wide = large[:4] + bytes([large[4] & ~0x20, 15 << 3]) + large[5:]  # a window of 2^25
+    with_dictionary = large[:4] + bytes([large[4] | 1, 7]) + large[5:]
+    no_digits = plain.compress(varint(0) + varint(0) + bytes(4) + b"\x01\x01\x00")
+    long_varint = plain.compress(b"\x80\x00" + content[1:])
+    descending = chunk(codec, 0, 4, 0)
+    descending = replace(descending, layers=(Layer(0x82, (bytes(5),)), *descending.layers))
+    unnamed = chunk(codec, 4, 4, 0)
+    named = chunk(codec, 0, 4, 0, Layer(LayerType.NAMES, (naming.pack(list("abcd")),)))
+    old_trailer = bytearray(appended(codec))
+    old_trailer[len(head) + len(chunk(codec, 0, 5).to_bytes()) + 12] ^= 1
+
     text_mode = data.replace(b"\r\n", b"\n", 1)
     other_trailer = Parts(codec, three[:2]).to_bytes()[len(head) + sum(len(f) for f, _ in good.frames[:2]) :]  # fmt: skip
     flipped = bytearray(data)
@@ -235,6 +259,17 @@ def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
         "chunk-missing": (frames(lambda f: f.pop(1)), damaged, "expected 7 from 7"),
         "chunk-repeated": (frames(lambda f: f.append(f[2])), damaged, "expected 7 from 21"),
         "digits-not-the-entrys": (frames(lambda f: f.__setitem__(2, (f[2][0], 6))), damaged, "expected 6 from 14"),
+        "frame-without-checksum": (framed(no_sum, 200), damaged, "no checksum"),
+        "frame-without-size": (framed(unsized_frame, 200), damaged, "claims no size"),
+        "frame-with-a-dictionary": (framed(with_dictionary, 200), damaged, "asks for a dictionary"),
+        "frame-with-a-window-of-32-mib": (framed(wide, 200), damaged, "more than 16 MiB"),
+        "frame-twice-in-one-entry": (framed(large + large, 200), damaged, "chunk"),
+        "chunk-of-no-digits": (framed(no_digits, 1), damaged, "number of digits is 0"),
+        "varint-not-canonical": (framed(long_varint, 200), damaged, "useless last byte"),
+        "layers-descending": (Parts(codec, [descending]).to_bytes(), damaged, "ascending"),
+        "names-in-the-first-chunk-only": (Parts(codec, [named, unnamed]).to_bytes(), damaged, "some digits have names"),
+        "names-in-the-second-chunk-only": (Parts(codec, [chunk(codec, 0, 4), replace(named, first=4)]).to_bytes(), damaged, "some digits have names"),
+        "replaced-trailer-crc": (bytes(old_trailer), damaged, "an old trailer"),
         "pixel-crc": (Parts(codec, [replace(three[0], pixel_crc=1)]).to_bytes(), damaged, "do not decode"),
         "skippable-frame-as-chunk": (frames(lambda f: f.insert(0, (bytes.fromhex("502a4d1801000000ff"), 7))), damaged, "chunk"),
         "critical-layer-refine": (layer(Layer(LayerType.REFINE, (b"\0\0\x01\0" + bytes(784),))), unsupported, "layer 0x02"),
