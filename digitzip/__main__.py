@@ -18,11 +18,18 @@ def main() -> None:
     try:
         signal.signal(signal.SIGTERM, _terminate)
         _replace_closed_streams()
-        from digitzip.cli import console, digitzip
+        from digitzip.cli import console
 
-        sys.exit(console.run(lambda: digitzip.main(prog_name="digitzip")))
+        sys.exit(console.run(_run))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _run() -> None:
+    from digitzip.cli import console, digitzip
+
+    with console.at("standard output"):  # commands tell their own errors; this is about help
+        digitzip.main(prog_name="digitzip")
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

@@ -4,12 +4,14 @@ import gzip
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,6 +30,7 @@ from tests.toy import make_images, write_toy
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and pipes")
 
+CONFORMANCE = Path(__file__).parent / "conformance"
 MAIN = "from digitzip.__main__ import main; main()"
 INTERRUPTIBLE = f"import signal; signal.signal(2, signal.default_int_handler); {MAIN}"
 
@@ -202,6 +205,27 @@ def test_a_range_of_another_form_is_wrong_usage(part: str, archive: str) -> None
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize("part", ["7:9", "900:1000", "8:", "-9:-7", ":-8"])
+def test_a_range_outside_the_file_is_wrong_usage(part: str, archive: str) -> None:
+    result = run("decompress", archive, "-o", "out.npy", "--range", part)
+    assert result.exit_code == 2
+    assert result.stderr.count("7 digits") == 1
+    assert not Path("out.npy").exists()
+
+
+@pytest.mark.parametrize("part", [":", "0:", ":5", "-5:", "0:0", "5:2", "-1:0"])
+def test_an_empty_range_of_an_empty_file_is_none_of_its_digits(part: str) -> None:
+    Path("in.dz").write_bytes(digitzip.compress(np.empty((0, 28, 28), np.uint8)))
+    works("decompress", "in.dz", "-o", "out.npy", "--range", part)
+    assert np.load("out.npy").shape == (0, 28, 28)
+
+
+@pytest.mark.parametrize("part", ["5:5", "7:", "9:9", "-7:0", ":-7"])
+def test_a_range_that_is_empty_by_itself_is_valid(part: str, archive: str) -> None:
+    works("decompress", archive, "-o", "out.npy", "--range", part)
+    assert np.load("out.npy").shape == (0, 28, 28)
+
+
 # Standard input and output
 
 
@@ -338,13 +362,14 @@ def test_every_flipped_bit_is_told_by_test_and_decompress(place: Path) -> None:
     assert left(place) == {"bad.dz"}
 
 
-def test_pixels_that_the_writer_did_not_see_are_damage(
-    archive: str, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("zlib.crc32", lambda data, value=0: 0)
-    line = fails(3, "decompress", archive, "-o", "out.npy")
-    assert line.startswith("digitzip: error: in.dz: ")
-    assert not Path("out.npy").exists()
+def test_pixels_that_the_writer_did_not_see_are_damage(place: Path) -> None:
+    file = str(CONFORMANCE / "invalid" / "pixel-crc.dz")
+    model = ("--model", str(CONFORMANCE / "tiny.safetensors"))
+    for arguments in (["decompress", file, "-o", "out.npy"], ["test", file]):
+        line = fails(3, *arguments, *model)
+        assert line.startswith(f"digitzip: error: {file}: ")
+        assert "do not decode" in line
+    assert left(place) == set()
 
 
 def test_too_many_digits_are_refused_but_a_part_is_not(archive: str) -> None:
@@ -468,6 +493,21 @@ def test_models_are_listed_with_the_default_marked(shelf: Path) -> None:
     assert entries[1]["bytes"] == (shelf / "other.safetensors").stat().st_size
 
 
+@posix
+def test_no_line_of_the_models_is_wrapped_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pty
+
+    monkeypatch.setenv("COLUMNS", "60")
+    leader, terminal = pty.openpty()
+    subprocess.run(spawn("models"), stdout=terminal, stderr=terminal, check=True)
+    said = os.read(leader, 10_000).decode()
+    os.close(leader)
+    os.close(terminal)
+    entries = json.loads(works("models", "--json"))
+    assert len(said.splitlines()) == 1 + len(entries)
+    assert all(entry["id"] in said for entry in entries)
+
+
 def test_a_refused_model_is_told_and_the_others_listed(
     place: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -534,6 +574,20 @@ def spawn(*arguments: str, code: str = MAIN) -> list[str]:
     return [sys.executable, "-c", code, *arguments]
 
 
+def closing(stream: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run with one standard stream closed: "<", ">" or "2>"."""
+    shell = ["sh", "-c", f'exec "$@" {stream}&-', "sh"]
+    return subprocess.run([*shell, *spawn(*arguments)], capture_output=True)
+
+
+@pytest.fixture
+def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder where the processes that a test starts have their temporary files."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["compress", "-h"]])
 def test_version_and_help_import_nothing_heavy(arguments: list[str]) -> None:
     code = (
@@ -573,18 +627,41 @@ def test_train_refuses_a_bad_output_before_it_imports_torch() -> None:
     assert run("train", "--data", "in.npy", "-o", "a.safetensors", "--size", "9").exit_code == 2
 
 
+def test_train_refuses_empty_names_and_missing_folders() -> None:
+    options = {"--data": "in.npy", "--out": "out.safetensors", "--checkpoint": "c", "--logdir": "l"}
+    for name in options:
+        arguments = [text for pair in {**options, name: ""}.items() for text in pair]
+        result = run("train", *arguments)
+        assert result.exit_code == 2
+        assert "a file name is empty" in result.stderr
+    for name, path in (("--out", "no/out.safetensors"), ("--checkpoint", "no/state")):
+        arguments = [text for pair in {**options, name: path}.items() for text in pair]
+        assert "there is no folder 'no'" in fails(1, "train", *arguments)
+    assert left(Path.cwd()) == set()
+
+
+def test_errors_of_training_are_one_line(images: Images) -> None:
+    pytest.importorskip("torch")
+    line = fails(1, "train", "--data", "in.npy", "-o", "out.safetensors", "--device", "cpu")
+    assert "7 training images" in line
+
+
 @posix
 @pytest.mark.parametrize(
     ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
 def test_a_killed_run_leaves_no_output(
-    sent: signal.Signals, code: int, place: Path, images: Images
+    sent: signal.Signals,
+    code: int,
+    place: Path,
+    images: Images,
+    temporary: Path,
 ) -> None:
     arguments = spawn("compress", "-", "-o", "out.dz", code=INTERRUPTIBLE)
     pipe = subprocess.PIPE
     with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         deadline = time.monotonic() + 20
-        while not any(".out.dz." in name for name in left(place)):
+        while not (any(".out.dz." in name for name in left(place)) and left(temporary)):
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.02)
@@ -593,8 +670,80 @@ def test_a_killed_run_leaves_no_output(
     assert process.returncode == code
     assert said == (b"digitzip: error: interrupted\n" if sent == signal.SIGINT else b"")
     assert (left(place) == {"in.npy"}) == (sent != signal.SIGKILL)
-    works("compress", "in.npy", "-o", "out.dz")
+    assert bool(left(temporary)) == (sent == signal.SIGKILL)
+    stdin = Path("in.npy").read_bytes()
+    subprocess.run(spawn("compress", "-", "-o", "out.dz"), input=stdin, check=True)
     assert left(place) == {"in.npy", "out.dz"}
+    assert left(temporary) == set()
+
+
+@posix
+def test_runs_at_the_same_time_leave_each_others_standard_input(temporary: Path) -> None:
+    np.save("in.npy", make_images(3))
+    data, pipe = Path("in.npy").read_bytes(), subprocess.PIPE
+    with subprocess.Popen(spawn("compress", "-", "-o", "a.dz"), stdin=pipe) as first:
+        assert first.stdin is not None
+        while not left(temporary):
+            time.sleep(0.02)
+        running = left(temporary)
+        subprocess.run(spawn("compress", "-", "-o", "b.dz"), input=data, check=True)
+        assert left(temporary) == running
+        first.communicate(data)
+    assert Path("a.dz").read_bytes() == Path("b.dz").read_bytes()
+
+
+@posix
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compress", "-", "-o", "out.dz"],
+        ["compress", "in.npy", "-o", "-"],
+        ["decompress", "-", "-o", "out"],
+    ],
+)
+def test_a_full_temporary_folder_is_named(
+    arguments: list[str], images: Images, temporary: Path
+) -> None:
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64)); {MAIN}"
+    stdin = Path("in.npy").read_bytes()
+    done = subprocess.run(spawn(*arguments, code=code), input=stdin, capture_output=True)
+    assert done.returncode == 1
+    assert done.stderr.decode() == f"digitzip: error: {temporary}: File too large\n"
+    assert left(temporary) == set()
+
+
+@posix
+@pytest.mark.parametrize(
+    ("arguments", "stream"),
+    [
+        (["info", "in.dz"], ">"),
+        (["list", "in.dz"], ">"),
+        (["--help"], ">"),
+        (["decompress", "in.dz", "-o", "-"], ">"),
+        (["compress", "in.npy", "-o", "-"], ">"),
+        (["decompress", "-", "-o", "out.npy"], "<"),
+        (["compress", "-", "-o", "out.dz"], "<"),
+        (["info", "-"], "<"),
+    ],
+)
+def test_a_closed_stream_is_an_error_of_one_line(
+    arguments: list[str], stream: str, archive: str, place: Path
+) -> None:
+    done = closing(stream, *arguments)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"digitzip: error: ")
+    assert done.stderr.count(b"\n") == 1
+    assert b"standard " + (b"input" if stream == "<" else b"output") in done.stderr
+    assert left(place) == {"in.npy", "in.dz"}
+
+
+@posix
+def test_a_closed_stream_that_is_not_needed_is_no_error(archive: str) -> None:
+    for number, stream in enumerate(("<", ">", "2>")):
+        assert closing(stream, "compress", "in.npy", "-o", f"{number}.dz", "-v").returncode == 0
+        assert Path(f"{number}.dz").read_bytes() == Path(archive).read_bytes()
+    failed = closing("2>", "info", "missing.dz")
+    assert (failed.returncode, failed.stdout) == (1, b"")
 
 
 @posix
@@ -609,7 +758,13 @@ def test_a_broken_pipe_is_met_in_silence(archive: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_behind_standard_output_is_told(archive: str) -> None:
-    for arguments in (["list", archive], ["decompress", archive, "-o", "-"]):
+    for arguments in (
+        ["list", archive],
+        ["decompress", archive, "-o", "-"],
+        ["--help"],
+        ["--version"],
+        ["compress", "--help"],
+    ):
         with Path("/dev/full").open("wb") as full:
             done = subprocess.run(spawn(*arguments), stdout=full, stderr=subprocess.PIPE)
         assert done.returncode == 1
@@ -627,6 +782,40 @@ def test_the_summary_is_said_when_asked_and_never_in_quiet(
     size = Path("a.dz").stat().st_size
     assert said.startswith(f"a.dz: 7 digits, {size} bytes, {size / 7:.2f} B/digit, ratio ")
     assert run("compress", "in.npy", "-o", "b.dz", "-v", "-q").stderr == ""
+
+
+def test_the_summary_of_a_part_is_of_the_digits_written(archive: str) -> None:
+    said = run("decompress", archive, "-o", "a.npy", "-v", "--range", "1:3").stderr
+    assert said.startswith("in.dz: 2 of 7 digits, ")
+    assert said.count(",") == 1
+    assert run("decompress", archive, "-o", "b.npy", "-v").stderr.startswith("in.dz: 7 digits, ")
+
+
+@posix
+def test_the_bar_of_compress_counts_digits_on_a_terminal_and_is_silent_in_a_pipe() -> None:
+    import pty
+
+    np.save("in.npy", np.zeros((2000, 28, 28), np.uint8))
+    code = (
+        "import time; from digitzip.cli import talk; from digitzip.archive.writer import Writer; "
+        "talk._PATIENCE = 0; append = Writer.append; "
+        f"Writer.append = lambda *given: (time.sleep(0.4), append(*given)); {MAIN}"
+    )
+    arguments = spawn("compress", "in.npy", "-o", "out.dz", "--threads", "1", "-f", code=code)
+    leader, terminal = pty.openpty()
+    said = b""
+    with subprocess.Popen(arguments, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        with suppress(OSError):  # how the end of a terminal shows on Linux
+            while more := os.read(leader, 4096):
+                said += more
+    os.close(leader)
+    assert process.returncode == 0
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", said.decode())
+    for count in (512, 1024, 1536):
+        assert re.search(rf"{count}/2000 0:00:0\d 0:00:0\d", shown)  # done, taken, left
+    piped = subprocess.run(arguments, capture_output=True, check=True)
+    assert (piped.stdout, piped.stderr) == (b"", b"")
 
 
 @posix

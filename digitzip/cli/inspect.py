@@ -73,7 +73,7 @@ def list_names(file: str, as_json: bool, model: str | None) -> None:
 
     One a line; characters that are not printable are escaped, but not with --json.
     """
-    with _opened(file, model) as dz:
+    with _opened(file, model) as dz, console.at("standard output"):
         if as_json:
             json.dump(list(range(len(dz)) if dz.names is None else dz.names), sys.stdout)
             print()

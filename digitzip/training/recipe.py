@@ -17,7 +17,7 @@ class Recipe:
     name: str
     # code
     dims: int = 10  # numbers in a code
-    levels: tuple[int, ...] = (16, 12, 24)  # values a number can take; the first is the default
+    levels: tuple[int, ...] = (14, 8, 20)  # values a number can take; the first is the default
     # networks: a stem to `width`, then `blocks` residual blocks through `hidden`
     encoder_width: int = 512
     encoder_hidden: int = 512
@@ -40,7 +40,7 @@ class Recipe:
     held_out: int = 5000  # first images, never trained on; at most a fifth of all
     warp_share: float = 0.5  # of each batch: rotated, sheared, scaled and shifted a little
     # rounding
-    noise: float = 0.3  # standard deviation on each number, in cells of the default level count
+    noise: float = 0.2625  # standard deviation on each number, in cells of the default level count
     rounding_share: float = 0.1  # of all steps, at the end: straight-through rounding, no noise
     default_share: float = 0.8  # of a batch rounded to the default level count, not the others
     # predictor
