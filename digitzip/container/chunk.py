@@ -14,7 +14,8 @@ from digitzip.errors import DamagedError, LimitError, UnsupportedError
 
 MAX_DIGITS: Final = 16_384
 MAX_BYTES: Final = 16 << 20
-LEVEL: Final = 19
+LEVEL: Final = 1  # ranks hold no matches to search for
+TEXT_LEVEL: Final = 19
 
 _FIRST_ANCILLARY: Final = 0x80
 _KNOWN_CRITICAL: Final = frozenset({0x01})  # refine and exact are specified, not yet read
@@ -56,8 +57,9 @@ class Chunk:
         """Return the layer of this type, or None where the chunk has none."""
         return next((layer for layer in self.layers if layer.type == type_), None)
 
-    def to_bytes(self, level: int = LEVEL) -> bytes:
+    def to_bytes(self) -> bytes:
         """Return the chunk as one Zstandard frame, a block to each large piece."""
+        level = TEXT_LEVEL if self.layer(LayerType.NAMES) else LEVEL
         head = varint(self.first) + varint(self.digits) + self.pixel_crc.to_bytes(4, "little")
         pieces = [head]
         for layer in self.layers:
