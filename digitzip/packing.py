@@ -1,4 +1,4 @@
-"""Codes <-> the bytes of a codes layer: values or ranks, in planes or packed (FORMAT.md 4.1).
+"""Codes <-> the bytes of a codes layer: values or ranks in planes (FORMAT.md section 4.1).
 
 A predictor reaches this room as a callable; models and files do not.
 """
@@ -19,7 +19,6 @@ Predictor = Callable[[Codes], Integers]
 """Previous numbers uint8 [n, j] -> int32 scores [n, levels] of number j; higher is likelier."""
 
 RANKS: Final = 1
-PACKED: Final = 2
 
 _BATCH: Final = 2048
 
@@ -34,23 +33,23 @@ class Packer:
     def representations(self, codes: Codes) -> Iterator[tuple[bytes, ...]]:
         """Yield every representation of `codes`, uint8 [n, d]: the pieces of a layer's body."""
         for kind, numbers in ((0, codes), (RANKS, self.rank(codes))):
-            yield bytes([kind]), *(plane.tobytes() for plane in numbers.T)
-            yield (bytes([kind | PACKED]) + _pack_bits(numbers, self.levels),)
+            group = 1
+            while self.levels**group <= 256:
+                yield bytes([kind | group << 1]), *_join(numbers, self.levels, group)
+                group += 1
 
     def unpack(self, body: bytes, digits: int, dims: int) -> Codes:
         """Return the codes, uint8 [digits, dims], of a layer's body; raises `DamagedError`."""
-        if not body or body[0] > RANKS | PACKED:
-            raise DamagedError("codes: unknown representation")
-        stored: Codes = np.frombuffer(body, np.uint8, offset=1)
-        if body[0] & PACKED:
-            numbers = _unpack_bits(stored, digits, dims, self.levels)
-        elif stored.size == digits * dims:
-            numbers = stored.reshape(dims, digits).T
-        else:
-            raise DamagedError(f"codes: {stored.size} numbers, expected {digits} x {dims}")
-        if numbers.size and int(numbers.max()) >= self.levels:
-            raise DamagedError(f"codes: a number is {numbers.max()}, expected below {self.levels}")
-        return self.unrank(numbers) if body[0] & RANKS else np.ascontiguousarray(numbers)
+        group = body[0] >> 1 if body else 0
+        if not 1 <= group <= 8 or self.levels**group > 256:
+            raise DamagedError(f"codes: unknown representation {body[:1].hex() or 'of no bytes'}")
+        planes: Codes = np.frombuffer(body, np.uint8, offset=1)
+        if planes.size != digits * -(-dims // group):
+            raise DamagedError(
+                f"codes: {planes.size} bytes, expected {digits} x {-(-dims // group)}"
+            )
+        numbers = _split(planes.reshape(-1, digits), self.levels, group, dims)
+        return self.unrank(numbers) if body[0] & RANKS else numbers
 
     def rank(self, codes: Codes) -> Codes:
         """Codes uint8 [n, d] -> ranks uint8 [n, d]."""
@@ -86,20 +85,23 @@ def _slices(n: int) -> Iterator[slice]:
     return (slice(start, min(start + _BATCH, n)) for start in range(0, n, _BATCH))
 
 
-def _pack_bits(numbers: Codes, levels: int) -> bytes:
-    width = (levels - 1).bit_length()
-    bits = numbers.reshape(-1, 1) >> np.arange(width, dtype=np.uint8) & 1
-    return np.packbits(bits, bitorder="little").tobytes()
+def _join(numbers: Codes, levels: int, group: int) -> Iterator[bytes]:
+    """Yield the planes of numbers uint8 [n, d], `group` numbers to a byte."""
+    for start in range(0, numbers.shape[1], group):
+        members = numbers[:, start : start + group]
+        weights = levels ** np.arange(members.shape[1])
+        yield (members @ weights).astype(np.uint8).tobytes()
 
 
-def _unpack_bits(data: Codes, digits: int, dims: int, levels: int) -> Codes:
-    width = (levels - 1).bit_length()
-    count = digits * dims * width
-    if data.size != (count + 7) // 8:
-        raise DamagedError(f"codes: {data.size} packed bytes, expected {(count + 7) // 8}")
-    bits = np.unpackbits(data, bitorder="little")
-    if bits[count:].any():
-        raise DamagedError("codes: the unused bits of the last byte are not zero")
-    places = bits[:count].reshape(-1, width) << np.arange(width, dtype=np.uint8)
-    numbers: Codes = places.sum(axis=1, dtype=np.uint8)
-    return numbers.reshape(digits, dims)
+def _split(planes: Codes, levels: int, group: int, dims: int) -> Codes:
+    """Return the numbers uint8 [n, dims] of planes uint8 [planes, n]; raises `DamagedError`."""
+    numbers = np.empty((planes.shape[1], dims), np.uint8)
+    for k, plane in enumerate(planes):
+        members = range(k * group, min((k + 1) * group, dims))
+        if plane.size and int(plane.max()) >= levels ** len(members):
+            raise DamagedError(
+                f"codes: a byte is {plane.max()}, expected below {levels ** len(members)}"
+            )
+        for j in members:
+            plane, numbers[:, j] = np.divmod(plane, np.uint8(levels))
+    return numbers

@@ -340,21 +340,17 @@ def unpack_frame(frame: bytes) -> bytes:
 def read_codes(body: Cursor, digits: int, levels: int, model: Model) -> list[tuple[int, ...]]:
     """F 4.1."""
     representation, dims = body.fixed(1), model.dims
-    need(representation <= 3, "codes: unknown representation")
-    count = digits * dims
-    if representation >= 2:  # packed
-        width = (levels - 1).bit_length()
-        packed = body.fixed((count * width + 7) // 8)
-        need(packed >> count * width == 0, "codes: spare bits are set")
-        text = format(packed, f"0{count * width}b")[::-1]
-        numbers = [int(text[i : i + width][::-1], 2) for i in range(0, len(text), width)]
-        planes = [numbers[j::dims] for j in range(dims)]
-    else:
-        planes = [list(body.take(digits)) for _ in range(dims)]
+    group = representation >> 1
+    need(1 <= group <= 8 and levels**group <= 256, "codes: unknown representation")
+    planes: list[list[int]] = []
+    for first in range(0, dims, group):
+        held = min(group, dims - first)
+        joined = list(body.take(digits))
+        need(max(joined) < levels**held, "codes: a byte too large")
+        planes += [[byte // levels**i % levels for byte in joined] for i in range(held)]
     body.end("codes")
     codes: list[tuple[int, ...]] = [()] * digits
     for plane in planes:
-        need(max(plane) < levels, "codes: a number too large")
         if representation & 1:  # ranks
             expected = [model.ranked(levels, code) for code in codes]
             plane = [order[rank] for order, rank in zip(expected, plane, strict=True)]

@@ -36,7 +36,8 @@ def codes_and_levels(draw: st.DrawFn) -> tuple[Codes, int]:
 def test_codes_come_back_from_every_representation(case: tuple[Codes, int]) -> None:
     codes, levels = case
     bodies = [b"".join(pieces) for pieces in packer(levels).representations(codes)]
-    assert sorted(body[0] for body in bodies) == [0, 1, 2, 3]
+    groups = [g for g in range(1, 9) if levels**g <= 256]
+    assert sorted(body[0] for body in bodies) == [g << 1 | k for g in groups for k in (0, 1)]
     for body in bodies:
         np.testing.assert_array_equal(packer(levels).unpack(body, *codes.shape), codes)
 
@@ -55,26 +56,29 @@ def test_rank_0_is_the_value_expected_most_and_the_smaller_of_equals() -> None:
     assert ranks[:, 0].tolist() == [2, 0, 1, 3]
 
 
-def test_planes_stand_number_by_number() -> None:
-    codes = np.array([[0, 1], [2, 0], [0, 0]], np.uint8)
+def test_planes_stand_one_after_the_other_each_of_one_or_more_numbers() -> None:
+    codes = np.array([[0, 1, 4], [2, 0, 0], [0, 0, 3]], np.uint8)
     pieces = {p[0][0]: p[1:] for p in packer(5).representations(codes)}
-    assert pieces[0] == (bytes([0, 2, 0]), bytes([1, 0, 0]))
-    assert pieces[1] == tuple(plane.tobytes() for plane in packer(5).rank(codes).T)
-    packed = next(p for p in packer(5).representations(codes) if p[0][0] == 2)
-    assert packed == (bytes([2, 0b10_001_000, 0, 0]),)
+    assert pieces[0b0010] == (bytes([0, 2, 0]), bytes([1, 0, 0]), bytes([4, 0, 3]))
+    assert pieces[0b0011] == tuple(plane.tobytes() for plane in packer(5).rank(codes).T)
+    assert pieces[0b0100] == (bytes([0 + 1 * 5, 2, 0]), bytes([4, 0, 3]))
+    assert pieces[0b0110] == (bytes([0 + 1 * 5 + 4 * 25, 2, 3 * 25]),)
 
 
 @pytest.mark.parametrize(
     "body",
     [
         b"",
-        b"\x04" + bytes(6),
-        b"\x00" + bytes(5),
-        b"\x00" + bytes(7),
-        b"\x01" + bytes([0, 0, 0, 0, 0, 5]),
-        b"\x02" + bytes(2),
-        b"\x02" + bytes([0, 0, 0xFC]),
-        b"\x03" + b"\xff\xff\x03",
+        b"\x00" + bytes(6),  # no numbers to a byte
+        b"\x08" + bytes(3),  # four of five levels exceed a byte
+        b"\x22" + bytes(6),  # a reserved bit
+        b"\x02" + bytes(5),
+        b"\x02" + bytes(7),
+        b"\x02" + bytes([0, 0, 0, 0, 0, 5]),
+        b"\x03" + bytes([0, 0, 0, 0, 0, 5]),
+        b"\x04" + bytes(2),
+        b"\x04" + bytes([0, 0, 25]),
+        b"\x06" + bytes([0, 0, 25]),  # three fit a byte, but the plane holds two
     ],
 )
 def test_bodies_that_break_the_format_are_refused(body: bytes) -> None:

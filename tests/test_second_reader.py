@@ -74,7 +74,7 @@ def test_refine_and_exact(model: second.Model) -> None:
     content = (
         bytes([0, 3])
         + zlib.crc32(b"".join(expected)).to_bytes(4, "little")
-        + layer(1, bytes([0, 0, 3, 6, 1, 4, 7, 2, 5, 0]))  # values, in planes
+        + layer(1, bytes([2, 0, 3, 6, 1, 4, 7, 2, 5, 0]))  # values, one to a byte
         + layer(2, bytes([0, 1, 2, 0, 1]) + steps)  # N = 1; digits 0 and 0 + 1 + 1
     )
     exact = bytes([0, 1, 1]) + residuals

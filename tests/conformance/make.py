@@ -134,7 +134,7 @@ class Parts:
         return head + body + Trailer(tuple(entries)).to_bytes(head)
 
 
-def chunk(codec: Codec, first: int, n: int, kind: int = 0, *layers: Layer) -> Chunk:
+def chunk(codec: Codec, first: int, n: int, kind: int = 2, *layers: Layer) -> Chunk:
     codes = np.random.default_rng(first + n).integers(0, codec.levels, (n, DIMS), dtype=np.uint8)
     body = next(p for p in codec.packer.representations(codes) if p[0][0] == kind)
     pixels = codec.decode(codes)
@@ -163,15 +163,16 @@ def valid_files(codec: Codec, five: Codec) -> dict[str, bytes]:
         "one": written(codec, 1),
         "thousand": written(codec, 1000),
         "five-levels": written(five, 60),
-        "values-in-planes": Parts(codec, [chunk(codec, 0, 40, 0)]).to_bytes(),
-        "ranks-in-planes": Parts(codec, [chunk(codec, 0, 40, 1)]).to_bytes(),
-        "values-packed": Parts(codec, [chunk(codec, 0, 40, 2)]).to_bytes(),
-        "ranks-packed": Parts(codec, [chunk(codec, 0, 40, 3)]).to_bytes(),
+        "values": Parts(codec, [chunk(codec, 0, 40, 0b010)]).to_bytes(),
+        "ranks": Parts(codec, [chunk(codec, 0, 40, 0b011)]).to_bytes(),
+        "values-in-pairs": Parts(codec, [chunk(codec, 0, 40, 0b100)]).to_bytes(),
+        "ranks-in-pairs": Parts(codec, [chunk(codec, 0, 40, 0b101)]).to_bytes(),
+        "ranks-in-triples": Parts(five, [chunk(five, 0, 40, 0b111)]).to_bytes(),
         "three-chunks": Parts(codec, [chunk(codec, f, 7) for f in (0, 7, 14)]).to_bytes(),
-        "names-front-coded": Parts(codec, [chunk(codec, 0, 4, 1, names)]).to_bytes(),
-        "names-counter": Parts(codec, [chunk(codec, 0, 4, 1, counter)]).to_bytes(),
-        "labels": Parts(codec, [chunk(codec, 0, 4, 0, Layer(LayerType.LABELS, (bytes(5),)))]).to_bytes(),
-        "unknown-ancillary-layer": Parts(codec, [chunk(codec, 0, 4, 0, Layer(0xF0, (b"?",)))]).to_bytes(),
+        "names-front-coded": Parts(codec, [chunk(codec, 0, 4, 0b011, names)]).to_bytes(),
+        "names-counter": Parts(codec, [chunk(codec, 0, 4, 0b011, counter)]).to_bytes(),
+        "labels": Parts(codec, [chunk(codec, 0, 4, 0b010, Layer(LayerType.LABELS, (bytes(5),)))]).to_bytes(),
+        "unknown-ancillary-layer": Parts(codec, [chunk(codec, 0, 4, 0b010, Layer(0xF0, (b"?",)))]).to_bytes(),
         "guard-fields": Parts(codec, [chunk(codec, 0, 4)], guard).to_bytes(),
         "appended": appended(codec),
     }  # fmt: skip
@@ -195,7 +196,7 @@ def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
         return good.to_bytes(bytes(changed) + zlib.crc32(changed).to_bytes(4, "little"))
 
     def layer(*layers: Layer) -> bytes:
-        return Parts(codec, [chunk(codec, 0, 4, 0, *layers)]).to_bytes()
+        return Parts(codec, [chunk(codec, 0, 4, 0b010, *layers)]).to_bytes()
 
     def codes(*pieces: bytes) -> bytes:
         return Parts(codec, [replace(three[0], layers=(Layer(1, pieces),))]).to_bytes()
@@ -208,7 +209,7 @@ def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
         parts.frames = [(frame, digits)]
         return parts.to_bytes()
 
-    large = chunk(codec, 0, 200, 0).to_bytes()  # long enough for a content size of two bytes
+    large = chunk(codec, 0, 200, 0b010).to_bytes()  # long enough for a content size of two bytes
     content = zstandard.ZstdDecompressor().decompress(large)
     plain = zstandard.ZstdCompressor(write_checksum=True)
     unsized = plain.compressobj()
@@ -218,10 +219,10 @@ def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
     with_dictionary = large[:4] + bytes([large[4] | 1, 7]) + large[5:]
     no_digits = plain.compress(varint(0) + varint(0) + bytes(4) + b"\x01\x01\x00")
     long_varint = plain.compress(b"\x80\x00" + content[1:])
-    descending = chunk(codec, 0, 4, 0)
+    descending = chunk(codec, 0, 4)
     descending = replace(descending, layers=(Layer(0x82, (bytes(5),)), *descending.layers))
-    unnamed = chunk(codec, 4, 4, 0)
-    named = chunk(codec, 0, 4, 0, Layer(LayerType.NAMES, (naming.pack(list("abcd")),)))
+    unnamed = chunk(codec, 4, 4)
+    named = chunk(codec, 0, 4, 0b010, Layer(LayerType.NAMES, (naming.pack(list("abcd")),)))
     old_trailer = bytearray(appended(codec))
     old_trailer[len(head) + len(chunk(codec, 0, 5).to_bytes()) + 12] ^= 1
 
@@ -276,12 +277,15 @@ def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
         "critical-layer-exact": (layer(Layer(LayerType.EXACT, (b"\0\x01\0" + bytes(784),))), unsupported, "layer 0x03"),
         "critical-layer-unknown": (layer(Layer(0x7F, (b"\0",))), unsupported, "layer 0x7f"),
         "layers-doubled": (layer(Layer(LayerType.CODES, (b"\0",))), damaged, "ascending"),
-        "codes-representation-4": (codes(b"\x04", bytes(21)), damaged, "unknown representation"),
-        "codes-too-few": (codes(b"\x00", bytes(20)), damaged, "20 numbers, expected 7 x 3"),
-        "codes-value-8": (codes(b"\x00", bytes(20) + b"\x08"), damaged, "a number is 8"),
-        "codes-rank-8": (codes(b"\x01", bytes(20) + b"\x08"), damaged, "a number is 8"),
-        "codes-packed-size": (codes(b"\x02", bytes(9)), damaged, "packed bytes"),
-        "codes-packed-spare-bits": (codes(b"\x02", bytes(7) + b"\x80"), damaged, "unused bits"),
+        "codes-no-numbers-to-a-byte": (codes(b"\x00", bytes(21)), damaged, "unknown representation 00"),
+        "codes-three-numbers-of-8-levels-to-a-byte": (codes(b"\x06", bytes(7)), damaged, "unknown representation 06"),
+        "codes-reserved-bit": (codes(b"\x22", bytes(21)), damaged, "unknown representation 22"),
+        "codes-too-few": (codes(b"\x02", bytes(20)), damaged, "20 bytes, expected 7 x 3"),
+        "codes-too-many": (codes(b"\x04", bytes(15)), damaged, "15 bytes, expected 7 x 2"),
+        "codes-value-8": (codes(b"\x02", bytes(20) + b"\x08"), damaged, "a byte is 8, expected below 8"),
+        "codes-rank-8": (codes(b"\x03", bytes(20) + b"\x08"), damaged, "a byte is 8, expected below 8"),
+        "codes-pair-64": (codes(b"\x04", b"\x40" + bytes(13)), damaged, "a byte is 64, expected below 64"),
+        "codes-last-of-pairs-8": (codes(b"\x04", bytes(13) + b"\x08"), damaged, "a byte is 8, expected below 8"),
         "name-leaves-the-folder": (names(b"\0" + b"\0\x04../a" + b"\0\x01b" * 3), damaged, "relative path"),
         "name-absolute": (names(b"\0" + b"\0\x02/a" + b"\0\x01b" * 3), damaged, "relative path"),
         "name-with-nul": (names(b"\0" + b"\0\x02a\0" + b"\0\x01b" * 3), damaged, "NUL"),
