@@ -58,7 +58,7 @@ def decompress(
     with Archive(data, model=model, threads=threads) as archive:
         if len(archive) > max_digits:
             raise LimitError(f"{len(archive)} digits, expected at most {max_digits} (max_digits)")
-        archive.check_stored()  # a file that claims much must hold it before anything is allocated
+        archive.chunks.check_stored()  # who claims much must hold much before it is allocated
         images = np.empty((len(archive), archive.header.height, archive.header.width), np.uint8)
         done = 0
         for batch in archive.batches():

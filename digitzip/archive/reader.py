@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,19 +14,16 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.archive import naming
-from digitzip.archive.index import Index, read_header, read_index, read_stored, rebuild_index
-from digitzip.archive.recent import Recent
+from digitzip.archive.chunks import Chunks
+from digitzip.archive.index import Index, read_header, read_index, rebuild_index
 from digitzip.archive.storage import Readable, Storage
 from digitzip.archive.views import CodesView, NamesView, resolve
-from digitzip.codec import Codec, Codes, Images
-from digitzip.container import Chunk, Guard, Header, LayerType
+from digitzip.codec import Codec, Images
+from digitzip.container import Guard, Header
 from digitzip.errors import DamagedError, InputError, ModelError
 from digitzip.model import Model, find_model, load_model
 
 MAX_DIGITS: Final = 10_000_000
-
-_CACHED_CHUNKS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +75,13 @@ class Archive:
         self._storage = Storage(file)
         try:
             self.header: Header = read_header(self._storage)
-            self._index = self._find_chunks(rebuild)
+            index = self._find_chunks(rebuild)
             self._model, self._threads, self._max_digits = model, threads, max_digits
             if model is not None:
                 _ = self.codec  # a model that was given and does not fit is refused at once
-            self._chunk = Recent(self._read_chunk, _CACHED_CHUNKS)
-            self.chunk_codes = Recent(self._unpack_codes, _CACHED_CHUNKS)
-            self.chunk_names = Recent(self._unpack_names, _CACHED_CHUNKS)
+            self.chunks = Chunks(self._storage, index, lambda: self.codec)
             self.codes = CodesView(self)
-            self.names: NamesView | None = None
-            if self.chunks and self._chunk(0).layer(LayerType.NAMES):
-                self.names = NamesView(self)
+            self.names: NamesView | None = NamesView(self) if self.chunks.named else None
         except BaseException:
             self.close()
             raise
@@ -111,7 +103,7 @@ class Archive:
         return Codec(_model_for(self.header, self._model), self.header.levels, 0, self._threads)
 
     def __len__(self) -> int:
-        return self._index.digits
+        return self.chunks.index.digits
 
     def __getitem__(self, key: Any) -> Images:
         codes = self.codes[key]  # [d] or [n, d]
@@ -130,24 +122,19 @@ class Archive:
         if n < 1:
             raise InputError(f"batches of {n} digits, expected 1 or more")
         start, stop, _ = slice(start, stop).indices(len(self))
-        for number, place in enumerate(self._index.places):
+        for number, place in enumerate(self.chunks.index.places):
             low, high = max(start - place.first, 0), min(stop - place.first, place.entry.digits)
             if low < high:
-                images = self._images(number, low, high)
+                images = self.chunks.images(number, low, high)
                 yield from (images[i : i + n] for i in range(0, len(images), n))
-
-    def check_stored(self) -> None:
-        """Read every chunk without decoding a digit; raises `DamagedError`."""
-        for number in range(self.chunks):
-            self._chunk(number)
 
     def test(self) -> None:
         """Prove that every digit decodes here as its writer meant; raises `DamagedError`."""
-        for number, place in enumerate(self._index.places):
-            self._images(number, 0, place.entry.digits)
+        for number, place in enumerate(self.chunks.index.places):
+            self.chunks.images(number, 0, place.entry.digits)
             if self.names is not None:
-                self.chunk_names(number)
-        if self._index.damaged:
+                self.chunks.names(number)
+        if self.chunks.index.damaged:
             raise DamagedError("the file has no valid trailer")
 
     @property
@@ -166,26 +153,17 @@ class Archive:
             width=header.width,
             dims=header.dims,
             levels=header.levels,
-            chunks=self.chunks,
+            chunks=len(self.chunks),
             names=self.names is not None,
             guard=header.guard,
-            damaged=self._index.damaged,
+            damaged=self.chunks.index.damaged,
         )
 
     def locate(self, digits: npt.NDArray[np.intp]) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
         """Yield each chunk that holds some of `digits`, with the positions of those in `digits`."""
-        chunks = self._index.find(digits)
+        chunks = self.chunks.index.find(digits)
         for number in np.unique(chunks):
             yield int(number), np.flatnonzero(chunks == number)
-
-    def first_of(self, number: int) -> int:
-        """Return the first digit of a chunk."""
-        return self._index.places[number].first
-
-    @property
-    def chunks(self) -> int:
-        """How many chunks the archive has."""
-        return len(self._index.places)
 
     def resolve(self, key: Any) -> npt.NDArray[np.intp]:
         """Return the digits, intp [n] or [], that an index, slice or index array means."""
@@ -195,39 +173,6 @@ class Archive:
         with suppress(ModelError):
             return self.codec.model.name
         return None
-
-    def _images(self, number: int, low: int, high: int) -> Images:
-        chunk = self._chunk(number)
-        images = self.codec.decode(self.chunk_codes(number)[low:high])
-        if len(images) == chunk.digits and zlib.crc32(images.data) != chunk.pixel_crc:
-            raise DamagedError(
-                f"digits {chunk.first} to {chunk.first + chunk.digits - 1} do not decode "
-                "to the pixels their writer saw"
-            )
-        return images
-
-    def _read_chunk(self, number: int) -> Chunk:
-        place = self._index.places[number]
-        chunk = Chunk.from_bytes(read_stored(self._storage, place))
-        if (chunk.first, chunk.digits) != (place.first, place.entry.digits):
-            raise DamagedError(
-                f"chunk holds {chunk.digits} digits from {chunk.first}, "
-                f"expected {place.entry.digits} from {place.first}"
-            )
-        if number and bool(chunk.layer(LayerType.NAMES)) != bool(
-            self._chunk(0).layer(LayerType.NAMES)
-        ):
-            raise DamagedError(f"some digits have names and others, from {place.first}, have not")
-        return chunk
-
-    def _unpack_codes(self, number: int) -> Codes:
-        chunk = self._chunk(number)
-        return self.codec.packer.unpack(chunk.layers[0].body, chunk.digits, self.header.dims)
-
-    def _unpack_names(self, number: int) -> list[str]:
-        chunk = self._chunk(number)
-        layer = chunk.layer(LayerType.NAMES)
-        return naming.unpack(layer.body, chunk.digits) if layer else []
 
     def close(self) -> None:
         """Close the file, if the archive opened it."""

@@ -29,8 +29,8 @@ class CodesView:
         flat = digits.reshape(-1)
         codes = np.empty((flat.size, self._archive.header.dims), np.uint8)
         for number, positions in self._archive.locate(flat):
-            first = self._archive.first_of(number)
-            codes[positions] = self._archive.chunk_codes(number)[flat[positions] - first]
+            first = self._archive.chunks.first(number)
+            codes[positions] = self._archive.chunks.codes(number)[flat[positions] - first]
         return codes.reshape(*digits.shape, codes.shape[1])
 
 
@@ -44,15 +44,15 @@ class NamesView:
         return len(self._archive)
 
     def __iter__(self) -> Iterator[str]:
-        for number in range(self._archive.chunks):
-            yield from self._archive.chunk_names(number)
+        for number in range(len(self._archive.chunks)):
+            yield from self._archive.chunks.names(number)
 
     def __getitem__(self, key: Any) -> Any:
         digits = self._archive.resolve(key)
         flat = digits.reshape(-1)
         names = [""] * flat.size
         for number, positions in self._archive.locate(flat):
-            chunk, first = self._archive.chunk_names(number), self._archive.first_of(number)
+            chunk, first = self._archive.chunks.names(number), self._archive.chunks.first(number)
             for position in positions:
                 names[position] = chunk[flat[position] - first]
         return names if digits.ndim else names[0]
