@@ -20,7 +20,8 @@ _REMEMBERED: Final = 4
 class Chunks:
     """What each chunk holds, by its number. Calls raise `DamagedError` for what no writer wrote.
 
-    Either all digits are `named` or none is. `codec` is called when codes are first unpacked: what needs no codes needs no model.
+    Either all digits are `named` or none is. `codec` is called when codes are first unpacked: what
+    needs no codes needs no model.
     """
 
     def __init__(self, storage: Storage, index: Index, codec: Callable[[], Codec]) -> None:
