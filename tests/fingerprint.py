@@ -39,24 +39,30 @@ def many_images() -> npt.NDArray[np.uint8]:
 
 
 def fingerprint(name: str, batch: int, library: str = "numpy") -> list[str]:
-    """Return SHA-256 of the codes of the images, and of the pixels and ranks of the codes."""
-    model = load_model(name)
-    codec = Codec(model, effort=0)
-    codes, images = fixed_codes(codec.levels, model.shape.dims), many_images()
-    if library == "torch":
-        from digitzip.training.verify import forward
+    """Return SHA-256 of the codes of the images, and of the pixels and ranks of the codes.
 
-        level_set = model.level_sets[0]
-        pixels = images.reshape(len(images), -1)
-        encoded = level_set.quantise(forward(model.encoder, pixels))
-        decoded = forward(model.decoder, level_set.dequantise(codes)).astype(np.uint8)
-    else:
-        parts = range(0, CODES, batch)
-        encoded = np.concatenate([codec.encode(images[i : i + batch]) for i in parts])
-        decoded = np.concatenate([codec.decode(codes[i : i + batch]) for i in parts])
-    searched = Codec(model, effort=1).encode(images[:: CODES // SEARCHED])
-    arrays = (np.concatenate([encoded, searched]), decoded, codec.packer.rank(codes))
-    return [hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in arrays]
+    Each covers every number of levels of the model.
+    """
+    model, images = load_model(name), many_images()
+    hashes = [hashlib.sha256() for _ in range(3)]
+    for level_set in model.level_sets:
+        codec = Codec(model, level_set.levels, effort=0)
+        codes = fixed_codes(codec.levels, model.shape.dims)
+        if library == "torch":
+            from digitzip.training.verify import forward
+
+            pixels = images.reshape(len(images), -1)
+            encoded = level_set.quantise(forward(model.encoder, pixels))
+            decoded = forward(model.decoder, level_set.dequantise(codes)).astype(np.uint8)
+        else:
+            parts = range(0, CODES, batch)
+            encoded = np.concatenate([codec.encode(images[i : i + batch]) for i in parts])
+            decoded = np.concatenate([codec.decode(codes[i : i + batch]) for i in parts])
+        searched = Codec(model, codec.levels, effort=1).encode(images[:: CODES // SEARCHED])
+        arrays = (np.concatenate([encoded, searched]), decoded, codec.packer.rank(codes))
+        for digest, array in zip(hashes, arrays, strict=True):
+            digest.update(np.ascontiguousarray(array).data)
+    return [digest.hexdigest() for digest in hashes]
 
 
 if __name__ == "__main__":

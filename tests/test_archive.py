@@ -7,7 +7,7 @@ import multiprocessing
 import pickle
 import tracemalloc
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -317,6 +317,36 @@ def test_archives_are_pickled_by_path_or_bytes(archive: Archive, path: Path, tin
         assert crc_of(again, -1) == crc_of(archive, -1)
     with path.open("rb") as file, pytest.raises(TypeError, match="can be pickled"):
         pickle.dumps(digitzip.open(file, model=tiny))
+
+
+def test_a_closed_archive_answers_no_more(path: Path, tiny: Model) -> None:
+    dz = digitzip.open(path, model=tiny)
+    assert dz[0].shape == (28, 28)
+    dz.close()
+    uses: list[Callable[[], object]] = [
+        lambda: dz[0],
+        lambda: dz.codes[0],
+        lambda: next(dz.batches()),
+        dz.test,
+    ]
+    for use in uses:
+        with pytest.raises(ValueError, match="the archive is closed"):
+            use()
+
+
+@pytest.mark.parametrize("file", [None, 7, ["a.dz"]])
+def test_what_is_no_file_is_refused(file: object) -> None:
+    with pytest.raises(TypeError, match="a path, bytes or a binary file is expected"):
+        digitzip.open(file)  # type: ignore[arg-type]
+
+
+def test_chunks_are_read_on_demand(path: Path, tiny: Model) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1000] ^= 1  # in the second chunk
+    with digitzip.open(bytes(data), model=tiny) as dz:
+        assert dz[16_383].shape == (28, 28)
+        with pytest.raises(DamagedError, match="digits 16384 to 20049"):
+            dz[16_384]
 
 
 def test_threads_share_an_archive(archive: Archive) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ import numpy.typing as npt
 import pytest
 
 import digitzip
+from digitzip.images import read
 from digitzip.model import DEFAULT, load_model, shipped_folder
 from tests import fingerprint
 
@@ -63,16 +63,19 @@ def test_one_blank_digit_is_a_file_of_110_bytes_at_most() -> None:
     assert len(digitzip.compress(np.zeros((1, 28, 28), np.uint8))) <= 110
 
 
+def test_the_bundled_sample_is_whole() -> None:
+    with digitzip.open(shipped_folder() / "demo.dz") as dz:
+        dz.test()
+        assert len(dz) == 100
+
+
 @pytest.fixture(scope="module")
 def digits() -> npt.NDArray[np.uint8]:
-    assert DATA is not None
-    packed = Path(DATA) / "t10k-images-idx3-ubyte.gz"
-    data = (
-        gzip.decompress(packed.read_bytes())
-        if packed.exists()
-        else packed.with_suffix("").read_bytes()
-    )
-    return np.frombuffer(data, np.uint8, offset=16).reshape(-1, 28, 28)[:2000]
+    stored = Path(DATA or "") / "t10k-images-idx3-ubyte"
+    inputs = [path for path in (stored.with_name(f"{stored.name}.gz"), stored) if path.exists()]
+    if not inputs:
+        pytest.fail(f"DIGITZIP_DATA is set, but there is no {stored}[.gz]")
+    return next(iter(read(inputs[:1], batch=2000)))[0]
 
 
 @needs_mnist

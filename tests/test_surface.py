@@ -103,6 +103,28 @@ def test_the_pages_show_what_was_measured() -> None:
         assert render.rendered(text) == text, f"{page}: run python -m benchmarks render"
 
 
+def test_what_was_measured_clears_the_bars() -> None:
+    rate, speed, startup, scale = map(render.load, ("rate", "speed", "startup", "scale"))
+    assert {rate["model"]["id"], speed["model"]["id"]} == {load_model().id.hex()}
+    point = next(point for point in rate["points"] if point["default"])
+    assert point["bytes_per_digit"] <= 4.8
+    assert point["rmse"] <= 0.100
+    assert rate["model_bytes"] <= 4_000_000
+    assert rate["one_digit_bytes"]["most"] <= 110
+    assert rate["overhead_share"] < 0.006
+    assert rate["kept_codes"] >= 0.99
+    assert speed["decompress_over_png_decode"] >= 0.5
+    assert speed["compress_without_search_over_png_encode"] >= 1
+    seconds = startup["median_seconds"]
+    assert seconds["digitzip --version"] <= 4 * seconds["python -c pass"] + 0.050
+    assert seconds["decompress one digit"] <= 0.5
+    runs = {run["digits"]: run for run in scale["runs"]}
+    for way in ("compress", "decompress"):
+        assert max(run[way]["peak_mb"] for run in runs.values()) < 400
+        tenfold = runs[1_000_000][way]["seconds"] / runs[100_000][way]["seconds"]
+        assert tenfold < 12
+
+
 def example_of_the_format_page() -> tuple[bytes, str]:
     page = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
     example = page.partition("## 10. Example")[2]
@@ -132,6 +154,7 @@ def test_an_installed_wheel_finds_its_weights(tmp_path: Path) -> None:
     installed = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
+    assert (installed / "digitzip" / "py.typed").exists()
     shipped = sorted(path.name for path in (ROOT / "weights").glob("*"))
     assert sorted(path.name for path in (installed / "digitzip" / "weights").glob("*")) == shipped
     code = (

@@ -119,6 +119,7 @@ class Archive:
 
         Chunks that are read whole are proved by their pixel CRC before any image is yielded.
         """
+        self._check_open()
         if n < 1:
             raise InputError(f"batches of {n} digits, expected 1 or more")
         start, stop, _ = slice(start, stop).indices(len(self))
@@ -130,6 +131,7 @@ class Archive:
 
     def test(self) -> None:
         """Prove that every digit decodes here as its writer meant; raises `DamagedError`."""
+        self._check_open()
         for number, place in enumerate(self.chunks.index.places):
             self.chunks.images(number, 0, place.entry.digits)
             if self.names is not None:
@@ -167,7 +169,12 @@ class Archive:
 
     def resolve(self, key: Any) -> npt.NDArray[np.intp]:
         """Return the digits, intp [n] or [], that an index, slice or index array means."""
+        self._check_open()
         return resolve(key, len(self), self._max_digits)
+
+    def _check_open(self) -> None:
+        if self._storage.closed:
+            raise ValueError("the archive is closed")
 
     def _model_name(self) -> str | None:
         with suppress(ModelError):
@@ -175,7 +182,7 @@ class Archive:
         return None
 
     def close(self) -> None:
-        """Close the file, if the archive opened it."""
+        """End the use of the archive, and close the file if the archive opened it."""
         self._storage.close()
 
     def __enter__(self) -> Archive:

@@ -23,6 +23,7 @@ class Storage:
 
     def __init__(self, file: Readable) -> None:
         self.source = file
+        self.closed = False
         self._lock = threading.Lock()
         self._owned = isinstance(file, str | PathLike)
         self._file: BinaryIO
@@ -30,8 +31,10 @@ class Storage:
             self._file = Path(file).open("rb")  # noqa: SIM115 - closed by close()
         elif isinstance(file, bytes | bytearray | memoryview):
             self._file = io.BytesIO(file)
-        else:
+        elif hasattr(file, "read") and hasattr(file, "seek"):
             self._file = file
+        else:
+            raise TypeError(f"a path, bytes or a binary file is expected, not {file!r}")
         self.size = self._file.seek(0, io.SEEK_END)
 
     def read(self, offset: int, size: int) -> bytes:
@@ -47,5 +50,6 @@ class Storage:
         return data
 
     def close(self) -> None:
+        self.closed = True
         if self._owned:
             self._file.close()
