@@ -140,6 +140,29 @@ def test_a_folder_comes_back_with_its_names_and_sub_folders(place: Path, images:
     assert sorted(file.as_posix() for file in files) == names
 
 
+def test_every_kind_of_input_is_compressed(images: Images) -> None:
+    np.savez("two.npz", all=images, some=images[:2])
+    idx = struct.pack(">4B3I", 0, 0, 8, 3, *images.shape) + images.tobytes()
+    Path("plain-idx3-ubyte").write_bytes(idx)
+    Path("small-idx3-ubyte.gz").write_bytes(gzip.compress(idx))
+    for source, n in (("two.npz:some", 2), ("plain-idx3-ubyte", 7), ("small-idx3-ubyte.gz", 7)):
+        works("compress", source, "-f", "-o", "out.dz", "--effort", "0")
+        np.testing.assert_array_equal(
+            decoded("out.dz"), digitzip.decompress(digitzip.compress(images[:n], effort=0))
+        )
+
+
+def test_a_photograph_is_made_a_digit() -> None:
+    photograph = Image.new("RGB", (120, 160), (235, 230, 220))
+    photograph.paste((40, 40, 60), (55, 30, 65, 130))  # a one in dark ink
+    photograph.save("photo.png")
+    assert "--fit mnist" in fails(1, "compress", "photo.png", "-o", "out.dz")
+    works("compress", "photo.png", "-o", "out.dz", "--fit", "mnist")
+    with digitzip.open("out.dz") as dz:
+        assert dz.names is not None
+        assert dz.names[:] == ["photo.png"]
+
+
 def test_several_inputs_are_joined_in_their_order() -> None:
     np.save("a.npy", make_images(2, seed=1))
     np.save("b.npy", make_images(3, seed=2))

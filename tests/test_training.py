@@ -1,5 +1,8 @@
 """The training room: resumable to the bit, exact at export, and it refuses what is not."""
 
+import io
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +33,7 @@ from digitzip.training.fold import Activation, Affine, run  # noqa: E402
 from digitzip.training.integers import Output, round_chain  # noqa: E402
 from digitzip.training.loop import Run, fit  # noqa: E402
 from digitzip.training.recipe import Recipe  # noqa: E402
+from digitzip.training.watch import Screen  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -243,3 +247,27 @@ def test_a_codec_of_ones_own_is_three_commands(
     works("decompress", "mine.dz", "-o", "back.npy", "--model", "mine.safetensors")
     assert np.load("back.npy").shape == images.shape
     assert rmse(np.load("back.npy"), images) < rmse(np.full_like(images, images.mean()), images)
+
+
+def test_a_terminal_gets_a_bar_with_loss_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    with Screen() as screen:
+        screen.step(30, 100, 0.25)
+        screen.bar.refresh()
+    shown = terminal.getvalue()
+    assert "30 %" in shown
+    assert "rmse 0.5000" in shown
+    assert re.search(r"[0-9-]:[0-9-]{2}:[0-9-]{2}", shown)
+
+
+def test_a_pipe_gets_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with Screen() as screen:
+        screen.step(30, 100, 0.25)
+    assert "rmse" not in capsys.readouterr().err
+
+
+def test_the_automatic_device_is_one_that_works() -> None:
+    assert torch.ones(2, device=pick_device("auto")).sum().item() == 2
