@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.errors import InputError
+from digitzip.limits import EFFORTS, THREADS
 from digitzip.model import DEFAULT, Model, load_model
 from digitzip.packing import Packer
 from digitzip.search import search
@@ -19,8 +20,6 @@ Pixels = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]
 
 DEFAULT_EFFORT: Final = 2
-EFFORTS: Final = range(10)
-THREADS: Final = range(1, 257)
 
 _BATCH: Final = 512
 

@@ -1,4 +1,4 @@
-"""The limits that docs/FORMAT.md and docs/MODELS.md have in common."""
+"""The limits that more than one room, or one page of docs/, must know."""
 
 from typing import Final
 
@@ -10,3 +10,12 @@ DIMS: Final = range(1, 11)
 
 LEVELS: Final = range(2, 65)
 """Values a number may take."""
+
+EFFORTS: Final = range(10)
+"""How often the search for better codes may go through a code."""
+
+THREADS: Final = range(1, 257)
+"""Batches that may be worked on at once."""
+
+MAX_DIGITS: Final = 10_000_000
+"""Digits that are decoded at once unless the caller asks for more."""

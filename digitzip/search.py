@@ -29,7 +29,7 @@ _FINE: Final = 8  # a first descent goes in this fraction of a level
 def search(pixels: Pixels, codes: Codes, levels: int, decode: Decode, sweeps: int) -> Codes:
     """Return codes uint8 [n, d] that decode no farther from `pixels`, uint8 [n, p], than `codes`.
 
-    Each sweep costs about 2 d + 6 decodings of a digit. A digit that a sweep leaves as it was
+    Each sweep costs 2 d + 4 decodings of a digit. A digit that a sweep leaves as it was
     takes no part in the next.
     """
     codes = codes.copy()
@@ -52,7 +52,7 @@ def _sweep(pixels: Pixels, codes: Codes, levels: int, decode: Decode) -> Codes:
     decides, and the model goes on from there.
     """
     image = pixels.astype(np.float64)
-    best, least = codes.copy(), _squares(image - decode(codes))
+    best = _Best(image, codes, decode(codes))
     slopes = np.empty((*codes.shape, pixels.shape[1]))  # [n, d, p]: over two levels
     for j in range(codes.shape[1]):
         ends = []
@@ -60,22 +60,45 @@ def _sweep(pixels: Pixels, codes: Codes, levels: int, decode: Decode) -> Codes:
             trial = codes.copy()
             trial[:, j] = np.clip(codes[:, j].astype(np.int16) + step, 0, levels - 1)
             ends.append(decode(trial).astype(np.float64))
-            _keep_better(best, least, trial, _squares(image - ends[-1]))
+            best.offer(trial, ends[-1])
         at_border = (codes[:, j] == 0) | (codes[:, j] == levels - 1)
         slopes[:, j] = (ends[1] - ends[0]) * (1 + at_border)[:, None]
-    for _ in range(_PROPOSALS):
-        proposal = _minimise(slopes, image - decode(best), best, levels)
-        _keep_better(best, least, proposal, _squares(image - decode(proposal)))
-    return best
-
-
-def _minimise(slopes: Exact, missing: Exact, codes: Codes, levels: int) -> Codes:
-    """Return the codes [n, d] where `|missing - slopes' move / 2|^2` is about least.
-
-    Coordinate descent, first in fractions of a level, then in whole ones.
-    """
     curvature = np.matmul(slopes, slopes.transpose(0, 2, 1))  # [n, d, d]
-    target = 2 * np.matmul(slopes, missing[:, :, None])[:, :, 0]  # [n, d]
+    for _ in range(_PROPOSALS):
+        descent = np.matmul(slopes, best.missing[:, :, None])[:, :, 0]  # [n, d]
+        proposal = _minimise(curvature, descent, best.codes, levels)
+        best.offer(proposal, decode(proposal))
+    return best.codes
+
+
+class _Best:
+    """The best codes so far, [n, d], and what their pixels still miss of the image, [n, p]."""
+
+    def __init__(self, image: Exact, codes: Codes, decoded: Pixels) -> None:
+        self.codes = codes.copy()
+        self.missing = image - decoded
+        self._image = image
+        self._errors = _squares(self.missing)
+
+    def offer(self, trial: Codes, decoded: Pixels | Exact) -> None:
+        """Take the trials with a smaller error, or with an equal one and a smaller code."""
+        missing = self._image - decoded
+        errors = _squares(missing)
+        better = errors < self._errors
+        (ties,) = np.nonzero(errors == self._errors)
+        for i in ties:
+            better[i] = trial[i].tolist() < self.codes[i].tolist()
+        self.codes[better] = trial[better]
+        self.missing[better] = missing[better]
+        self._errors[better] = errors[better]
+
+
+def _minimise(curvature: Exact, descent: Exact, codes: Codes, levels: int) -> Codes:
+    """Return the codes [n, d] where the model of the error is about least, near `codes`.
+
+    With slopes over two levels that is where `curvature @ move = 2 * descent`. Coordinate descent,
+    first in fractions of a level, then in whole ones.
+    """
     own = np.maximum(np.einsum("njj->nj", curvature), 1)
     move = np.zeros(codes.shape)
     for unit in (_FINE, 1):
@@ -84,20 +107,10 @@ def _minimise(slopes: Exact, missing: Exact, codes: Codes, levels: int) -> Codes
         for _ in range(_DESCENTS):
             for j in range(codes.shape[1]):
                 others = np.einsum("nk,nk->n", curvature[:, j], move) - own[:, j] * move[:, j]
-                exact = (unit * target[:, j] - others) / own[:, j]
+                exact = (2 * unit * descent[:, j] - others) / own[:, j]
                 move[:, j] = np.clip(np.rint(exact), low[:, j], high[:, j])
         move /= unit
     return (codes + move).astype(np.uint8)
-
-
-def _keep_better(best: Codes, least: Exact, trial: Codes, errors: Exact) -> None:
-    """Put into `best` the trials with a smaller error, or with an equal one and a smaller code."""
-    better = errors < least
-    (ties,) = np.nonzero(errors == least)
-    for i in ties:
-        better[i] = trial[i].tolist() < best[i].tolist()
-    best[better] = trial[better]
-    least[better] = errors[better]
 
 
 def _squares(difference: Exact) -> Exact:

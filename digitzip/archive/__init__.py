@@ -14,15 +14,16 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.archive.reader import MAX_DIGITS, Archive, Info
+from digitzip.archive.reader import Archive, Info
 from digitzip.archive.storage import Readable
 from digitzip.archive.writer import Writer
 from digitzip.archive.writer import create as _create
 from digitzip.codec import Codec, Images
 from digitzip.errors import LimitError
+from digitzip.limits import MAX_DIGITS
 from digitzip.model import DEFAULT, Model, load_model
 
-__all__ = ["MAX_DIGITS", "Archive", "Info", "Writer", "compress", "create", "decompress", "open"]
+__all__ = ["Archive", "Info", "Writer", "compress", "create", "decompress", "open"]
 
 
 def compress(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +13,9 @@ from digitzip.archive.storage import Storage
 from digitzip.container import Chunk, Entry, Header, Trailer, trailer_size
 from digitzip.container.chunk import MAX_BYTES, frame_size
 from digitzip.container.header import MAX_SIZE as MAX_HEADER_SIZE
+from digitzip.container.trailer import BACK_POINTER_SIZE
 from digitzip.container.trailer import MAGIC as TRAILER_MAGIC
 from digitzip.errors import DamagedError
-
-_TAIL: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +48,10 @@ def read_header(storage: Storage) -> Header:
 
 def read_index(storage: Storage, header: Header) -> Index:
     """Return the index that the trailer gives, which must account for every byte of the file."""
-    if storage.size < header.size + _TAIL:
+    if storage.size < header.size + BACK_POINTER_SIZE:
         raise DamagedError("no trailer at the end of the file: it is cut")
-    size = trailer_size(storage.read(storage.size - _TAIL, _TAIL), storage.size - header.size)
+    tail = storage.read(storage.size - BACK_POINTER_SIZE, BACK_POINTER_SIZE)
+    size = trailer_size(tail, storage.size - header.size)
     start = storage.size - size
     trailer = Trailer.from_bytes(storage.read(start, size), header.to_bytes())
     lengths = [entry.length for entry in trailer.entries]

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,8 @@ from digitzip.archive.views import CodesView, NamesView, resolve
 from digitzip.codec import Codec, Images
 from digitzip.container import Guard, Header
 from digitzip.errors import DamagedError, InputError, ModelError
+from digitzip.limits import MAX_DIGITS
 from digitzip.model import Model, find_model, load_model
-
-MAX_DIGITS: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import click
 
 from digitzip.cli import console, streams
 from digitzip.cli.talk import Talk, talk_options
+from digitzip.limits import EFFORTS
 
 if TYPE_CHECKING:
     from digitzip.images import Fit
@@ -30,7 +31,7 @@ _BATCH: Final = 512  # digits for each thread between two steps of the bar
 @click.option("--model", metavar="NAME|FILE", help="Model to compress with.")
 @click.option(
     "--effort",
-    type=click.IntRange(0, 9),
+    type=click.IntRange(EFFORTS[0], EFFORTS[-1]),
     metavar="0-9",
     help="How hard to search for better codes.",
 )

@@ -13,13 +13,13 @@ import click
 from digitzip.cli import console, streams
 from digitzip.cli.talk import Talk, talk_options
 from digitzip.errors import InputError, LimitError, OutputError
+from digitzip.limits import MAX_DIGITS
 
 if TYPE_CHECKING:
     from digitzip.archive import Archive
     from digitzip.codec import Images
 
 _ARRAYS: Final = (".npy", "-idx3-ubyte", "-idx3-ubyte.gz")
-_MAX_DIGITS: Final = 10_000_000
 _FILE_BYTES: Final = 4096  # of disk for a PNG of a few hundred bytes
 _GZIP_RATIO: Final = 10  # of digits, or better
 
@@ -52,7 +52,7 @@ def _parse_range(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option(
     "--max-digits",
     type=click.IntRange(0),
-    default=_MAX_DIGITS,
+    default=MAX_DIGITS,
     show_default=True,
     help="Refuse to write more digits than this.",
 )

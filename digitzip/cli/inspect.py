@@ -110,7 +110,7 @@ def _as_lines(found: Info) -> Iterator[tuple[str, str]]:
     yield "digits", f"{found.digits:,} of {found.height} x {found.width} pixels"
     yield "bytes", f"{found.bytes:,}{each}"
     yield "ratio", "-" if found.ratio is None else f"{found.ratio:.1f}"
-    yield "model", f"{found.model} ({found.model_id})"
+    yield "model", f"{found.model or 'not known here'} ({found.model_id})"
     yield "codes", f"{found.dims} numbers of {found.levels} levels"
     yield "chunks", str(found.chunks)
     yield "names", "yes" if found.names else "no"

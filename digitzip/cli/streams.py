@@ -16,6 +16,7 @@ import click
 from digitzip import staging
 from digitzip.cli import console
 from digitzip.errors import InputError, OutputError
+from digitzip.limits import THREADS
 
 STANDARD: Final = "-"
 
@@ -26,7 +27,7 @@ Names = TypeVar("Names", str, str | None, tuple[str, ...])
 
 threads_option = click.option(
     "--threads",
-    type=click.IntRange(1, 256),
+    type=click.IntRange(THREADS[0], THREADS[-1]),
     default=lambda: os.cpu_count() or 1,
     show_default="all cores",
     metavar="N",

@@ -45,11 +45,6 @@ class Trailer:
 
     entries: tuple[Entry, ...]
 
-    @property
-    def digits(self) -> int:
-        """How many digits the file holds."""
-        return sum(entry.digits for entry in self.entries)
-
     def to_bytes(self, header: bytes) -> bytes:
         """Return the trailer of the file that begins with `header`."""
         body = varint(len(self.entries)) + b"".join(entry.to_bytes() for entry in self.entries)
@@ -62,7 +57,8 @@ class Trailer:
         """Read the trailer that is all of `data`; raise `DamagedError` if it is anything else."""
         if data[:4] != MAGIC or int.from_bytes(data[4:8], "little") != len(data) - 8:
             raise DamagedError("no trailer at the end of the file: it is cut or damaged")
-        signed, digest = data[: -_DIGEST_SIZE - BACK_POINTER_SIZE], data[-20:-BACK_POINTER_SIZE]
+        signed = data[: -_DIGEST_SIZE - BACK_POINTER_SIZE]
+        digest = data[len(signed) : -BACK_POINTER_SIZE]
         if digest != _digest(header, signed):
             raise DamagedError("trailer: its digest does not match; the file is damaged")
         cursor = Cursor(signed, "trailer", 8)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from digitzip.errors import InputError
+from digitzip.limits import SIDES
 from digitzip.training.recipe import Recipe
 from digitzip.training.warp import warp
 
@@ -45,7 +46,7 @@ def prepare(images: NDArray[np.uint8], recipe: Recipe, device: torch.device) -> 
         found = f"{images.dtype} {list(images.shape)}"
         raise InputError(f"training images are {found}; expected uint8 [n, height, width]")
     n, height, width = images.shape
-    if not (8 <= height <= 64 and 8 <= width <= 64):
+    if height not in SIDES or width not in SIDES:
         raise InputError(f"training images are {height}x{width}; each side must be 8 to 64 pixels")
     if n < FEWEST:
         raise InputError(f"found {n} training images; at least {FEWEST} are needed")

@@ -8,6 +8,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 
 from digitzip.errors import InputError
+from digitzip.limits import DIMS, LEVELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,7 @@ class Recipe:
     learning_rate: float = 1e-2  # peak; linear warm-up, then cosine to zero
     warm_up: int = 500  # steps
     weight_decay: float = 1e-4  # matrices only
-    average_decay: float = (
-        0.9995  # of the running average of the weights, which is what is exported
-    )
+    average_decay: float = 0.9995  # of the running average of the weights, which is exported
     autocast: bool = True  # bfloat16 matrix products where the machine has them
     seed: int = 0
     # data
@@ -44,7 +43,7 @@ class Recipe:
     rounding_share: float = 0.1  # of all steps, at the end: straight-through rounding, no noise
     default_share: float = 0.8  # of a batch rounded to the default level count, not the others
     # predictor
-    predictor_effort: int = 1  # of the search whose codes are learned; as compression uses it
+    predictor_effort: int = 1  # of the search whose codes are learned
     predictor_width: int = 96
     predictor_steps: int = 4000
     predictor_batch: int = 1024
@@ -52,9 +51,9 @@ class Recipe:
     predictor_warps: int = 0  # warped copies of the training set whose codes are learned too
 
     def __post_init__(self) -> None:
-        if not 1 <= self.dims <= 10:
+        if self.dims not in DIMS:
             raise InputError(f"recipe asks for {self.dims} numbers in a code; 1 to 10 are possible")
-        if not self.levels or any(not 2 <= count <= 64 for count in self.levels):
+        if not self.levels or any(count not in LEVELS for count in self.levels):
             raise InputError(f"recipe asks for levels {self.levels}; each must be 2 to 64")
         if len(set(self.levels)) != len(self.levels):
             raise InputError(f"recipe asks for levels {self.levels}; each may appear once")
