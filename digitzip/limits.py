@@ -8,7 +8,7 @@ SIDES: Final = range(8, 65)
 DIMS: Final = range(1, 11)
 """Numbers a code may have."""
 
-LEVELS: Final = range(2, 65)
+LEVELS: Final = range(2, 256)
 """Values a number may take."""
 
 EFFORTS: Final = range(10)

@@ -134,7 +134,7 @@ class Model:
         name = text["name"]
         need(1 <= len(name) <= 100 and name.isprintable() and "/" not in name, "name")
         self.height, self.width = (decimal(text[key], 8, 64) for key in ("height", "width"))
-        self.levels = [decimal(number, 2, 64) for number in text["levels"].split(",")]
+        self.levels = [decimal(number, 2, 255) for number in text["levels"].split(",")]
         need(len(set(self.levels)) == len(self.levels), "levels: one stands twice")
         # M 2, 3: networks and quantisers
         size = self.height * self.width
@@ -282,7 +282,7 @@ def read_header(data: bytes, model: Model) -> tuple[bytes, int]:
     need(crc == zlib.crc32(data[: 4 + size]), "header: CRC")
     identity, (height, width, dims, levels) = file.take(16), file.take(4)
     need(8 <= height <= 64 and 8 <= width <= 64, "header: height or width")
-    need(1 <= dims <= 10 and 2 <= levels <= 64, "header: dims or levels")
+    need(1 <= dims <= 10 and 2 <= levels <= 255, "header: dims or levels")
     flags = file.fixed(1)
     need(flags < 16 and (flags == 0 or flags & 1 == 1), "guard: flags")
     file.take((flags >> 1 & 1) + 2 * (flags >> 2 & 1) + 16 * (flags >> 3 & 1))

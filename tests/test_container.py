@@ -31,7 +31,7 @@ headers = st.builds(
     height=st.integers(8, 64),
     width=st.integers(8, 64),
     dims=st.integers(1, 10),
-    levels=st.integers(2, 64),
+    levels=st.integers(2, 255),
     guard=guards,
 )
 entries = st.builds(

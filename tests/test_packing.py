@@ -27,7 +27,7 @@ def packer(levels: int) -> Packer:
 
 @st.composite
 def codes_and_levels(draw: st.DrawFn) -> tuple[Codes, int]:
-    levels = draw(st.integers(2, 64))
+    levels = draw(st.integers(2, 255))
     shape = (draw(st.integers(1, 40)), draw(st.integers(1, 10)))
     return draw(hnp.arrays(np.uint8, shape, elements=st.integers(0, levels - 1))), levels
 

@@ -176,8 +176,8 @@ def test_a_recipe_survives_its_text_and_a_strange_one_is_refused() -> None:
     assert Recipe.from_json(TOY.to_json()) == TOY
     with pytest.raises(InputError, match="lacks: colour"):
         Recipe.from_json('{"name": "x", "colour": 1}')
-    with pytest.raises(InputError, match="each must be 2 to 64"):
-        replace(TOY, levels=(16, 65))
+    with pytest.raises(InputError, match="each must be 2 to 255"):
+        replace(TOY, levels=(16, 256))
 
 
 def test_figures_and_labelled_codes_reach_tensorboard(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ MAX_KNOWN: Final = 64
 MAX_LAYERS: Final = 64
 MAX_NAME: Final = 100
 
-_DECIMALS: Final = {str(number): number for number in range(100)}
+_DECIMALS: Final = {str(number): number for number in range(LEVELS[-1] + 1)}
 _KEYS: Final = {"format", "version", "name", "id", "height", "width", "levels"}
 _WIDE: Final = ("I32", "I16", "I8", "U16", "U8")
 _DTYPES: Final = {"weight": ("I8", "I16"), "images": ("U8",), "codes": ("U8",)}

@@ -54,7 +54,9 @@ class Recipe:
         if self.dims not in DIMS:
             raise InputError(f"recipe asks for {self.dims} numbers in a code; 1 to 10 are possible")
         if not self.levels or any(count not in LEVELS for count in self.levels):
-            raise InputError(f"recipe asks for levels {self.levels}; each must be 2 to 64")
+            raise InputError(
+                f"recipe asks for levels {self.levels}; each must be 2 to {LEVELS[-1]}"
+            )
         if len(set(self.levels)) != len(self.levels):
             raise InputError(f"recipe asks for levels {self.levels}; each may appear once")
         if min(self.epochs, self.batch, self.encoder_width, self.decoder_width) < 1:
