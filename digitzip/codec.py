@@ -13,13 +13,27 @@ from digitzip.errors import InputError
 from digitzip.limits import EFFORTS, THREADS
 from digitzip.model import DEFAULT, Model, load_model
 from digitzip.packing import Packer
-from digitzip.search import search
+from digitzip.search import Effort, Target, search
 
 Codes = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]
 
 DEFAULT_EFFORT: Final = 2
+
+EFFORT: Final = (
+    Effort(sweeps=0, proposals=0),
+    Effort(sweeps=1, proposals=2),
+    Effort(sweeps=1, proposals=4),
+    Effort(sweeps=2, proposals=3),
+    Effort(sweeps=3, proposals=4),
+    Effort(sweeps=4, proposals=4),
+    Effort(sweeps=6, proposals=4),
+    Effort(sweeps=10, proposals=4),
+    Effort(sweeps=40, proposals=4, starts=2),
+    Effort(sweeps=200, proposals=4, starts=6),
+)
+"""What each effort buys."""
 
 _BATCH: Final = 512
 
@@ -48,6 +62,9 @@ class Codec:
         self.effort = effort
         self.threads = threads
         self._level_set = model.level_set(levels)
+        self._target = Target(
+            self.levels, self._decode_rows, self._level_set.costs, self._level_set.lambda_
+        )
         self.packer = Packer(self.levels, self._level_set.predict)
 
     @property
@@ -92,7 +109,7 @@ class Codec:
     def _encode_rows(self, pixels: Pixels) -> Codes:
         """Pixels uint8 [n, height * width] -> codes uint8 [n, d]."""
         codes = self._level_set.quantise(self.model.encoder(pixels))
-        return search(pixels, codes, self.levels, self._decode_rows, self.effort)
+        return search(pixels, codes, self._target, EFFORT[self.effort])
 
     def _decode_rows(self, codes: Codes) -> Pixels:
         """Codes uint8 [n, d], known to be in range, -> pixels uint8 [n, height * width]."""
