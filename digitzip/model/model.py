@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.errors import ModelError
+from digitzip.errors import InputError, ModelError
 from digitzip.network import Network
 from digitzip.rate import costs
 
@@ -108,6 +108,24 @@ class Model:
                 return level_set
         known = ", ".join(str(level_set.levels) for level_set in self.level_sets)
         raise ModelError(f"model {self.name} has no quantiser of {levels} levels, only of {known}")
+
+    @property
+    def qualities(self) -> tuple[int, ...]:
+        """The numbers of levels, ascending: quality 1 has the fewest."""
+        return tuple(sorted(level_set.levels for level_set in self.level_sets))
+
+    def levels_of(self, quality: int | None = None) -> int:
+        """Return the number of levels of a quality, by default the model's first.
+
+        Raises `InputError` when the model has no such quality.
+        """
+        if quality is None:
+            return self.level_sets[0].levels
+        if not isinstance(quality, int) or not 1 <= quality <= len(self.qualities):
+            raise InputError(
+                f"model {self.name} has qualities 1 to {len(self.qualities)}, not {quality}"
+            )
+        return self.qualities[quality - 1]
 
     def decode_points(self, points: Integers) -> Images:
         """Decoder inputs int [n, d] -> images uint8 [n, height, width]."""
