@@ -5,6 +5,7 @@ and is read with `weights_only`, so nothing in it is ever executed.
 """
 
 import pickle
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,3 +66,10 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         return Checkpoint(**{**values, "recipe": Recipe.from_json(values["recipe"])})
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} lacks parts of a checkpoint; remove it, train anew") from error
+
+
+def discard_checkpoint(folder: Path) -> None:
+    """Remove the folder's checkpoint, and the folder if nothing else is in it."""
+    with suppress(OSError):
+        (folder / FILE_NAME).unlink()
+        folder.rmdir()
