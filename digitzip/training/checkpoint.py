@@ -4,6 +4,7 @@ One file, `checkpoint.pt`, replaced whole after each epoch. It holds tensors, nu
 and is read with `weights_only`, so nothing in it is ever executed.
 """
 
+import io
 import pickle
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,11 +41,13 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     names = [name for name in Checkpoint.__slots__ if name != "recipe"]
     values: dict[str, Any] = {name: getattr(checkpoint, name) for name in names}
     values |= {"version": VERSION, "recipe": checkpoint.recipe.to_json()}
+    whole = io.BytesIO()  # torch would tell a full disk in words of its own
+    torch.save(values, whole)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with staging.file(folder / FILE_NAME, overwrite=True) as file:
-            torch.save(values, file)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+            file.write(whole.getbuffer())
+    except OSError as error:
         raise OutputError(f"cannot write a checkpoint in {folder}: {error}") from error
 
 

@@ -98,7 +98,6 @@ OWN = Recipe(
     weight_decay=1e-2,
     average_decay=0.999,
     held_out_drawn=True,
-    warp_share=0.0,  # nobody knows what may be done to images that may be anything
     predictor_width=64,
     predictor_steps=2000,
 )
