@@ -9,15 +9,34 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from digitzip.training.checkpoint import load_checkpoint
+from digitzip.training.checkpoint import FILE_NAME, discard_checkpoint, load_checkpoint
 from digitzip.training.data import prepare
 from digitzip.training.device import pick_device
 from digitzip.training.export import export_model
 from digitzip.training.loop import Run, fit
-from digitzip.training.recipe import MNIST_10, TOY, Recipe
+from digitzip.training.milestones import Milestones
+from digitzip.training.own import Measured, adapted, measure
+from digitzip.training.recipe import MNIST_10, OWN, TOY, Recipe
 from digitzip.training.watch import Board, Figures, Screen, Watcher
 
-__all__ = ["MNIST_10", "TOY", "Figures", "Recipe", "Watcher", "export_checkpoint", "train"]
+__all__ = [
+    "FILE_NAME",
+    "MNIST_10",
+    "OWN",
+    "TOY",
+    "Figures",
+    "Measured",
+    "Milestones",
+    "Recipe",
+    "Screen",
+    "Watcher",
+    "adapted",
+    "discard_checkpoint",
+    "export_checkpoint",
+    "load_checkpoint",
+    "measure",
+    "train",
+]
 
 
 def train(

@@ -35,7 +35,9 @@ def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:
     for levels in recipe.levels:
         random = torch.Generator().manual_seed(recipe.seed + levels)
         centroids, error = lloyd(x, levels, random)
-        watcher.say(f"{levels} levels: rmse {math.sqrt(error / x[0].numel()):.4f} on training images")
+        watcher.say(
+            f"{levels} levels: rmse {math.sqrt(error / x[0].numel()):.4f} on training images"
+        )
         entries = in_a_row(torch.round(centroids * 255))
         lists.append(entries.to(torch.uint8).numpy())
         points = np.arange(start, start + levels, dtype=np.int16)[None]
@@ -50,9 +52,7 @@ def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:
     )  # fmt: skip
 
 
-def lloyd(
-    x: Tensor, k: int, price: float, random: torch.Generator
-) -> tuple[Tensor, Tensor, float]:
+def lloyd(x: Tensor, k: int, price: float, random: torch.Generator) -> tuple[Tensor, Tensor, float]:
     """Return k centroids [k, p] of x [n, p], their shares [k], and the mean squared distance.
 
     Each row goes where `squared distance + price * nats` is least, and a centroid costs the nats of
@@ -105,7 +105,11 @@ def codebook_decoder(entries: Images) -> Network:
     ones = len(entries) - 1
     steps = np.diff(entries.astype(np.int16), axis=0).T  # [p, n-1]
     unary = Layer(
-        np.ones((ones, 1), np.int8), -np.arange(ones, dtype=np.int32), np.zeros(ones, np.uint8), 0, 1
+        np.ones((ones, 1), np.int8),
+        -np.arange(ones, dtype=np.int32),
+        np.zeros(ones, np.uint8),
+        0,
+        1,
     )
     total = Layer(
         np.ascontiguousarray(steps), entries[0].astype(np.int32),

@@ -53,12 +53,20 @@ def prepare(images: NDArray[np.uint8], recipe: Recipe, device: torch.device) -> 
     if (images == images[0]).all():
         raise InputError(f"all {n} training images are the same; there is nothing to learn")
     rows = np.ascontiguousarray(images).reshape(n, height * width)
-    held_out = min(recipe.held_out, n // 5)
-    pixels = torch.from_numpy(rows.copy())
+    order, held_out = split(n, recipe)
+    pixels = torch.from_numpy(rows[order])
     fingerprint = hashlib.sha256(rows.data).hexdigest()
     train, kept = pixels[held_out:], pixels[:held_out]
     warped = warped_copies(train, height, width, recipe)
     return Data(train.to(device), kept.to(device), warped.to(device), height, width, fingerprint)
+
+
+def split(n: int, recipe: Recipe) -> tuple[NDArray[np.int64], int]:
+    """Return the order of n images, and how many of the first in it are held out."""
+    order = torch.arange(n)
+    if recipe.held_out_drawn:
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(recipe.seed))
+    return order.numpy(), min(recipe.held_out, n // 5)
 
 
 def warped_copies(train: Tensor, height: int, width: int, recipe: Recipe) -> Tensor:

@@ -155,12 +155,13 @@ class Run:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint; raise InputError when it belongs to another run."""
-        if changes := self.recipe.differences(checkpoint.recipe):
-            raise InputError(f"the checkpoint was made with another recipe: it has {changes}")
-        if checkpoint.fingerprint != self.data.fingerprint:
+        mine = (self.data.fingerprint, self.data.height, self.data.width)
+        if (checkpoint.fingerprint, checkpoint.height, checkpoint.width) != mine:
             raise InputError(
                 "the checkpoint was made from other images; use the same or start anew"
             )
+        if changes := self.recipe.differences(checkpoint.recipe):
+            raise InputError(f"the checkpoint was made with another recipe: it has {changes}")
         self.model.load_state_dict(checkpoint.model)
         self.average.model.load_state_dict(checkpoint.average)
         self.optimiser.load_state_dict(checkpoint.optimiser)
