@@ -11,20 +11,23 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from digitzip.training.family import Model
 from digitzip.training.networks import Autoencoder
 from digitzip.training.quantise import round_through
 
 
 class Average:
-    """The exponential running average of a model's parameters."""
+    """The exponential running average of a model's parameters; without decay, the model itself."""
 
-    def __init__(self, model: Autoencoder, decay: float) -> None:
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+    def __init__(self, model: Model, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval().requires_grad_(False) if decay else model
         self.decay = decay
 
     @torch.no_grad()
-    def update(self, model: Autoencoder, step: int) -> None:
+    def update(self, model: Model, step: int) -> None:
         """Mix in the weights after `step` (from 0); early steps count more."""
+        if model is self.model:
+            return
         decay = min(self.decay, (1 + step) / (10 + step))
         mine = cast(list[Tensor], list(self.model.parameters()))
         theirs = cast(list[Tensor], list(model.parameters()))

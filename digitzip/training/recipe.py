@@ -10,6 +10,15 @@ from dataclasses import asdict, dataclass, fields
 from digitzip.errors import InputError
 from digitzip.limits import DIMS, LEVELS
 
+CHOICES = {
+    "activation": ("sigmoid", "tanh", "relu", "gelu"),
+    "noise_kind": ("mask", "gaussian"),
+    "optimizer": ("adamw", "adam", "rmsprop", "momentum", "adagrad"),
+    "schedule": ("cosine", "constant"),
+    "loss": ("mse", "rmse"),
+}
+"""The words that some values of a recipe are chosen from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -26,17 +35,27 @@ class Recipe:
     decoder_width: int = 512
     decoder_hidden: int = 512
     decoder_blocks: int = 1
+    # or plain networks: sizes of the encoder's layers, the code last; the decoder mirrors them
+    encoder_network: tuple[int, ...] = ()  # empty: the residual networks above
+    tied: bool = False  # the decoder's matrices are the encoder's
+    activation: str = "sigmoid"  # of every layer and the code: sigmoid, tanh, relu, gelu
+    noise_level: float = 0.0  # on the pixels that are encoded
+    noise_kind: str = "mask"  # or gaussian
     # optimisation
     epochs: int = 500
     batch: int = 256
-    learning_rate: float = 1e-2  # peak; linear warm-up, then cosine to zero
+    optimizer: str = "adamw"  # or adam, rmsprop, momentum, adagrad
+    learning_rate: float = 1e-2  # peak; linear warm-up, then as `schedule` says
+    schedule: str = "cosine"  # to zero; or constant
     warm_up: int = 500  # steps
-    weight_decay: float = 1e-4  # matrices only
-    average_decay: float = 0.9995  # of the running average of the weights, which is exported
+    loss: str = "mse"  # of a batch; or rmse, its root
+    weight_decay: float = 1e-4  # matrices only, adamw only
+    average_decay: float = 0.9995  # of the weights' running average, which is exported; 0: none
     autocast: bool = True  # bfloat16 matrix products where the machine has them
     seed: int = 0
     # data
     held_out: int = 5000  # first images, never trained on; at most a fifth of all
+    shuffle: bool = True  # anew each epoch; else batches come in the order of the images
     warp_share: float = 0.5  # of each batch: rotated, sheared, scaled and shifted a little
     # rounding
     noise: float = 0.2625  # standard deviation on each number, in cells of the default level count
@@ -61,6 +80,21 @@ class Recipe:
             raise InputError(f"recipe asks for levels {self.levels}; each may appear once")
         if min(self.epochs, self.batch, self.encoder_width, self.decoder_width) < 1:
             raise InputError("recipe needs at least one epoch, one image a batch and one unit")
+        if self.encoder_network:
+            self._check_network()
+        for name, known in CHOICES.items():
+            if (value := getattr(self, name)) not in known:
+                raise InputError(f"recipe has {name} {value!r}, expected {', '.join(known)}")
+
+    def _check_network(self) -> None:
+        if min(self.encoder_network) < 1 or self.encoder_network[-1] != self.dims:
+            raise InputError(
+                f"encoder network is {self.encoder_network}, expected sizes from 1 that end in the "
+                f"{self.dims} numbers of a code"
+            )
+        most = 1.0 if self.noise_kind == "mask" else float("inf")
+        if not 0 <= self.noise_level < most:
+            raise InputError(f"noise level is {self.noise_level}, expected 0 to below {most:g}")
 
     def differences(self, other: "Recipe") -> str:
         """Say which values of `other` differ from this recipe's; empty when none does."""
@@ -80,10 +114,35 @@ class Recipe:
         if unknown := set(values) - {field.name for field in fields(cls)}:
             odd = ", ".join(sorted(unknown))
             raise InputError(f"stored recipe has fields this version lacks: {odd}; train anew")
-        return cls(**{**values, "levels": tuple(values["levels"])})
+        for name, value in values.items():
+            if isinstance(value, list):
+                values[name] = tuple(value)
+        return cls(**values)
 
 
 MNIST_10 = Recipe(name="mnist-10")
+
+EXPERIMENT_2016 = Recipe(
+    name="experiment-2016",
+    levels=(32, 16),
+    encoder_network=(512, 128, 10),
+    tied=True,
+    optimizer="adam",
+    schedule="constant",
+    loss="rmse",
+    epochs=100,
+    batch=64,
+    warm_up=0,
+    average_decay=0.0,
+    autocast=False,
+    shuffle=False,
+    warp_share=0.0,
+    noise=0.0,
+    rounding_share=0.0,
+    predictor_width=64,
+    predictor_steps=1500,
+)
+"""The experiment that digitzip grew from, as it ran; what `--encoder-network` starts from."""
 
 TOY = Recipe(
     name="toy",
