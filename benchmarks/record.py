@@ -27,12 +27,17 @@ TEST_SHA256: Final = "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d
 Images = npt.NDArray[np.uint8]
 
 
-def test_images() -> Images:
-    """Return the 10,000 MNIST test digits, uint8 [n, 28, 28], from the folder `DIGITZIP_DATA`."""
+def data_folder() -> Path:
+    """Return the folder of MNIST's IDX files, `DIGITZIP_DATA`."""
     folder = os.environ.get("DIGITZIP_DATA")
     if not folder:
         raise SystemExit("benchmarks need MNIST: set DIGITZIP_DATA to the folder of its IDX files")
-    stored = Path(folder) / "t10k-images-idx3-ubyte"
+    return Path(folder)
+
+
+def test_images() -> Images:
+    """Return the 10,000 MNIST test digits, uint8 [n, 28, 28], from the folder `DIGITZIP_DATA`."""
+    stored = data_folder() / "t10k-images-idx3-ubyte"
     packed = stored.with_name(f"{stored.name}.gz")
     data = stored.read_bytes() if stored.exists() else gzip.decompress(packed.read_bytes())
     if hashlib.sha256(data).hexdigest() != TEST_SHA256:

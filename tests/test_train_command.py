@@ -14,9 +14,9 @@ from digitzip.cli import digitzip as command
 
 pytest.importorskip("torch", reason="torch is not installed (extra: train)")
 
-from digitzip.training import OWN, adapted  # noqa: E402
-from digitzip.training.data import split  # noqa: E402
-from tests.test_training import blobs  # noqa: E402
+from digitzip.training import OWN, adapted
+from digitzip.training.data import split
+from tests.test_training import blobs
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 

@@ -9,17 +9,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from digitzip.training.board import Board
 from digitzip.training.checkpoint import FILE_NAME, discard_checkpoint, load_checkpoint
 from digitzip.training.data import prepare
 from digitzip.training.device import pick_device
-from digitzip.training.export import export_model
+from digitzip.training.export import as_images, export_model
 from digitzip.training.loop import Run, fit
 from digitzip.training.milestones import Milestones
 from digitzip.training.own import Measured, adapted, measure
-from digitzip.training.recipe import MNIST_10, OWN, TOY, Recipe
-from digitzip.training.watch import Board, Figures, Screen, Watcher
+from digitzip.training.recipe import EXPERIMENT_2016, MNIST_10, OWN, TOY, Recipe
+from digitzip.training.watch import Figures, Screen, Watcher
 
 __all__ = [
+    "EXPERIMENT_2016",
     "FILE_NAME",
     "MNIST_10",
     "OWN",
@@ -55,7 +57,7 @@ def train(
 
     A checkpoint is written to the folder `checkpoint` after each epoch; `resume` goes on from it
     to the same result. `progress` takes the place of the bar on stderr. With `logdir`, figures go
-    to TensorBoard, and `labels` [n] colour the codes there.
+    to TensorBoard, and `labels` [n] name the codes there.
 
     Raises `InputError` for images that cannot be learned from or a checkpoint of another run,
     `OutputError` where a file cannot be written, `ModelError` when the integer networks differ
@@ -73,8 +75,10 @@ def train(
             device=pick_device(device),
             resume=resume,
         )
-        if isinstance(board, Board) and labels is not None:
-            board.embedding(run.held_out_points(), labels[: len(run.data.held_out)])
+        if isinstance(board, Board):
+            held_out = as_images(run.data.held_out, run.data)
+            of_held_out = None if labels is None else labels[: len(held_out)]
+            board.embedding(run.view().codes, held_out, of_held_out)
         export_model(run.finished_model(), recipe, run.data, out, watcher)
     return out
 

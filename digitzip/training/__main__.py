@@ -44,7 +44,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--logdir", type=Path, default=None)
     for field in fields(Recipe):
         flag = "--" + field.name.replace("_", "-")
-        if field.name == "levels":
+        if field.name in ("levels", "encoder_network"):
             parser.add_argument(flag, type=lambda text: tuple(map(int, text.split(","))))
         elif field.type is bool:
             parser.add_argument(flag, action=argparse.BooleanOptionalAction)

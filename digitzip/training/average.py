@@ -11,25 +11,28 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from digitzip.training.family import Model
 from digitzip.training.networks import Autoencoder
 from digitzip.training.quantise import centres_of, codes_of
 
 
-def norms_of(model: Autoencoder) -> list[nn.BatchNorm1d]:
+def norms_of(model: nn.Module) -> list[nn.BatchNorm1d]:
     """Return every BatchNorm of a model."""
     return [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
 
 
 class Average:
-    """The exponential running average of a model's parameters."""
+    """The exponential running average of a model's parameters; without decay, the model itself."""
 
-    def __init__(self, model: Autoencoder, decay: float) -> None:
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+    def __init__(self, model: Model, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval().requires_grad_(False) if decay else model
         self.decay = decay
 
     @torch.no_grad()
-    def update(self, model: Autoencoder, step: int) -> None:
+    def update(self, model: Model, step: int) -> None:
         """Mix in the weights after `step` (from 0); early steps count more."""
+        if model is self.model:
+            return
         decay = min(self.decay, (1 + step) / (10 + step))
         mine = cast(list[Tensor], list(self.model.parameters()))
         theirs = cast(list[Tensor], list(model.parameters()))

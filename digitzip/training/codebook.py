@@ -21,7 +21,10 @@ from digitzip.training.recipe import Recipe
 from digitzip.training.watch import Watcher
 
 ITERATIONS = 200  # of Lloyd, at most
-ENOUGH = 1e-5  # relative gain of an iteration below which it ends
+ENOUGH = 1e-4  # relative gain of an iteration below which it ends
+
+PRICE = 1.5  # squared error, pixels in [0, 1], that a nat is worth
+LAMBDA = round(PRICE * 255**2 / SCORE_UNIT)  # the same in the units of the search
 
 Images = NDArray[np.uint8]
 
@@ -34,20 +37,19 @@ def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:
     start = 0
     for levels in recipe.levels:
         random = torch.Generator().manual_seed(recipe.seed + levels)
-        centroids, error = lloyd(x, levels, random)
-        watcher.say(
-            f"{levels} levels: rmse {math.sqrt(error / x[0].numel()):.4f} on training images"
-        )
-        entries = in_a_row(torch.round(centroids * 255))
-        lists.append(entries.to(torch.uint8).numpy())
+        centroids, share, error = lloyd(x, levels, PRICE, random)
+        rmse = math.sqrt(error / x.shape[1])
+        watcher.say(f"{levels} levels: rmse {rmse:.4f} on training images")
+        order = in_a_row(centroids)
+        lists.append(torch.round(centroids[order] * 255).to(torch.uint8).numpy())
         points = np.arange(start, start + levels, dtype=np.int16)[None]
-        scores = _scores(nearest(x, entries / 255)[0], levels)
-        level_sets.append(LevelSet(levels, _thresholds(levels), points, (scores,)))
+        predictor = (_scores(share[order]),)
+        level_sets.append(LevelSet(levels, _thresholds(levels), points, predictor, LAMBDA))
         start += levels
-    entries = np.concatenate(lists)
     shape = Shape(data.height, data.width, 1)
+    decoder = codebook_decoder(np.concatenate(lists))
     return Model(
-        recipe.name, shape, _encoder(data), codebook_decoder(entries), tuple(level_sets),
+        recipe.name, shape, _encoder(data), decoder, tuple(level_sets),
         np.zeros((0, 1), np.uint8), np.zeros((0, data.height, data.width), np.uint8),
     )  # fmt: skip
 
@@ -90,27 +92,22 @@ def nearest(x: Tensor, centroids: Tensor, cost: Tensor | float = 0.0) -> tuple[T
     return torch.cat(chosen), torch.cat(distance).clamp(min=0)
 
 
-def in_a_row(centroids: Tensor) -> Tensor:
-    """Return the centroids [k, p] in an order in which each is near the one before."""
+def in_a_row(centroids: Tensor) -> list[int]:
+    """Return an order of centroids [k, p] in which each is near the one before."""
     left = torch.cdist(centroids, centroids)
     order = [int(centroids.sum(1).argmin())]
     for _ in range(len(centroids) - 1):
         left[:, order[-1]] = math.inf
         order.append(int(left[order[-1]].argmin()))
-    return centroids[order]
+    return order
 
 
 def codebook_decoder(entries: Images) -> Network:
     """Return the network that maps the point k, 0 ... n-1, to entry k of a list [n, p]."""
     ones = len(entries) - 1
     steps = np.diff(entries.astype(np.int16), axis=0).T  # [p, n-1]
-    unary = Layer(
-        np.ones((ones, 1), np.int8),
-        -np.arange(ones, dtype=np.int32),
-        np.zeros(ones, np.uint8),
-        0,
-        1,
-    )
+    place = np.arange(ones, dtype=np.int32)
+    unary = Layer(np.ones((ones, 1), np.int8), -place, np.zeros(ones, np.uint8), 0, 1)
     total = Layer(
         np.ascontiguousarray(steps), entries[0].astype(np.int32),
         np.zeros(len(steps), np.uint8), 0, 255,
@@ -128,9 +125,9 @@ def _seeds(x: Tensor, k: int, random: torch.Generator) -> Tensor:
     return x[drawn]
 
 
-def _scores(chosen: Tensor, levels: int) -> Network:
-    """Return predictor 0: how often each entry is the nearest, as scores."""
-    share = (torch.bincount(chosen, minlength=levels).double() + 0.5) / (len(chosen) + levels / 2)
+def _scores(share: Tensor) -> Network:
+    """Return predictor 0: how often each entry is chosen, as scores."""
+    levels = len(share)
     bias = torch.round(share.log() * SCORE_UNIT).int().numpy()
     low, high = int(bias.min()), int(bias.max())
     layer = Layer(np.zeros((levels, 0), np.int8), bias, np.zeros(levels, np.uint8), low, high)

@@ -29,9 +29,12 @@ class Data:
     fingerprint: str
 
     def batches(self, recipe: Recipe, random: torch.Generator) -> Iterator[Tensor]:
-        """Yield one epoch of float batches [batch, h*w] in [0, 1], shuffled, a share warped."""
+        """Yield one epoch of float batches [batch, h*w] in [0, 1], shuffled or not, some warped."""
         size = min(recipe.batch, len(self.train))
-        order = torch.randperm(len(self.train), generator=random).to(self.train.device)
+        if recipe.shuffle:
+            order = torch.randperm(len(self.train), generator=random).to(self.train.device)
+        else:
+            order = torch.arange(len(self.train), device=self.train.device)
         warped = int(size * recipe.warp_share) if len(self.warped) else 0
         for start in range(0, len(order) - size + 1, size):
             rows = order[start : start + size]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from digitzip.training.networks import Autoencoder
+from digitzip.training.family import Model
 from digitzip.training.quantise import centres_of, codes_of
 
 
@@ -20,7 +20,7 @@ class Quality:
 
 
 @torch.no_grad()
-def evaluate(model: Autoencoder, pixels: Tensor, levels: int) -> Quality:
+def evaluate(model: Model, pixels: Tensor, levels: int) -> Quality:
     """Measure a model on uint8 pixels [n, h*w] with one level count."""
     model.eval()
     smooth = rounded = 0.0

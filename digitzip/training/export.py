@@ -14,9 +14,11 @@ from digitzip.metrics import rmse
 from digitzip.model import LevelSet, Model, Shape, read_model, write_model
 from digitzip.training.data import Data
 from digitzip.training.evaluate import evaluate
-from digitzip.training.fold import fold_decoder, fold_encoder
+from digitzip.training.family import Model as FloatModel
+from digitzip.training.fold import Chains, fold_residual
+from digitzip.training.fold_plain import fold_plain
 from digitzip.training.integers import Output, round_chain
-from digitzip.training.networks import TANH_GAIN, Autoencoder
+from digitzip.training.plain import Plain
 from digitzip.training.predictor import train_predictor
 from digitzip.training.recipe import Recipe
 from digitzip.training.verify import verify
@@ -31,12 +33,10 @@ KNOWN = 8  # codes in the known-answer vector
 Images = NDArray[np.uint8]
 
 
-def thresholds_of(levels: int, dims: int) -> NDArray[np.int16]:
+def thresholds_of(levels: int, chains: Chains) -> NDArray[np.int16]:
     """Return the encoder outputs [d, L-1] above which a number has the next value."""
-    borders = 2 * np.arange(1, levels) / levels - 1  # of cells of z
-    u = np.arctanh(borders) / TANH_GAIN
-    row = np.rint(u * CODE_UNIT - 0.5).astype(np.int16)  # outputs are rounded, and compared with >
-    return np.tile(row, (dims, 1))
+    u = chains.before(2 * np.arange(1, levels) / levels - 1)  # of the borders of cells of z
+    return np.rint(u * CODE_UNIT - 0.5).astype(np.int16)  # outputs are rounded, and compared with >
 
 
 def points_of(levels: int, dims: int) -> NDArray[np.int16]:
@@ -51,20 +51,28 @@ def pixel_table() -> NDArray[np.int32]:
     return np.rint(255 / (1 + np.exp(-logits))).astype(np.int32)
 
 
-def round_model(model: Autoencoder, recipe: Recipe, data: Data) -> Model:
+def chains_of(model: FloatModel, recipe: Recipe) -> Chains:
+    """Return a float model of either family as chains of layers."""
+    if isinstance(model, Plain):
+        return fold_plain(model, max(recipe.levels))
+    return fold_residual(model, recipe.dims)
+
+
+def round_model(model: FloatModel, recipe: Recipe, data: Data) -> Model:
     """Turn a float model into integers; its predictors are still missing."""
     pixels = data.train[:CALIBRATION].cpu().numpy().astype(np.int64)
     output = Output(1 / CODE_UNIT, -(2**15) + 1, 2**15 - 1)
-    encoder = round_chain(fold_encoder(model), pixels, 1 / 255, (0, 255), output)
+    chains = chains_of(model, recipe)
+    encoder = round_chain(chains.encoder, pixels, 1 / 255, (0, 255), output)
     level_sets = tuple(
-        LevelSet(count, thresholds_of(count, recipe.dims), points_of(count, recipe.dims), ())
+        LevelSet(count, thresholds_of(count, chains), points_of(count, recipe.dims), ())
         for count in recipe.levels
     )
     first = level_sets[0]
     points = first.dequantise(first.quantise(encoder(pixels))).astype(np.int64)
     reach = max(int(level_set.points.max()) for level_set in level_sets)
     output = Output(1 / LOGIT_UNIT, -8 * LOGIT_UNIT, 8 * LOGIT_UNIT - 1, pixel_table())
-    decoder = round_chain(fold_decoder(model), points, 1 / POINT_UNIT, (-reach, reach), output)
+    decoder = round_chain(chains.decoder, points, 1 / POINT_UNIT, (-reach, reach), output)
     none = np.zeros((0, recipe.dims), np.uint8)
     shape = Shape(data.height, data.width, recipe.dims)
     images = np.zeros((0, data.height, data.width), np.uint8)
@@ -72,7 +80,7 @@ def round_model(model: Autoencoder, recipe: Recipe, data: Data) -> Model:
 
 
 def export_model(
-    model: Autoencoder, recipe: Recipe, data: Data, out: Path, watcher: Watcher
+    model: FloatModel, recipe: Recipe, data: Data, out: Path, watcher: Watcher
 ) -> Model:
     """Convert, verify and write a trained model to `out`; return it.
 

@@ -1,32 +1,14 @@
 """Float networks as chains of plain affine layers, BatchNorm folded in: what `integers` rounds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import nn
 
-from digitzip.training.networks import Autoencoder, Trunk
-
-Floats = NDArray[np.float64]
-
-
-class Activation(Enum):
-    """What follows the sum of a layer."""
-
-    NONE = "none"
-    RELU = "relu"
-    GELU = "gelu"
-
-    def __call__(self, y: Floats) -> Floats:
-        """Apply it to real numbers of any shape."""
-        if self is Activation.GELU:
-            gelu: Floats = F.gelu(torch.from_numpy(y)).numpy()
-            return gelu
-        return np.maximum(y, 0) if self is Activation.RELU else y
+from digitzip.training.activations import Activation, Floats
+from digitzip.training.networks import TANH_GAIN, Autoencoder, Trunk
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +21,27 @@ class Affine:
     skip: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Chains:
+    """A whole model: from pixels to u, and from z in (-1, 1) to the logits of pixels.
+
+    `before` tells where in u [d, k] each number of a code passes the values z [k].
+    """
+
+    encoder: list[Affine]
+    decoder: list[Affine]
+    before: Callable[[Floats], Floats]
+
+
+def fold_residual(model: Autoencoder, dims: int) -> Chains:
+    """Return the chains of residual networks, whose every number is tanh(TANH_GAIN u)."""
+
+    def before(z: Floats) -> Floats:
+        return np.tile(np.arctanh(z) / TANH_GAIN, (dims, 1))
+
+    return Chains(fold_encoder(model), fold_decoder(model), before)
+
+
 def fold_encoder(model: Autoencoder) -> list[Affine]:
     """Return the chain from pixels in [0, 1] to u, before the tanh."""
     encoder = model.encoder
@@ -47,9 +50,13 @@ def fold_encoder(model: Autoencoder) -> list[Affine]:
 
 def fold_decoder(model: Autoencoder) -> list[Affine]:
     """Return the chain from z in (-1, 1) to the logits of pixels."""
-    out = model.decoder.out
-    last = Affine(_numpy(out.weight), _numpy(out.bias), Activation.NONE)
-    return [*_trunk(model.decoder.trunk), last]
+    decoder = model.decoder
+    first = []
+    if decoder.waves is not None:
+        linear = decoder.waves.linear
+        first = [Affine(as_floats(linear.weight), as_floats(linear.bias), Activation.SINE)]
+    last = Affine(as_floats(decoder.out.weight), as_floats(decoder.out.bias), Activation.NONE)
+    return [*first, *_trunk(decoder.trunk), last]
 
 
 def run(chain: list[Affine], x: Floats) -> list[Floats]:
@@ -80,13 +87,13 @@ def _folded(
     """Fold `norm(linear(x))`, with stored statistics, into one affine layer."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    gain = 1 / np.sqrt(_numpy(norm.running_var) + norm.eps)
-    offset = -_numpy(norm.running_mean) * gain
+    gain = 1 / np.sqrt(as_floats(norm.running_var) + norm.eps)
+    offset = -as_floats(norm.running_mean) * gain
     if norm.affine:
-        gain *= _numpy(norm.weight)
-        offset = offset * _numpy(norm.weight) + _numpy(norm.bias)
-    return Affine(_numpy(linear.weight) * gain[:, None], offset, activation, skip)
+        gain *= as_floats(norm.weight)
+        offset = offset * as_floats(norm.weight) + as_floats(norm.bias)
+    return Affine(as_floats(linear.weight) * gain[:, None], offset, activation, skip)
 
 
-def _numpy(tensor: torch.Tensor) -> Floats:
+def as_floats(tensor: torch.Tensor) -> Floats:
     return tensor.detach().cpu().double().numpy()

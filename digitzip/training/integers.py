@@ -11,13 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitzip.network import MAX_SHIFT, Layer, Network
-from digitzip.training.fold import Activation, Affine, Floats, run
+from digitzip.training.activations import Activation, Floats
+from digitzip.training.fold import Affine, run
 
 EXACT = 1 << 24  # sum |w| max |x| + |b| stays below: float32 is exact in any order
 ACTIVATION_HIGH = 1023
 NARROW, WIDE = 127, 32767  # int8 where weights are many,
 FEW = 10  # int16 in layers with so few inputs or outputs: those beside the code
 GELU_FLAT = 6.0  # below minus this, gelu is 0 for our purposes
+REACH = {Activation.SIGMOID: 8, Activation.TANH: 5, Activation.SINE: 32}  # of tables with bounds
+SQUASH_UNIT = 512  # 1 before a sigmoid, tanh or sine
 DAMPING = 0.01  # of the mean variance: keeps the inverse covariance tame
 
 Integers = NDArray[np.int64]
@@ -25,12 +28,21 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
-    """What the last layer of a chain gives: integers of this scale, clipped, maybe looked up."""
+    """What a layer gives: integers of this scale, clipped, maybe looked up.
+
+    The entries of the table have the scale `looked_up` where that is another.
+    """
 
     scale: float
     low: int
     high: int
     table: NDArray[np.int32] | None = None
+    looked_up: float | None = None
+
+    @property
+    def given(self) -> float:
+        """The scale of what the next layer gets."""
+        return self.looked_up or self.scale
 
 
 def round_chain(
@@ -48,12 +60,17 @@ def round_chain(
         rounded, added, shift = _round_rows(weight, bias, given, max(map(abs, span)), limit)
         layers.append(Layer(rounded, added, shift, out.low, out.high, affine.skip, out.table))
         network = Network(layers, *reach)
-        given, span, scale = network(inputs).astype(np.int64), network.range, out.scale
+        given, span, scale = network(inputs).astype(np.int64), network.range, out.given
     return network
 
 
 def _hidden(activation: Activation, scale: float) -> Output:
-    """Return what a hidden layer gives: integers of this scale, up to ACTIVATION_HIGH."""
+    """Return what a hidden layer gives: integers up to ACTIVATION_HIGH, of this scale or of one."""
+    if activation in REACH:
+        low, high = -REACH[activation] * SQUASH_UNIT, REACH[activation] * SQUASH_UNIT
+        values = activation(np.arange(low, high + 1, dtype=np.float64) / SQUASH_UNIT)
+        table = np.rint(values * ACTIVATION_HIGH).astype(np.int32)
+        return Output(1 / SQUASH_UNIT, low, high, table, 1 / ACTIVATION_HIGH)
     if activation is not Activation.GELU:
         return Output(scale, 0, ACTIVATION_HIGH)
     low = -min(math.ceil(GELU_FLAT / scale), ACTIVATION_HIGH)
@@ -66,10 +83,10 @@ def _hidden(activation: Activation, scale: float) -> Output:
 def _activation_scales(chain: list[Affine], outputs: list[Floats]) -> list[float]:
     """Return a scale for each layer; all layers of the residual stream share one."""
     greatest = [max(float(np.abs(y).max()), 1e-6) for y in outputs]
-    stream = max(g for i, g in enumerate(greatest) if i == 0 or chain[i].skip)
-    return [
-        (stream if i == 0 or chain[i].skip else g) / ACTIVATION_HIGH for i, g in enumerate(greatest)
-    ]
+    stream = {i for i, layer in enumerate(chain) if layer.skip}
+    stream |= {i - chain[i].skip for i in stream}
+    shared = max((greatest[i] for i in stream), default=0.0)
+    return [(shared if i in stream else g) / ACTIVATION_HIGH for i, g in enumerate(greatest)]
 
 
 def _round_rows(

@@ -20,10 +20,13 @@ from digitzip.training.checkpoint import Checkpoint, load_checkpoint, save_check
 from digitzip.training.data import Data, prepare
 from digitzip.training.device import bfloat16_helps
 from digitzip.training.evaluate import evaluate
-from digitzip.training.networks import Autoencoder
+from digitzip.training.family import Model, build
+from digitzip.training.noise import disturb
+from digitzip.training.optimisers import optimiser_of
+from digitzip.training.plain import Plain
 from digitzip.training.polish import improve
 from digitzip.training.recipe import Recipe
-from digitzip.training.watch import Figures, Watcher
+from digitzip.training.watch import Figures, View, Watcher
 
 CALIBRATION = 8192
 """Training images on which the statistics of the averaged model are measured."""
@@ -36,10 +39,10 @@ class Run:
         self.recipe, self.data, self.device = recipe, data, device
         with torch.random.fork_rng(devices=[]):  # leave the caller's generator alone
             torch.manual_seed(recipe.seed)
-            model = Autoencoder(data.height * data.width, recipe)
+            model = build(data.height * data.width, recipe)
         self.model = model.to(device)
         self.average = Average(self.model, recipe.average_decay)
-        self.optimiser = _optimiser(self.model, recipe)
+        self.optimiser = optimiser_of(self.model, recipe)
         self.random = torch.Generator().manual_seed(recipe.seed)
         self.autocast = recipe.autocast and bfloat16_helps(device)
         self.epoch = 0
@@ -53,16 +56,20 @@ class Run:
         return self.epoch >= self.recipe.epochs
 
     def learning_rate(self, step: int) -> float:
-        """Linear warm-up, then half a cosine down to zero; half a cosine again for the polish."""
+        """Linear warm-up, then level ground or half a cosine to zero; for the polish another."""
         recipe = self.recipe
         turn = self.steps * recipe.epochs
-        if step < turn:
-            ramp = min(1.0, (step + 1) / recipe.warm_up) if recipe.warm_up else 1.0
-            return recipe.learning_rate * ramp * _cosine(step / turn)
-        return recipe.polish_rate * _cosine((step - turn) / max(1, self.total - turn))
+        if step >= turn:
+            return recipe.polish_rate * _cosine((step - turn) / max(1, self.total - turn))
+        ramp = min(1.0, (step + 1) / recipe.warm_up) if recipe.warm_up else 1.0
+        fall = 1.0 if recipe.schedule == "constant" else _cosine(step / turn)
+        return recipe.learning_rate * ramp * fall
 
     def loss(self, x: Tensor) -> Tensor:
-        """Return the mean squared error of pixels x [n, h*w] after their codes were disturbed."""
+        """Return the mean squared error of pixels x [n, h*w] after they or codes were disturbed."""
+        if isinstance(self.model, Plain):
+            disturbed = disturb(x, self.recipe.noise_level, self.recipe.noise_kind, self.random)
+            return F.mse_loss(self.model.pixels(self.model.code(disturbed)), x)
         z = self.model.encode(x)  # [n, d]
         noisy = quantise.add_noise(z, self.recipe.noise, self.random)
         return F.mse_loss(self.model.decode(noisy), x)
@@ -85,7 +92,7 @@ class Run:
         """Go on from the averaged weights, with the statistics of BatchNorm frozen."""
         self.model.load_state_dict(self.finished_model().state_dict())
         self.average = Average(self.model, self.recipe.average_decay)
-        self.optimiser = _optimiser(self.model, self.recipe)
+        self.optimiser = optimiser_of(self.model, self.recipe)
 
     def train_epoch(self, watcher: Watcher) -> float:
         """Run one epoch; return the RMSE over its batches."""
@@ -102,8 +109,9 @@ class Run:
                 group["lr"] = self.learning_rate(step)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
                 loss = self.loss(x) + self.polish_loss(x) if self.polishing else self.loss(x)
+            goal = loss.sqrt() if self.recipe.loss == "rmse" else loss
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            goal.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             self.average.update(self.model, step)
             total += loss.detach()
@@ -113,11 +121,14 @@ class Run:
         self.epoch += 1
         return math.sqrt(total.item() / self.steps / shares)
 
-    def finished_model(self, *, exact: bool = True) -> Autoencoder:
+    def finished_model(self, *, exact: bool = True) -> Model:
         """Return the averaged model with its own statistics, measured in float32 if `exact`.
 
         The polish trains with the statistics that it began with, and so keeps them.
         """
+        if isinstance(self.average.model, Plain):
+            self.average.model.fit_cells(self.data.train[:CALIBRATION].float() / 255)
+            return self.average.model
         if self.epoch > self.recipe.epochs:
             return self.average.model.eval()
         rows = torch.split(self.data.train[:CALIBRATION], 1024)
@@ -132,13 +143,21 @@ class Run:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             quality = evaluate(model, self.data.held_out, self.recipe.levels[0])
         rate = self.learning_rate(self.epoch * self.steps)
-        return Figures(self.epoch, self.recipe.all_epochs, train_rmse, quality, rate)
+        epochs = self.recipe.all_epochs
+        return Figures(self.epoch, epochs, train_rmse, quality, rate, self.view)
 
     @torch.no_grad()
-    def held_out_points(self) -> NDArray[np.float32]:
-        """Return z [n, d] of the held-out images under the averaged model."""
-        z = self.finished_model().encode(self.data.held_out.float() / 255)
-        return z.cpu().numpy()
+    def view(self) -> View:
+        """Return what there is to look at: held-out images, what comes back, and their codes."""
+        model, (height, width) = self.average.model, (self.data.height, self.data.width)
+        x = self.data.held_out.float() / 255
+        z = model.encode(x)
+        few = x[: View.SHOWN]
+        back = model.decode(z[: View.SHOWN])
+        if isinstance(model, Plain):
+            z = model.cells.gather(z)
+        images = [y.reshape(-1, height, width).cpu().numpy() for y in (few, back)]
+        return View(images[0], images[1], z.cpu().numpy())
 
     def checkpoint(self) -> Checkpoint:
         return Checkpoint(
@@ -189,16 +208,6 @@ def fit(
         save_checkpoint(checkpoint, run.checkpoint())
         watcher.epoch(run.figures(train_rmse))
     return run
-
-
-def _optimiser(model: Autoencoder, recipe: Recipe) -> torch.optim.AdamW:
-    matrices = [weight for weight in model.parameters() if weight.ndim > 1]
-    vectors = [weight for weight in model.parameters() if weight.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": recipe.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
 
 
 def _cosine(part: float) -> float:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from digitzip.model import LevelSet
 from digitzip.network import Integers
-from digitzip.training.fold import Activation, Affine
+from digitzip.training.activations import Activation
+from digitzip.training.fold import Affine
 from digitzip.training.integers import Output, round_chain
 from digitzip.training.recipe import Recipe
 

@@ -10,6 +10,15 @@ from dataclasses import asdict, dataclass, fields, replace
 from digitzip.errors import InputError
 from digitzip.limits import DIMS, LEVELS
 
+CHOICES = {
+    "activation": ("sigmoid", "tanh", "relu", "gelu"),
+    "noise_kind": ("mask", "gaussian"),
+    "optimizer": ("adamw", "adam", "rmsprop", "momentum", "adagrad"),
+    "schedule": ("cosine", "constant"),
+    "loss": ("mse", "rmse"),
+}
+"""The words that some values of a recipe are chosen from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -26,18 +35,29 @@ class Recipe:
     decoder_width: int = 640
     decoder_hidden: int = 640
     decoder_blocks: int = 2
+    waves: float = 0.0  # deviation of the frequencies of sines before the decoder's stem; 0: none
+    # or plain networks: sizes of the encoder's layers, the code last; the decoder mirrors them
+    encoder_network: tuple[int, ...] = ()  # empty: the residual networks above
+    tied: bool = False  # the decoder's matrices are the encoder's
+    activation: str = "sigmoid"  # of every layer and the code: sigmoid, tanh, relu, gelu
+    noise_level: float = 0.0  # on the pixels that are encoded
+    noise_kind: str = "mask"  # or gaussian
     # optimisation
     epochs: int = 400
     batch: int = 512
-    learning_rate: float = 1.2e-2  # peak; linear warm-up, then cosine to zero
+    optimizer: str = "adamw"  # or adam, rmsprop, momentum, adagrad
+    learning_rate: float = 1.2e-2  # peak; linear warm-up, then as `schedule` says
+    schedule: str = "cosine"  # to zero; or constant
     warm_up: int = 500  # steps
-    weight_decay: float = 1e-4  # matrices only
-    average_decay: float = 0.999  # of the running average of the weights, which is exported
+    loss: str = "mse"  # of a batch; or rmse, its root
+    weight_decay: float = 1e-4  # matrices only, adamw only
+    average_decay: float = 0.999  # of the weights' running average, which is exported; 0: none
     autocast: bool = True  # bfloat16 matrix products where the machine has them
     seed: int = 0
     # data
     held_out: int = 5000  # first images, never trained on; at most a fifth of all
     held_out_drawn: bool = False  # by the seed, not the first: a folder is sorted, and so biased
+    shuffle: bool = True  # anew each epoch; else batches come in the order of the images
     warp_share: float = 0.9  # of each batch: as another hand might have written it
     warp_copies: int = 24  # of every image, made once, among which a batch chooses
     # rounding
@@ -64,6 +84,21 @@ class Recipe:
             raise InputError(f"recipe asks for levels {self.levels}; each may appear once")
         if min(self.epochs, self.batch, self.encoder_width, self.decoder_width) < 1:
             raise InputError("recipe needs at least one epoch, one image a batch and one unit")
+        if self.encoder_network:
+            self._check_network()
+        for name, known in CHOICES.items():
+            if (value := getattr(self, name)) not in known:
+                raise InputError(f"recipe has {name} {value!r}, expected {', '.join(known)}")
+
+    def _check_network(self) -> None:
+        if min(self.encoder_network) < 1 or self.encoder_network[-1] != self.dims:
+            raise InputError(
+                f"encoder network is {self.encoder_network}, expected sizes from 1 that end in the "
+                f"{self.dims} numbers of a code"
+            )
+        most = 1.0 if self.noise_kind == "mask" else float("inf")
+        if not 0 <= self.noise_level < most:
+            raise InputError(f"noise level is {self.noise_level}, expected 0 to below {most:g}")
 
     @property
     def all_epochs(self) -> int:
@@ -88,7 +123,10 @@ class Recipe:
         if unknown := set(values) - {field.name for field in fields(cls)}:
             odd = ", ".join(sorted(unknown))
             raise InputError(f"stored recipe has fields this version lacks: {odd}; train anew")
-        return cls(**{**values, "levels": tuple(values["levels"])})
+        for name, value in values.items():
+            if isinstance(value, list):
+                values[name] = tuple(value)
+        return cls(**values)
 
 
 MNIST_10 = Recipe(name="mnist-10", held_out=1000)
@@ -145,6 +183,28 @@ OWN = Recipe(
     predictor_steps=2000,
 )
 """Anybody's images, in minutes on two cores; `own.adapted` suits it to how many they are."""
+
+EXPERIMENT_2016 = Recipe(
+    name="experiment-2016",
+    levels=(32, 16),
+    encoder_network=(512, 128, 10),
+    tied=True,
+    optimizer="adam",
+    schedule="constant",
+    loss="rmse",
+    epochs=100,
+    batch=64,
+    warm_up=0,
+    average_decay=0.0,
+    autocast=False,
+    shuffle=False,
+    warp_share=0.0,
+    noise=0.0,
+    polish_epochs=0,
+    predictor_width=64,
+    predictor_steps=1500,
+)
+"""The experiment that digitzip grew from, as it ran; what `--encoder-network` starts from."""
 
 TOY = Recipe(
     name="toy",

@@ -1,22 +1,32 @@
-"""What a training run says while it runs: a bar on a terminal, plain lines elsewhere, TensorBoard.
+"""What a training run says while it runs: a bar on a terminal, plain lines elsewhere.
 
 Talk goes to stderr. Nothing here influences the result.
 """
 
 import sys
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from digitzip.errors import InputError
 from digitzip.training.evaluate import Quality
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What there is to look at after an epoch, of held-out images."""
+
+    SHOWN: ClassVar = 4
+
+    inputs: NDArray[np.float32]  # [4, h, w] in [0, 1]
+    reconstructions: NDArray[np.float32]  # [4, h, w], codes not rounded
+    codes: NDArray[np.float32]  # [n, d], of all held-out images, not rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,7 @@ class Figures:
     train_rmse: float
     quality: Quality
     learning_rate: float
+    view: Callable[[], View] | None = None  # worked out only for those who look
 
     def __str__(self) -> str:
         quality = self.quality
@@ -86,34 +97,3 @@ class Screen:
             self.console.print(line, highlight=False)
         else:
             print(line, file=sys.stderr, flush=True)
-
-
-class Board:
-    """Scalars for TensorBoard beside another watcher."""
-
-    def __init__(self, folder: Path, beside: Watcher) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise InputError("--logdir needs tensorboard: pip install 'digitzip[train]'") from error
-        self.writer = SummaryWriter(str(folder))
-        self.beside = beside
-
-    def step(self, done: int, total: int, loss: float) -> None:
-        self.beside.step(done, total, loss)
-
-    def epoch(self, figures: Figures) -> None:
-        scalars = {"train_rmse": figures.train_rmse, "learning_rate": figures.learning_rate}
-        for name, value in {**scalars, **asdict(figures.quality)}.items():
-            self.writer.add_scalar(name, value, figures.epoch)
-        self.writer.flush()
-        self.beside.epoch(figures)
-
-    def say(self, line: str) -> None:
-        self.beside.say(line)
-
-    def embedding(self, points: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
-        """Show codes [n, d] in the projector, coloured by their labels [n]."""
-        names = [str(label) for label in labels]
-        self.writer.add_embedding(points, metadata=names, tag="codes")
-        self.writer.flush()

@@ -1,0 +1,161 @@
+"""The experiment of 2016, row by row: as it ran, as documented, and each as a codec.
+
+*As it ran*: without noise, which its code never applied. *As documented*: with the noise its flags
+asked for. Training resumes where it was stopped, from `runs/experiment`; the JSON is written anew
+after each network, so it holds the rows that are done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+import digitzip
+from benchmarks import record
+from digitzip import images
+from digitzip.metrics import rmse
+from digitzip.model import read_model
+from digitzip.training import EXPERIMENT_2016, Figures, Recipe
+from digitzip.training.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
+from digitzip.training.data import prepare
+from digitzip.training.export import export_model
+from digitzip.training.loop import Run
+from digitzip.training.plain import Plain
+
+RUNS: Final = record.ROOT / "runs" / "experiment"
+CHECKPOINT_EVERY: Final = 5  # epochs
+BAR: Final = 0.03  # of the published value, for what ran
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the published table."""
+
+    encoder_network: tuple[int, ...]
+    noise_level: float
+    published: float
+    optimizer: str = "adam"
+    learning_rate: float = 0.01
+
+    def recipe(self, *, documented: bool) -> Recipe:
+        """Return its settings, its noise applied only as documented."""
+        dims = self.encoder_network[-1]
+        return replace(
+            EXPERIMENT_2016,
+            encoder_network=self.encoder_network,
+            dims=dims,
+            levels=(255, 64) if dims == 1 else EXPERIMENT_2016.levels,
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate,
+            noise_level=self.noise_level if documented else 0.0,
+        )
+
+
+ROWS: Final = (
+    Row((10,), 0.0, 0.206152, "rmsprop", 0.1),
+    Row((128, 10), 0.0, 0.136408),
+    Row((128, 128, 10), 0.0, 0.131669),
+    Row((128, 128, 10), 0.3, 0.130346),
+    Row((512, 128, 10), 0.4, 0.127140),
+    Row((512, 128, 1), 0.4, 0.213122),
+)
+
+
+class Lines:
+    """A watcher that prints what is said."""
+
+    def step(self, done: int, total: int, loss: float) -> None: ...
+
+    def epoch(self, figures: Figures) -> None: ...
+
+    def say(self, line: str) -> None:
+        print(f"  {line}", flush=True)
+
+
+def measured(recipe: Recipe, test: record.Images) -> dict[str, Any]:
+    """Train, export and measure one network, or read what was measured before."""
+    folder = RUNS / name_of(recipe)
+    result = folder / "result.json"
+    if not result.exists():
+        run = trained(recipe, folder)
+        model = run.finished_model()
+        assert isinstance(model, Plain)
+        x = torch.from_numpy(test.reshape(len(test), -1)).float() / 255
+        with torch.no_grad():
+            loss = (model.pixels(model.code(x)) - x).square().mean().sqrt().item()
+        print(f"  test RMSE {loss:.6f} in floats", flush=True)
+        path = folder / "model.safetensors"
+        export_model(model, recipe, run.data, path, Lines())
+        figures = {
+            "epochs": run.epoch,
+            "float_rmse": loss,
+            "model_bytes": path.stat().st_size,
+            "codec": [through_a_file(path, levels, test) for levels in recipe.levels],
+        }
+        result.write_text(json.dumps(figures), encoding="utf-8")
+    stored: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    return stored
+
+
+def name_of(recipe: Recipe) -> str:
+    """Return the name of a network's folder: what distinguishes it from the others."""
+    sizes = "-".join(map(str, recipe.encoder_network))
+    return f"{sizes}-noise-{recipe.noise_level:g}-{recipe.optimizer}-epochs-{recipe.epochs}"
+
+
+def trained(recipe: Recipe, folder: Path) -> Run:
+    """Train one network, from its last checkpoint if there is one."""
+    found = images.read([str(training_file())], height=28, width=28)
+    pixels = np.concatenate([batch for batch, _ in found])
+    run = Run(recipe, prepare(pixels, recipe, torch.device("cpu")), torch.device("cpu"))
+    if (folder / FILE_NAME).exists():
+        run.restore(load_checkpoint(folder))
+    while run.epoch < recipe.epochs:
+        loss = run.train_epoch(Lines())
+        print(f"  epoch {run.epoch} train {loss:.5f}", flush=True)
+        if run.epoch % CHECKPOINT_EVERY == 0 or run.epoch == recipe.epochs:
+            save_checkpoint(folder, run.checkpoint())
+    return run
+
+
+def training_file() -> Path:
+    """Return the IDX file of training images beside the test images."""
+    folder = record.data_folder()
+    plain = folder / "train-images-idx3-ubyte"
+    return plain if plain.exists() else plain.with_name(f"{plain.name}.gz")
+
+
+def through_a_file(path: Path, levels: int, test: record.Images) -> dict[str, Any]:
+    """Return what a `.dz` file of the test images costs and loses with a model."""
+    quality = read_model(path).qualities.index(levels) + 1
+    data = digitzip.compress(test, model=path, quality=quality)
+    error = rmse(test, digitzip.decompress(data, model=path))
+    return {"levels": levels, "bytes_per_digit": len(data) / len(test), "rmse": error}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks experiment", description=__doc__)
+    parser.add_argument("--epochs", type=int, default=EXPERIMENT_2016.epochs)
+    epochs = parser.parse_args(sys.argv[2:]).epochs
+    RUNS.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    test = record.test_images()
+    rows: list[dict[str, Any]] = [{**asdict(row), "epochs": epochs} for row in ROWS]
+    for column in ("as_it_ran", "as_documented"):
+        for row, entry in zip(ROWS, rows, strict=True):
+            recipe = replace(row.recipe(documented=column == "as_documented"), epochs=epochs)
+            print(f"{column}: {row}", flush=True)
+            entry[column] = measured(recipe, test)
+            if epochs == EXPERIMENT_2016.epochs:
+                record.write("experiment", {**record.environment(), "bar": BAR, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

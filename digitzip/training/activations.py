@@ -1,0 +1,68 @@
+"""Activation functions: as PyTorch trains them, as NumPy repeats them, and back again.
+
+The squashing function of a code must be monotone: its inverse moves the borders of the quantiser's
+cells to before it, so that an exported encoder needs no such function.
+"""
+
+from enum import Enum
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+Floats = NDArray[np.float64]
+
+EDGE = 1e-6
+"""How near to its bounds an inverse looks: sigmoid and tanh never reach them."""
+
+
+class Activation(Enum):
+    """What follows the sum of a layer."""
+
+    NONE = "none"
+    RELU = "relu"
+    GELU = "gelu"
+    SIGMOID = "sigmoid"
+    TANH = "tanh"
+    SINE = "sine"
+
+    def __call__(self, y: Floats) -> Floats:
+        """Apply it to real numbers of any shape."""
+        applied: Floats = self.forward(torch.from_numpy(y)).numpy()
+        return applied
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Apply it to a tensor of any shape; gradients pass."""
+        match self:
+            case Activation.RELU:
+                return torch.relu(y)
+            case Activation.GELU:
+                return F.gelu(y)
+            case Activation.SIGMOID:
+                return torch.sigmoid(y)
+            case Activation.TANH:
+                return torch.tanh(y)
+            case Activation.SINE:
+                return torch.sin(y)
+            case Activation.NONE:
+                return y
+
+    @property
+    def of_code(self) -> "Activation":
+        """What squashes a code where this one serves the layers: itself if it is monotone."""
+        return Activation.NONE if self is Activation.GELU else self
+
+    def inverse(self, z: Floats) -> Floats:
+        """Return where the (monotone) function takes the values z, which may lie out of reach."""
+        match self:
+            case Activation.SIGMOID:
+                z = np.clip(z, EDGE, 1 - EDGE)
+                return np.log(z) - np.log1p(-z)
+            case Activation.TANH:
+                return np.arctanh(np.clip(z, EDGE - 1, 1 - EDGE))
+            case Activation.GELU | Activation.SINE:
+                raise ValueError(f"{self.value} is not monotone")
+            case _:
+                return z

@@ -1,0 +1,84 @@
+"""Plain autoencoders like that of 2016: a chain of layers, and its mirror image for a decoder.
+
+Tied, the decoder's matrices are the encoder's, transposed; biases are always its own. Nothing is
+rounded or disturbed at the code in training, so its numbers lie where they like: `cells` are fitted
+to them, and `encode` and `decode` speak of numbers in (-1, 1) as those of other networks do.
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from digitzip.training.activations import Activation
+from digitzip.training.quantise import Cells
+from digitzip.training.recipe import Recipe
+
+
+class Plain(nn.Module):
+    """Encoder and decoder of images [n, h*w], layer sizes as in `recipe.encoder_network`."""
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, pixels: int, recipe: Recipe) -> None:
+        super().__init__()
+        self.activation = Activation(recipe.activation)
+        sizes = (pixels, *recipe.encoder_network)
+        pairs = list(pairwise(sizes))
+        self.weights = nn.ParameterList(_glorot(after, before) for before, after in pairs)
+        self.biases = nn.ParameterList(torch.zeros(after) for _, after in pairs)
+        mirror = pairs[::-1]
+        self.mirror_weights = nn.ParameterList(
+            [] if recipe.tied else [_glorot(before, after) for before, after in mirror]
+        )
+        self.mirror_biases = nn.ParameterList(torch.zeros(before) for before, _ in mirror)
+        self.register_buffer("low", -torch.ones(recipe.dims))
+        self.register_buffer("high", torch.ones(recipe.dims))
+
+    @property
+    def cells(self) -> Cells:
+        return Cells(self.low, self.high)
+
+    @torch.no_grad()
+    def fit_cells(self, pixels: Tensor) -> None:
+        """Fit the cells to the codes of pixels [n, h*w] in [0, 1]."""
+        cells = Cells.fitted(self.code(pixels))
+        self.low.copy_(cells.low)
+        self.high.copy_(cells.high)
+
+    def encoder_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Return weight [out, in] and bias [out] of each layer of the encoder."""
+        return list(zip(self.weights, self.biases, strict=True))
+
+    def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Return weight [out, in] and bias [out] of each layer of the decoder."""
+        weights = list(self.mirror_weights) or [weight.T for weight in reversed(self.weights)]
+        return list(zip(weights, self.mirror_biases, strict=True))
+
+    def code(self, x: Tensor) -> Tensor:
+        """Map pixels [n, h*w] in [0, 1] to the code [n, d] as it is, squashed."""
+        layers = self.encoder_layers()
+        for weight, bias in layers[:-1]:
+            x = self.activation.forward(F.linear(x, weight, bias))
+        return self.activation.of_code.forward(F.linear(x, *layers[-1]))
+
+    def pixels(self, code: Tensor) -> Tensor:
+        """Map a code [n, d] as it is to pixels [n, h*w] in [0, 1]."""
+        x, layers = code, self.decoder_layers()
+        for weight, bias in layers[:-1]:
+            x = self.activation.forward(F.linear(x, weight, bias))
+        return torch.sigmoid(F.linear(x, *layers[-1]))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Map pixels [n, h*w] in [0, 1] to z [n, d], in (-1, 1) within the cells."""
+        return self.cells.spread(self.code(x))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Map z [n, d] to pixels [n, h*w] in [0, 1]."""
+        return self.pixels(self.cells.gather(z))
+
+
+def _glorot(outputs: int, inputs: int) -> Tensor:
+    return nn.init.xavier_uniform_(torch.empty(outputs, inputs))
