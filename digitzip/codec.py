@@ -22,16 +22,16 @@ Images = npt.NDArray[np.uint8]
 DEFAULT_EFFORT: Final = 2
 
 EFFORT: Final = (
-    Effort(sweeps=0, proposals=0),
-    Effort(sweeps=1, proposals=2),
-    Effort(sweeps=1, proposals=4),
-    Effort(sweeps=2, proposals=3),
-    Effort(sweeps=3, proposals=4),
-    Effort(sweeps=4, proposals=4),
-    Effort(sweeps=6, proposals=4),
-    Effort(sweeps=10, proposals=4),
-    Effort(sweeps=40, proposals=4, starts=2),
-    Effort(sweeps=200, proposals=4, starts=6),
+    Effort(sweeps=0, proposals=0, nearby=0),
+    Effort(sweeps=1, proposals=1, nearby=0),
+    Effort(sweeps=1, proposals=2, nearby=4),
+    Effort(sweeps=1, proposals=2, nearby=8),
+    Effort(sweeps=2, proposals=2, nearby=4),
+    Effort(sweeps=2, proposals=2, nearby=12),
+    Effort(sweeps=3, proposals=2, nearby=16),
+    Effort(sweeps=6, proposals=3, nearby=20),
+    Effort(sweeps=12, proposals=3, nearby=30),
+    Effort(sweeps=200, proposals=4, nearby=60),
 )
 """What each effort buys."""
 

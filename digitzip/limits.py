@@ -12,7 +12,7 @@ LEVELS: Final = range(2, 256)
 """Values a number may take."""
 
 EFFORTS: Final = range(10)
-"""How often the search for better codes may go through a code."""
+"""How long the search for better codes may be."""
 
 THREADS: Final = range(1, 257)
 """Batches that may be worked on at once."""

@@ -57,6 +57,42 @@ class Quadratic:
             move /= unit
         return (here + move).T.astype(np.uint8)
 
+    def nearby(self, descent: Exact, codes: Codes, prices: Exact | None, count: int) -> Codes:
+        """Return codes uint8 [count, n, d]: the best moves of one or two numbers by one level.
+
+        The best by error and prices, of those that do not leave the range, as far as there are any.
+        """
+        dims = codes.shape[1]
+        here, curvature = codes.T.astype(np.intp), self._curvature
+        alone = np.full((2, dims, codes.shape[0]), np.inf)  # what a step down or up changes
+        for side, step in enumerate((-1, 1)):
+            there = here + step
+            change = self.own - 2 * step * descent.T
+            if prices is not None:
+                places = (np.clip(there, 0, self._levels - 1), here)
+                new, old = (np.take_along_axis(prices, p[:, None], axis=1)[:, 0] for p in places)
+                change = change + new - old
+            alone[side] = np.where((there >= 0) & (there < self._levels), change, np.inf)
+        moves, changes = [], []
+        for j in range(dims):
+            for side, step in enumerate((-1, 1)):
+                moves.append(_steps(dims, {j: step}))
+                changes.append(alone[side, j])
+                for k in range(j):
+                    for other, by in enumerate((-1, 1)):
+                        moves.append(_steps(dims, {j: step, k: by}))
+                        both = alone[side, j] + alone[other, k] + 2 * step * by * curvature[j, k]
+                        changes.append(both)
+        totals = np.stack(changes, axis=1)  # [n, moves]
+        order = np.argsort(totals, axis=1, kind="stable")[:, :count].T
+        moved = codes + np.stack(moves)[order]
+        allowed = np.isfinite(np.take_along_axis(totals.T, order, axis=0))
+        return np.where(allowed[:, :, None], moved, codes).astype(np.uint8)
+
+
+def _steps(dims: int, steps: dict[int, int]) -> npt.NDArray[np.int16]:
+    return np.array([steps.get(j, 0) for j in range(dims)], np.int16)
+
 
 def _cheapest(near: Exact, here: Exact, own: Exact, pull: Exact, prices: Exact) -> Exact:
     """Return the move [n] of one number that makes error and price least, the smaller of two.

@@ -23,16 +23,20 @@ Exact = npt.NDArray[np.float64]
 """Integers below 2^53, held in float64."""
 
 _BATCH: Final = 128
+_FEW: Final = 1024  # codes that there can be in all, to try every one of them
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to search: `sweeps` over the numbers of a code, `proposals` in each, and how many
-    `starts` beside the encoder's answer."""
+    """How long to search: `sweeps` over the numbers of a code at most.
+
+    In each, `proposals` are the least of a model of the error, and `nearby` moves of one or two
+    numbers are tried that the model likes best.
+    """
 
     sweeps: int
     proposals: int
-    starts: int = 0
+    nearby: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +67,34 @@ class Target:
 def search(pixels: Pixels, codes: Codes, target: Target, effort: Effort) -> Codes:
     """Return codes uint8 [n, d] that are worth no less than `codes` for `pixels`, uint8 [n, p]."""
     found = np.empty_like(codes)
+    if effort.sweeps and target.levels ** codes.shape[1] <= _FEW:
+        return _best_of_all(pixels, target, codes.shape[1])
     for start in range(0, len(codes), _BATCH):
         part = slice(start, start + _BATCH)
         found[part] = _search(pixels[part].astype(np.float64), codes[part], target, effort)
     return found
 
 
+def _best_of_all(pixels: Pixels, target: Target, dims: int) -> Codes:
+    """Return the codes worth most of all that there are, the smaller of two.
+
+    `|x - y|^2 = |x|^2 - 2 x . y + |y|^2`, of which the first is the same for every code y.
+    """
+    places = np.indices((target.levels,) * dims).reshape(dims, -1)
+    every = np.ascontiguousarray(places.T, np.uint8)  # ascending: argmin takes the smaller
+    decoded = target.decode(every).astype(np.float64)
+    worth = np.einsum("kp,kp->k", decoded, decoded) + _paid(target.prices(every), every)
+    chosen = np.empty(len(pixels), np.intp)
+    for start in range(0, len(pixels), _BATCH):
+        part = slice(start, start + _BATCH)
+        products = np.matmul(pixels[part].astype(np.float64), decoded.T)
+        chosen[part] = np.argmin(worth - 2 * products, axis=1)
+    best: Codes = every[chosen]
+    return best
+
+
 def _search(image: Exact, codes: Codes, target: Target, effort: Effort) -> Codes:
-    best = _descend(_Best.of(image, codes, target), target, effort)
-    for start in range(effort.starts):
-        other = _Best.of(image, _moved(best.codes, start, target.levels), target)
-        best.offer(_descend(other, target, effort))
-    return best.codes
-
-
-def _moved(codes: Codes, start: int, levels: int) -> Codes:
-    """Return another start: every third number moved by one, up or down by turns."""
-    steps = np.zeros(codes.shape[1], np.int16)
-    steps[start % 3 :: 3] = 1 - start // 3 % 2 * 2
-    steps[start % 3 + 3 :: 6] *= -1
-    moved: Codes = np.clip(codes + steps, 0, levels - 1).astype(np.uint8)
-    return moved
+    return _descend(_Best.of(image, codes, target), target, effort).codes
 
 
 @dataclass(slots=True)
@@ -131,7 +142,7 @@ def _descend(best: _Best, target: Target, effort: Effort) -> _Best:
     still = np.zeros(len(best.codes), np.intp)
     for sweep in range(effort.sweeps):
         part = best.at(active)
-        _sweep(part, target, effort.proposals, outward=sweep % 2 == 1)
+        _sweep(part, target, effort, outward=sweep % 2 == 1)
         moved = (part.codes != best.codes[active]).any(axis=1)
         best.put(active, part)
         still[active] = np.where(moved, 0, still[active] + 1)
@@ -141,7 +152,7 @@ def _descend(best: _Best, target: Target, effort: Effort) -> _Best:
     return best
 
 
-def _sweep(best: _Best, target: Target, proposals: int, *, outward: bool) -> None:
+def _sweep(best: _Best, target: Target, effort: Effort, *, outward: bool) -> None:
     """Improve codes by their neighbours to one side, and by what a model of the error proposes.
 
     The neighbours give the derivative of the decoder by each number, and with it a quadratic model
@@ -159,12 +170,16 @@ def _sweep(best: _Best, target: Target, proposals: int, *, outward: bool) -> Non
     gains = 2 * steps * descent - model.own.T - _dearer(best.prices, best.codes, steps)
     nearest = np.argmax(gains, axis=1)
     best.offer(_Best.of(best.image, trials[np.arange(n), nearest], target))
-    for _ in range(proposals):
+    for _ in range(effort.proposals):
         descent = _times(slopes, best.missing)
         proposal = model.least(descent, best.codes, best.prices)
         if (proposal == best.codes).all():
             break
         best.offer(_Best.of(best.image, proposal, target))
+    if effort.nearby:
+        descent = _times(slopes, best.missing)
+        for trial in model.nearby(descent, best.codes, best.prices, effort.nearby):
+            best.offer(_Best.of(best.image, trial, target))
 
 
 def _neighbours(codes: Codes, levels: int, *, outward: bool) -> tuple[Codes, Exact]:

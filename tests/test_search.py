@@ -30,7 +30,16 @@ def worth(model: Model, images: Pixels, codes: Codes) -> Integers:
     """Return squared error + lambda * rate, [n], of codes at the default number of levels."""
     level_set = model.level_sets[0]
     missing = images.astype(np.int64) - Codec(model).decode(codes)
-    return (missing**2).sum(axis=(1, 2)) + level_set.lambda_ * level_set.rate(codes)
+    found: Integers = (missing**2).sum(axis=(1, 2)) + level_set.lambda_ * level_set.rate(codes)
+    return found
+
+
+def few_codes(lambda_: int) -> Model:
+    """Return a model of 5 levels and 4 numbers: 625 codes."""
+    model = priced(make_model(seed=7), lambda_)
+    codes = np.zeros((1, 4), np.uint8)
+    images = model.decode_points(model.level_sets[1].dequantise(codes))
+    return replace(model, level_sets=model.level_sets[1:], known_codes=codes, known_images=images)
 
 
 @given(st.integers(0, 50), st.sampled_from([0, 1, 300, 50_000, 1 << 20]), st.integers(1, 9))
@@ -74,6 +83,19 @@ def test_a_higher_lambda_buys_a_lower_rate() -> None:
         codes = Codec(priced(model, lambda_), effort=9).encode(IMAGES)
         rates.append(model.level_sets[0].rate(codes).sum())
     assert rates[0] > rates[1] > rates[2]
+
+
+@pytest.mark.parametrize("lambda_", [0, 3000])
+def test_a_model_of_few_codes_finds_the_best_of_them_all(lambda_: int) -> None:
+    model = few_codes(lambda_)
+    images = IMAGES
+    every = np.indices((5,) * 4).reshape(4, -1).T.astype(np.uint8)
+    worths = np.stack(
+        [worth(model, images, np.tile(code, (len(images), 1))) for code in every], axis=1
+    )
+    for effort in (1, 9):
+        found = Codec(model, effort=effort).encode(images)
+        np.testing.assert_array_equal(found, every[np.argmin(worths, axis=1)])
 
 
 def test_a_rate_that_weighs_nothing_is_never_asked_for() -> None:
