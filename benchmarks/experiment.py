@@ -21,6 +21,7 @@ import digitzip
 from benchmarks import record
 from digitzip import images
 from digitzip.metrics import rmse
+from digitzip.model import load_model
 from digitzip.training import EXPERIMENT_2016, Figures, Recipe
 from digitzip.training.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
 from digitzip.training.data import prepare
@@ -133,7 +134,8 @@ def training_file() -> Path:
 
 def through_a_file(path: Path, levels: int, test: record.Images) -> dict[str, Any]:
     """Return what a `.dz` file of the test images costs and loses with a model."""
-    data = digitzip.compress(test, model=path, levels=levels)
+    counts = sorted(level_set.levels for level_set in load_model(path).level_sets)
+    data = digitzip.compress(test, model=path, quality=counts.index(levels) + 1)
     error = rmse(test, digitzip.decompress(data, model=path))
     return {"levels": levels, "bytes_per_digit": len(data) / len(test), "rmse": error}
 

@@ -32,7 +32,8 @@ class Point:
 
 def measure(images: record.Images, levels: int, effort: int, *, default: bool) -> Point:
     """Compress and decompress all images at one setting."""
-    data = digitzip.compress(images, levels=levels, effort=effort)
+    quality = load_model().qualities.index(levels) + 1
+    data = digitzip.compress(images, quality=quality, effort=effort)
     error = rmse(images, digitzip.decompress(data))
     return Point(levels, effort, len(data), len(data) / len(images), error, default)
 

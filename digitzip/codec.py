@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.errors import InputError
-from digitzip.limits import EFFORTS, THREADS
-from digitzip.model import DEFAULT, Model, load_model
+from digitzip.limits import DIMS, EFFORTS, THREADS
+from digitzip.model import DEFAULT, DIMS_NAME, Model, load_model
 from digitzip.packing import Packer
-from digitzip.search import search
+from digitzip.search import Effort, Target, search
 
 Codes = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.uint8]
@@ -21,16 +21,30 @@ Images = npt.NDArray[np.uint8]
 
 DEFAULT_EFFORT: Final = 2
 
+EFFORT: Final = (
+    Effort(sweeps=0, proposals=0),
+    Effort(sweeps=1, proposals=2),
+    Effort(sweeps=1, proposals=4),
+    Effort(sweeps=2, proposals=3),
+    Effort(sweeps=3, proposals=4),
+    Effort(sweeps=4, proposals=4),
+    Effort(sweeps=6, proposals=4),
+    Effort(sweeps=10, proposals=4),
+    Effort(sweeps=40, proposals=4, starts=2),
+    Effort(sweeps=200, proposals=4, starts=6),
+)
+"""What each effort buys."""
+
 _BATCH: Final = 512
 
 
 class Codec:
     """Encodes and decodes with one model at one number of levels.
 
-    `effort` is how many times the search of `encode` goes through the numbers of a code; 0 takes
-    the encoder's answer. All arithmetic is on integers: the same images, levels and effort give
-    the same codes on every machine, and the same codes the same images. `threads` is how many
-    batches are worked on at once; it pays where the matrix library itself uses one thread.
+    `effort` is how long `encode` searches for better codes; 0 takes the encoder's answer. All
+    arithmetic is on integers: the same images, levels and effort give the same codes on every
+    machine, and the same codes the same images. `threads` is how many batches are worked on at
+    once; it pays where the matrix library itself uses one thread.
     """
 
     def __init__(
@@ -48,6 +62,9 @@ class Codec:
         self.effort = effort
         self.threads = threads
         self._level_set = model.level_set(levels)
+        self._target = Target(
+            self.levels, self._decode_rows, self._level_set.costs, self._level_set.lambda_
+        )
         self.packer = Packer(self.levels, self._level_set.predict)
 
     @property
@@ -92,7 +109,7 @@ class Codec:
     def _encode_rows(self, pixels: Pixels) -> Codes:
         """Pixels uint8 [n, height * width] -> codes uint8 [n, d]."""
         codes = self._level_set.quantise(self.model.encoder(pixels))
-        return search(pixels, codes, self.levels, self._decode_rows, self.effort)
+        return search(pixels, codes, self._target, EFFORT[self.effort])
 
     def _decode_rows(self, codes: Codes) -> Pixels:
         """Codes uint8 [n, d], known to be in range, -> pixels uint8 [n, height * width]."""
@@ -119,18 +136,27 @@ class Codec:
 
 
 def load_codec(
-    model: str | Path = DEFAULT,
+    model: str | Path | Model | None = None,
     *,
-    levels: int | None = None,
+    dims: int | None = None,
+    quality: int | None = None,
     effort: int | None = None,
     threads: int = 1,
 ) -> Codec:
-    """Return the codec of a model, by name or by the path of its file.
+    """Return the codec of a model: by name, by the path of its file, or the one of `dims` numbers.
 
-    Raises `ModelError` when there is no such model, when it is refused, or when it has no
-    quantiser for `levels`.
+    `quality` counts the model's numbers of levels from 1, the fewest. Raises `ModelError` when
+    there is no such model or when it is refused, `InputError` when it has no such quality and
+    when both `model` and `dims` are given.
     """
-    return Codec(load_model(model), levels, effort, threads)
+    if dims is not None:
+        if model is not None:
+            raise InputError("both a model and dims are given; dims picks a model by itself")
+        if not isinstance(dims, int) or dims not in DIMS:
+            raise InputError(f"dims is {dims!r}, expected {DIMS[0]} to {DIMS[-1]}")
+        model = DIMS_NAME.format(dims)
+    loaded = model if isinstance(model, Model) else load_model(DEFAULT if model is None else model)
+    return Codec(loaded, loaded.levels_of(quality), effort, threads)
 
 
 def _describe(array: npt.NDArray[Any]) -> str:

@@ -1,119 +1,206 @@
-"""The search for better codes: which code near a given one decodes closest to an image.
+"""The search for better codes: which code near a given one is worth most for an image.
 
-Everything is exact on integers, so the search finds the same code on every machine. It knows a
-decoder as a callable; models and files it does not.
+What it minimises is `squared error + lambda * rate`. Everything is exact on integers below 2^53, so
+the search finds the same code on every machine. It knows decoder and predictor as callables; models
+and files it does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.quadratic import Quadratic
+
 Codes = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.uint8]
+Integers = npt.NDArray[np.integer[Any]]
 Exact = npt.NDArray[np.float64]
 """Integers below 2^53, held in float64."""
 
-Decode = Callable[[Codes], Pixels]
-"""Codes uint8 [n, d] -> pixels uint8 [n, p]."""
-
-_BATCH: Final = 256
-_PROPOSALS: Final = 3  # of the model in one sweep
-_DESCENTS: Final = 12  # passes over the numbers of a code while the model of the error is minimised
-_FINE: Final = 8  # a first descent goes in this fraction of a level
+_BATCH: Final = 128
 
 
-def search(pixels: Pixels, codes: Codes, levels: int, decode: Decode, sweeps: int) -> Codes:
-    """Return codes uint8 [n, d] that decode no farther from `pixels`, uint8 [n, p], than `codes`.
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long to search: `sweeps` over the numbers of a code, `proposals` in each, and how many
+    `starts` beside the encoder's answer."""
 
-    Each sweep costs 2 d + 4 decodings of a digit. A digit that a sweep leaves as it was
-    takes no part in the next.
+    sweeps: int
+    proposals: int
+    starts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What codes are worth: `decode` gives pixels uint8 [n, p] of codes uint8 [n, d].
+
+    `costs` gives the rate int [n, levels] of each value of number j after numbers uint8 [n, j];
+    a unit of it weighs `lambda_`, and with 0 is never asked for.
     """
-    codes = codes.copy()
+
+    levels: int
+    decode: Callable[[Codes], Pixels]
+    costs: Callable[[Codes], Integers]
+    lambda_: int = 0
+
+    def prices(self, codes: Codes) -> Exact | None:
+        """Return `lambda * cost` of every value of every number, [d, levels, n]; None for 0."""
+        if not self.lambda_:
+            return None
+        n, dims = codes.shape
+        prices = np.empty((dims, self.levels, n))
+        for j in range(dims):
+            prices[j] = self.costs(codes[:, :j]).T
+        prices *= self.lambda_
+        return prices
+
+
+def search(pixels: Pixels, codes: Codes, target: Target, effort: Effort) -> Codes:
+    """Return codes uint8 [n, d] that are worth no less than `codes` for `pixels`, uint8 [n, p]."""
+    found = np.empty_like(codes)
     for start in range(0, len(codes), _BATCH):
-        active = np.arange(start, min(start + _BATCH, len(codes)))
-        for _ in range(sweeps):
-            before = codes[active]
-            codes[active] = _sweep(pixels[active], before, levels, decode)
-            active = active[(codes[active] != before).any(axis=1)]
-            if not active.size:
-                break
-    return codes
+        part = slice(start, start + _BATCH)
+        found[part] = _search(pixels[part].astype(np.float64), codes[part], target, effort)
+    return found
 
 
-def _sweep(pixels: Pixels, codes: Codes, levels: int, decode: Decode) -> Codes:
-    """Return the best of each code, its neighbours, and what a model of the error proposes.
+def _search(image: Exact, codes: Codes, target: Target, effort: Effort) -> Codes:
+    best = _descend(_Best.of(image, codes, target), target, effort)
+    for start in range(effort.starts):
+        other = _Best.of(image, _moved(best.codes, start, target.levels), target)
+        best.offer(_descend(other, target, effort))
+    return best.codes
+
+
+def _moved(codes: Codes, start: int, levels: int) -> Codes:
+    """Return another start: every third number moved by one, up or down by turns."""
+    steps = np.zeros(codes.shape[1], np.int16)
+    steps[start % 3 :: 3] = 1 - start // 3 % 2 * 2
+    steps[start % 3 + 3 :: 6] *= -1
+    moved: Codes = np.clip(codes + steps, 0, levels - 1).astype(np.uint8)
+    return moved
+
+
+@dataclass(slots=True)
+class _Best:
+    """The best codes so far, [n, d], for the images, [n, p], and what is known of them."""
+
+    image: Exact
+    codes: Codes
+    missing: Exact  # of the image, [n, p]
+    prices: Exact | None
+    worth: Exact  # [n], the less the better
+
+    @classmethod
+    def of(cls, image: Exact, codes: Codes, target: Target) -> _Best:
+        missing = image - target.decode(codes)
+        prices = target.prices(codes)
+        worth = np.einsum("np,np->n", missing, missing) + _paid(prices, codes)
+        return cls(image, codes.copy(), missing, prices, worth)
+
+    def offer(self, other: _Best) -> None:
+        """Take the codes that are worth more, or as much and smaller."""
+        better = other.worth < self.worth
+        (ties,) = np.nonzero(other.worth == self.worth)
+        for i in ties:
+            better[i] = other.codes[i].tolist() < self.codes[i].tolist()
+        self.put(better, other.at(better))
+
+    def at(self, rows: npt.NDArray[Any]) -> _Best:
+        prices = None if self.prices is None else self.prices[:, :, rows]
+        return _Best(
+            self.image[rows], self.codes[rows], self.missing[rows], prices, self.worth[rows]
+        )
+
+    def put(self, rows: npt.NDArray[Any], other: _Best) -> None:
+        self.codes[rows], self.missing[rows], self.worth[rows] = (
+            other.codes, other.missing, other.worth,
+        )  # fmt: skip
+        if self.prices is not None:
+            self.prices[:, :, rows] = other.prices
+
+
+def _descend(best: _Best, target: Target, effort: Effort) -> _Best:
+    """Sweep until two sweeps in a row, one to each side, leave a digit as it was."""
+    active = np.arange(len(best.codes))
+    still = np.zeros(len(best.codes), np.intp)
+    for sweep in range(effort.sweeps):
+        part = best.at(active)
+        _sweep(part, target, effort.proposals, outward=sweep % 2 == 1)
+        moved = (part.codes != best.codes[active]).any(axis=1)
+        best.put(active, part)
+        still[active] = np.where(moved, 0, still[active] + 1)
+        active = active[still[active] < 2]
+        if not active.size:
+            break
+    return best
+
+
+def _sweep(best: _Best, target: Target, proposals: int, *, outward: bool) -> None:
+    """Improve codes by their neighbours to one side, and by what a model of the error proposes.
 
     The neighbours give the derivative of the decoder by each number, and with it a quadratic model
     of the squared error for moves of several numbers at once. The model proposes, the decoder
     decides, and the model goes on from there.
     """
-    image = pixels.astype(np.float64)
-    best = _Best(image, codes, decode(codes))
-    slopes = np.empty((*codes.shape, pixels.shape[1]))  # [n, d, p]: over two levels
-    for j in range(codes.shape[1]):
-        ends = []
-        for step in (-1, 1):
-            trial = codes.copy()
-            trial[:, j] = np.clip(codes[:, j].astype(np.int16) + step, 0, levels - 1)
-            ends.append(decode(trial).astype(np.float64))
-            best.offer(trial, ends[-1])
-        at_border = (codes[:, j] == 0) | (codes[:, j] == levels - 1)
-        slopes[:, j] = (ends[1] - ends[0]) * (1 + at_border)[:, None]
+    n, dims = best.codes.shape
+    trials, steps = _neighbours(best.codes, target.levels, outward=outward)
+    decoded = target.decode(trials.reshape(n * dims, dims)).reshape(n, dims, -1)
+    slopes = decoded - (best.image - best.missing)[:, None]  # [n, d, p]
+    slopes *= steps[:, :, None]
     curvature = np.matmul(slopes, slopes.transpose(0, 2, 1))  # [n, d, d]
-    for _ in range(_PROPOSALS):
-        descent = np.matmul(slopes, best.missing[:, :, None])[:, :, 0]  # [n, d]
-        proposal = _minimise(curvature, descent, best.codes, levels)
-        best.offer(proposal, decode(proposal))
-    return best.codes
+    model = Quadratic(curvature, target.levels)
+    descent = _times(slopes, best.missing)
+    gains = 2 * steps * descent - model.own.T - _dearer(best.prices, best.codes, steps)
+    nearest = np.argmax(gains, axis=1)
+    best.offer(_Best.of(best.image, trials[np.arange(n), nearest], target))
+    for _ in range(proposals):
+        descent = _times(slopes, best.missing)
+        proposal = model.least(descent, best.codes, best.prices)
+        if (proposal == best.codes).all():
+            break
+        best.offer(_Best.of(best.image, proposal, target))
 
 
-class _Best:
-    """The best codes so far, [n, d], and what their pixels still miss of the image, [n, p]."""
+def _neighbours(codes: Codes, levels: int, *, outward: bool) -> tuple[Codes, Exact]:
+    """Return codes uint8 [n, d, d], each one step away in one number, and the steps [n, d].
 
-    def __init__(self, image: Exact, codes: Codes, decoded: Pixels) -> None:
-        self.codes = codes.copy()
-        self.missing = image - decoded
-        self._image = image
-        self._errors = _squares(self.missing)
-
-    def offer(self, trial: Codes, decoded: Pixels | Exact) -> None:
-        """Take the trials with a smaller error, or with an equal one and a smaller code."""
-        missing = self._image - decoded
-        errors = _squares(missing)
-        better = errors < self._errors
-        (ties,) = np.nonzero(errors == self._errors)
-        for i in ties:
-            better[i] = trial[i].tolist() < self.codes[i].tolist()
-        self.codes[better] = trial[better]
-        self.missing[better] = missing[better]
-        self._errors[better] = errors[better]
-
-
-def _minimise(curvature: Exact, descent: Exact, codes: Codes, levels: int) -> Codes:
-    """Return the codes [n, d] where the model of the error is about least, near `codes`.
-
-    With slopes over two levels that is where `curvature @ move = 2 * descent`. Coordinate descent,
-    first in fractions of a level, then in whole ones.
+    Steps go toward the middle of the range, or outward where there is room.
     """
-    own = np.maximum(np.einsum("njj->nj", curvature), 1)
-    move = np.zeros(codes.shape)
-    for unit in (_FINE, 1):
-        move = np.rint(move * unit)
-        low, high = -unit * codes.astype(np.float64), unit * (levels - 1.0 - codes)
-        for _ in range(_DESCENTS):
-            for j in range(codes.shape[1]):
-                others = np.einsum("nk,nk->n", curvature[:, j], move) - own[:, j] * move[:, j]
-                exact = (2 * unit * descent[:, j] - others) / own[:, j]
-                move[:, j] = np.clip(np.rint(exact), low[:, j], high[:, j])
-        move /= unit
-    return (codes + move).astype(np.uint8)
+    steps = np.where(2 * codes.astype(np.int16) < levels - 1, 1, -1)
+    if outward:
+        steps = np.where((codes == 0) | (codes == levels - 1), steps, -steps)
+    trials = np.repeat(codes[:, None], codes.shape[1], axis=1)
+    j = np.arange(codes.shape[1])
+    trials[:, j, j] = codes + steps
+    return trials, steps.astype(np.float64)
 
 
-def _squares(difference: Exact) -> Exact:
-    """Return the squared errors [n] of differences [n, p]."""
-    squares: Exact = np.einsum("np,np->n", difference, difference)
-    return squares
+def _times(slopes: Exact, missing: Exact) -> Exact:
+    """Return the derivative of the squared error by each number, over -2: [n, d]."""
+    product: Exact = np.matmul(slopes, missing[:, :, None])[:, :, 0]
+    return product
+
+
+def _dearer(prices: Exact | None, codes: Codes, steps: Exact) -> Exact | float:
+    """Return by how much each neighbour's own number costs more, [n, d]."""
+    if prices is None:
+        return 0.0
+    old = codes.T[:, None].astype(np.intp)
+    new = old + steps.T[:, None].astype(np.intp)
+    dearer = np.take_along_axis(prices, new, axis=1) - np.take_along_axis(prices, old, axis=1)
+    return dearer[:, 0].T
+
+
+def _paid(prices: Exact | None, codes: Codes) -> Exact:
+    """Return what codes [n, d] cost in all, [n]."""
+    if prices is None:
+        return np.zeros(len(codes))
+    chosen = np.take_along_axis(prices, codes.T[:, None].astype(np.intp), axis=1)
+    total: Exact = chosen.sum(axis=(0, 1))
+    return total

@@ -151,6 +151,8 @@ class Model:
             names = [f"{prefix}predictor.{j}" for j in range(self.dims)]
             predictors = [self.network(n, j, POINT[1], POINT) for j, n in enumerate(names)]
             need(all(len(p[-1].bias) == count for p in predictors), "predictor: outputs")
+            if (name := prefix + "lambda") in self.unused:
+                self.tensor(name, (1,), (0, 1 << 20))
             self.quantisers[count] = Quantiser(points, predictors)
         # M 4: known answer
         self.images: dict[tuple[int, tuple[int, ...]], bytes] = {}
@@ -204,7 +206,8 @@ class Model:
         """F 8."""
         text = b"digitzip-model-1" + struct.pack("<3I", self.height, self.width, self.dims)
         for name, (_, shape, values) in sorted(self.tensors.items()):
-            if name.startswith(("decoder.", "levels.")) and not name.endswith(".thresholds"):
+            written = name.endswith((".thresholds", ".lambda"))  # a matter of writing alone
+            if name.startswith(("decoder.", "levels.")) and not written:
                 text += struct.pack("<I", len(name.encode())) + name.encode()
                 text += struct.pack(f"<I{len(shape)}I{len(values)}i", len(shape), *shape, *values)
         return hashlib.sha256(text).digest()[:16]

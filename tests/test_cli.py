@@ -180,12 +180,34 @@ def test_an_empty_collection_is_a_valid_file() -> None:
     assert json.loads(works("info", "in.dz", "--json"))["ratio"] is None
 
 
-def test_model_levels_and_effort_reach_the_library(
+def test_model_quality_and_effort_reach_the_library(
     images: Images,
 ) -> None:
-    works("compress", "in.npy", "-o", "a.dz", "--model", "other", "--levels", "5", "--effort", "0")
-    expected = digitzip.compress(images, model="other", levels=5, effort=0)
+    works("compress", "in.npy", "-o", "a.dz", "--model", "other", "--quality", "1", "--effort", "0")
+    expected = digitzip.compress(images, model="other", quality=1, effort=0)
     assert Path("a.dz").read_bytes() == expected
+
+
+def test_a_quality_that_a_model_has_not_is_told() -> None:
+    line = fails(1, "compress", "in.npy", "-o", "a.dz", "--quality", "7")
+    assert "has qualities 1 to 2, not 7" in line
+
+
+def test_dims_pick_the_model_of_so_many_numbers(
+    images: Images, shelf: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_toy(place / "mnist-4.safetensors", seed=5)
+    monkeypatch.setenv("DIGITZIP_MODELS", os.pathsep.join([str(place), str(shelf)]))
+    works("compress", "in.npy", "-o", "a.dz", "--dims", "4")
+    data = Path("a.dz").read_bytes()
+    assert data == digitzip.compress(images, dims=4) == digitzip.compress(images, model="mnist-4")
+    assert data != digitzip.compress(images)
+    line = fails(4, "compress", "in.npy", "-o", "b.dz", "--dims", "3")
+    assert "no model named 'mnist-3'; known models: mnist-10, mnist-4" in line
+    both = ("--dims", "4", "--model", "mnist-4")
+    assert "give one of them" in run("compress", "in.npy", "-o", "b.dz", *both).stderr
+    assert run("compress", "in.npy", "-o", "b.dz", *both).exit_code == 2
+    assert run("compress", "in.npy", "-o", "b.dz", "--dims", "11").exit_code == 2
 
 
 def test_a_model_can_be_given_as_a_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -507,12 +529,13 @@ def test_hostile_names_are_escaped_and_never_leave_the_folder(place: Path, image
 
 def test_models_are_listed_with_the_default_marked(shelf: Path) -> None:
     lines = works("models").decode().splitlines()
-    assert lines[0].split() == ["name", "id", "shape", "dims", "levels", "bytes"]
+    assert lines[0].split() == ["name", "id", "shape", "dims", "quality:levels", "bytes"]
     first = lines[1].split()
     assert first[:2] == ["mnist-10", "*"]
-    assert first[3:8] == ["28", "x", "28", "4", "8,5"]
+    assert first[3:9] == ["28", "x", "28", "4", "1:5", "2:8*"]
     entries = json.loads(works("models", "--json"))
     assert [entry["default"] for entry in entries][:2] == [True, False]
+    assert [entries[0][key] for key in ("qualities", "levels")] == [[5, 8], 8]
     assert entries[1]["bytes"] == (shelf / "other.safetensors").stat().st_size
 
 

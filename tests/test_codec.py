@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from digitzip.codec import Codec
+from digitzip.codec import Codec, load_codec
 from digitzip.errors import InputError, ModelError
 from digitzip.model import Model
 
@@ -93,3 +93,17 @@ def test_efforts_and_levels_that_are_not_there_are_refused(tiny: Model) -> None:
         Codec(tiny, threads=0)
     with pytest.raises(ModelError, match="no quantiser of 16 levels, only of 8, 5"):
         Codec(tiny, levels=16)
+
+
+def test_qualities_count_levels_from_the_fewest(tiny: Model) -> None:
+    assert [load_codec(tiny, quality=quality).levels for quality in (1, 2, None)] == [5, 8, 8]
+    for quality in (0, 3, 1.5):
+        with pytest.raises(InputError, match=f"has qualities 1 to 2, not {quality}"):
+            load_codec(tiny, quality=quality)  # type: ignore[arg-type]
+
+
+def test_a_model_and_dims_together_are_refused(tiny: Model) -> None:
+    with pytest.raises(InputError, match="both a model and dims are given"):
+        load_codec(tiny, dims=3)
+    with pytest.raises(InputError, match="dims is 0, expected 1 to 10"):
+        load_codec(dims=0)

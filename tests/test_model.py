@@ -53,9 +53,20 @@ def test_the_id_covers_what_decoding_depends_on_and_nothing_else(tiny: Model) ->
     new_thresholds = replace(level_set, thresholds=level_set.thresholds + 1)
     assert replace(tiny, level_sets=(new_thresholds, *tiny.level_sets[1:])).id == tiny.id
     assert replace(tiny, name="other", notes={"made": "later"}).id == tiny.id
+    dearer = replace(level_set, lambda_=200)
+    assert replace(tiny, level_sets=(dearer, *tiny.level_sets[1:])).id == tiny.id
     new_points = replace(level_set, points=level_set.points + 1)
     assert replace(tiny, level_sets=(new_points, *tiny.level_sets[1:])).id != tiny.id
     assert replace(tiny, level_sets=tiny.level_sets[:1]).id != tiny.id
+
+
+@pytest.mark.parametrize("value", [0, 1, 1 << 20])
+def test_a_model_may_say_what_a_unit_of_rate_is_worth(value: int, tmp_path: Path) -> None:
+    stored = {"levels.5.lambda": np.array([value], np.int32)}
+    model = read_model(changed(tmp_path / "dear.safetensors", lambda t, m: t.update(stored)))
+    assert [level_set.lambda_ for level_set in model.level_sets] == [0, value]
+    write_model(tmp_path / "again.safetensors", model)
+    assert read_model(tmp_path / "again.safetensors").level_set(5).lambda_ == value
 
 
 REFUSED: dict[str, tuple[Change, str]] = {
@@ -132,6 +143,22 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "a descending threshold": (
         lambda t, m: t["levels.8.thresholds"].__setitem__((0, 0), 32767),
         "thresholds descend",
+    ),
+    "a lambda below 0": (
+        lambda t, m: t.update({"levels.8.lambda": np.array([-1], np.int32)}),
+        "levels.8.lambda is [-1], expected one number, 0 to 2^20",
+    ),
+    "a lambda out of range": (
+        lambda t, m: t.update({"levels.8.lambda": np.array([2**20 + 1], np.int32)}),
+        "levels.8.lambda is [1048577]",
+    ),
+    "a lambda of no numbers": (
+        lambda t, m: t.update({"levels.8.lambda": np.zeros(0, np.int32)}),
+        "levels.8.lambda is []",
+    ),
+    "a lambda of nothing": (
+        lambda t, m: t.update({"levels.9.lambda": np.array([1], np.int32)}),
+        "unknown tensor 'levels.9.lambda'",
     ),
     "a pixel of 256": (lambda t, m: t["decoder.3.table"].__setitem__(0, 256), "gives pixels"),
     "a known answer that is wrong": (

@@ -30,6 +30,7 @@ MUST_NOT_KNOW = {
     "packing": {"container", "network", "model", "codec", "images", "zstandard"},
     "limits": {"digitzip", "numpy"},
     "metrics": {"container", "network", "model", "codec", "images", "packing", "PIL"},
+    "rate": {"container", "network", "model", "codec", "images", "packing", "zstandard"},
     "search": {"container", "network", "model", "codec", "images", "packing", "zstandard"},
     "staging": {"numpy", "container", "network", "model", "codec", "images", "packing"},
     "images": {"container", "network", "model", "codec", "packing", "archive", "zstandard"},

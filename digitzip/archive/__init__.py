@@ -18,10 +18,10 @@ from digitzip.archive.reader import Archive, Info
 from digitzip.archive.storage import Readable
 from digitzip.archive.writer import Writer
 from digitzip.archive.writer import create as _create
-from digitzip.codec import Codec, Images
+from digitzip.codec import Images, load_codec
 from digitzip.errors import LimitError
 from digitzip.limits import MAX_DIGITS
-from digitzip.model import DEFAULT, Model, load_model
+from digitzip.model import Model
 
 __all__ = ["Archive", "Info", "Writer", "compress", "create", "decompress", "open"]
 
@@ -30,16 +30,20 @@ def compress(
     images: npt.NDArray[Any],
     *,
     model: str | Path | Model | None = None,
-    levels: int | None = None,
+    dims: int | None = None,
+    quality: int | None = None,
     effort: int | None = None,
     threads: int = 1,
 ) -> bytes:
     """Return images uint8 [n, height, width] as the bytes of a `.dz` file.
 
-    Raises `InputError` for other arrays, `ModelError` for a model that cannot be had.
+    `model` is a name or the path of a file, or `dims` picks the shipped model of so many numbers;
+    `quality` counts the model's numbers of levels from 1, the fewest. Raises `InputError` for other
+    arrays and for a quality that the model has not, `ModelError` for a model that cannot be had.
     """
     out = io.BytesIO()
-    with Writer(out, _codec(model, levels, effort, threads)) as writer:
+    codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
+    with Writer(out, codec) as writer:
         writer.append(images)
     return out.getvalue()
 
@@ -90,7 +94,8 @@ def create(
     file: str | PathLike[str] | BinaryIO,
     *,
     model: str | Path | Model | None = None,
-    levels: int | None = None,
+    dims: int | None = None,
+    quality: int | None = None,
     effort: int | None = None,
     threads: int = 1,
     overwrite: bool = False,
@@ -99,11 +104,5 @@ def create(
 
     A path gets its file whole, when the `with` block ends without an exception, or not at all.
     """
-    return _create(file, _codec(model, levels, effort, threads), overwrite=overwrite)
-
-
-def _codec(
-    model: str | Path | Model | None, levels: int | None, effort: int | None, threads: int
-) -> Codec:
-    loaded = model if isinstance(model, Model) else load_model(DEFAULT if model is None else model)
-    return Codec(loaded, levels, effort, threads)
+    codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
+    return _create(file, codec, overwrite=overwrite)

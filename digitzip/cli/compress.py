@@ -9,7 +9,7 @@ import click
 
 from digitzip.cli import console, streams
 from digitzip.cli.talk import Talk, talk_options
-from digitzip.limits import EFFORTS
+from digitzip.limits import DIMS, EFFORTS
 
 if TYPE_CHECKING:
     from digitzip.images import Fit
@@ -30,13 +30,22 @@ _BATCH: Final = 512  # digits for each thread between two steps of the bar
 )
 @click.option("--model", metavar="NAME|FILE", help="Model to compress with.")
 @click.option(
+    "--dims",
+    type=click.IntRange(DIMS[0], DIMS[-1]),
+    metavar="K",
+    help="Numbers in a code: compress with the shipped model of so many.",
+)
+@click.option(
     "--effort",
     type=click.IntRange(EFFORTS[0], EFFORTS[-1]),
     metavar="0-9",
     help="How hard to search for better codes.",
 )
 @click.option(
-    "--levels", type=int, metavar="L", help="Values a number of a code can take; see models."
+    "--quality",
+    type=click.IntRange(min=1),
+    metavar="Q",
+    help="How finely codes are cut, 1 the coarsest; models lists what a model has.",
 )
 @click.option(
     "--fit",
@@ -52,8 +61,9 @@ def compress(
     inputs: tuple[str, ...],
     out: str,
     model: str | None,
+    dims: int | None,
     effort: int | None,
-    levels: int | None,
+    quality: int | None,
     fit: Fit,
     threads: int,
     force: bool,
@@ -65,25 +75,21 @@ def compress(
     INPUT is an IDX file (gzipped or not), a .npy or .npz file (FILE.npz:NAME picks one of its
     arrays), an image file, or a folder of image files, whose names are kept.
     """
-    from digitzip import archive, images
-    from digitzip.model import DEFAULT, load_model
+    if model is not None and dims is not None:
+        raise click.UsageError("--model and --dims both pick a model; give one of them")
+    from digitzip import images
+    from digitzip.archive.writer import create
+    from digitzip.codec import load_codec
 
     talk = Talk(quiet, verbose)
     streams.refuse_same(inputs, out)
-    loaded = load_model(model or DEFAULT)
-    shape = loaded.shape
+    codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
+    shape = codec.model.shape
     digits = 0
     with streams.writable(out, force) as target:
         with (
             talk.bar() as bar,
-            archive.create(
-                target,
-                model=loaded,
-                levels=levels,
-                effort=effort,
-                threads=threads,
-                overwrite=force,
-            ) as writer,
+            create(target, codec, overwrite=force) as writer,
             streams.paths(inputs) as files,
         ):
             source = images.read(

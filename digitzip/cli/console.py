@@ -100,7 +100,7 @@ def figures(digits: int, size: int, pixels: int, seconds: float) -> str:
 def _message(error: BaseException) -> str:
     match error:
         case KeyboardInterrupt():
-            return "interrupted"
+            return str(error) or "interrupted"
         case MemoryError():
             return "out of memory"
         case OSError():

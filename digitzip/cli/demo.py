@@ -83,9 +83,10 @@ def _compress(sample: Path, folder: Path, out: Path) -> Images:
     from digitzip import archive, images
 
     with archive.open(sample) as dz:
-        model, levels = dz.codec.model, dz.info.levels
+        model = dz.codec.model
+        quality = model.qualities.index(dz.info.levels) + 1
     shape = model.shape
-    with archive.create(out, model=model, levels=levels) as writer:
+    with archive.create(out, model=model, quality=quality) as writer:
         for batch, names in images.read([folder], height=shape.height, width=shape.width):
             writer.append(batch, names)
     with archive.open(out, model=model) as dz:

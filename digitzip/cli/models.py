@@ -19,7 +19,8 @@ class _Entry:
     height: int
     width: int
     dims: int
-    levels: tuple[int, ...]
+    qualities: tuple[int, ...]  # the levels of quality 1, 2 …
+    levels: int  # by default
     bytes: int
     default: bool
 
@@ -56,10 +57,16 @@ def _entry(path: Path, default: bool) -> _Entry:
 
     model = load_model(path)
     shape = model.shape
-    levels = tuple(level_set.levels for level_set in model.level_sets)
-    size = path.stat().st_size
     return _Entry(
-        path.stem, model.id.hex(), shape.height, shape.width, shape.dims, levels, size, default
+        path.stem,
+        model.id.hex(),
+        shape.height,
+        shape.width,
+        shape.dims,
+        model.qualities,
+        model.levels_of(),
+        path.stat().st_size,
+        default,
     )
 
 
@@ -70,9 +77,17 @@ def _print(entries: list[_Entry]) -> None:
             entry.id,
             f"{entry.height} x {entry.width}",
             str(entry.dims),
-            ",".join(map(str, entry.levels)),
+            _qualities(entry),
             f"{entry.bytes:,}",
         )
         for entry in entries
     ]
-    table.show(("name", "id", "shape", "dims", "levels", "bytes"), rows)
+    table.show(("name", "id", "shape", "dims", "quality:levels", "bytes"), rows)
+
+
+def _qualities(entry: _Entry) -> str:
+    """Return each quality with its levels, the default with a star."""
+    return " ".join(
+        f"{quality}:{levels}" + "*" * (levels == entry.levels)
+        for quality, levels in enumerate(entry.qualities, 1)
+    )

@@ -32,15 +32,18 @@ class Plain:
     noise_level: float | None
     noise_kind: str | None
 
-    def check(self, recipe_given: bool) -> tuple[int, ...] | None:
-        """Return the sizes, or None; UsageError for options that do not go together."""
+    def check(self, others: tuple[str, ...]) -> tuple[int, ...] | None:
+        """Return the sizes, or None; UsageError for options that do not go together.
+
+        `others` are the options given that plain networks have no use for.
+        """
         if self.encoder_network is None:
             for name in _NEEDING:
                 if getattr(self, name) is not None:
                     flag = "--tied/--untied" if name == "tied" else f"--{name.replace('_', '-')}"
                     raise click.UsageError(f"{flag} needs --encoder-network")
-        elif recipe_given:
-            raise click.UsageError("--recipe and --encoder-network exclude each other")
+        elif others:
+            raise click.UsageError(f"--{others[0]} and --encoder-network exclude each other")
         return self.encoder_network
 
     def recipe(self, start: Recipe, pixels: int, changes: Mapping[str, Any]) -> Recipe:

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from digitzip.cli import plain, streams
+from digitzip.cli import own, plain, streams
 from digitzip.cli.talk import Talk, talk_options
 from digitzip.errors import OutputError, UnsupportedError
+from digitzip.limits import DIMS
 
 if TYPE_CHECKING:
-    from digitzip.codec import Images
     from digitzip.images import Fit
-    from digitzip.training import Figures
 
 _SUFFIX: Final = ".safetensors"
 _TORCH: Final = ("torch", "tensorboard")
-
-
-class _Lines:
-    """A watcher that tells a pipe each epoch, in a line on stderr, and nothing when quiet."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
-
-    def step(self, done: int, total: int, loss: float) -> None: ...
-
-    def epoch(self, figures: Figures) -> None:
-        self.say(str(figures))
-
-    def say(self, line: str) -> None:
-        if not self.quiet:
-            print(line, file=sys.stderr, flush=True)
-
-
-def _parse_size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
-    height, _, width = value.partition("x")
-    if not (height.isdecimal() and width.isdecimal()):
-        raise click.BadParameter(f"{value!r} is not HEIGHTxWIDTH, such as 28x28")
-    return int(height), int(width)
 
 
 @click.command()
@@ -50,33 +25,39 @@ def _parse_size(ctx: click.Context, param: click.Parameter, value: str) -> tuple
               help="Images to learn from, as for compress; may be given again.")  # fmt: skip
 @click.option("-o", "--out", callback=streams.not_empty,
               metavar="OUT.safetensors", help="Model to write.")  # fmt: skip
-@click.option("--recipe", type=click.Choice(["mnist-10", "toy"]), default="mnist-10",
-              show_default=True, help="Hyper-parameters to start from.")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Passes over the images.")
+@click.option("--recipe", type=click.Choice(["own", "mnist-10", "toy"]), default="own",
+              show_default=True,
+              help="Hyper-parameters: for any images, MNIST's, or a test's.")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), metavar="N",
+              help="Passes over the images.  [default: 20 to 400, for 8,000 steps]")  # fmt: skip
+@click.option("--dims", type=click.IntRange(DIMS[0], DIMS[-1]), metavar="K",
+              help="Numbers in a code: fewer, fewer bytes.  [default: 10]")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Seed of everything random.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), metavar="X",
               help="Step size, at its greatest.")  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(1), metavar="N", help="Images to a step.")
 @plain.options
-@click.option("--size", default="28x28", show_default=True, callback=_parse_size,
-              metavar="HxW", help="Height and width of an image.")  # fmt: skip
+@click.option("--size", callback=own.parse_size, metavar="HxW",
+              help="Height and width of an image.  [default: as the first]")  # fmt: skip
 @click.option("--fit", type=click.Choice(["none", "resize", "mnist"]), default="none",
               show_default=True, help="What to do with images of another kind.")  # fmt: skip
 @click.option("--checkpoint", callback=streams.not_empty, metavar="FOLDER",
-              help="Where to keep the state of the run.  [default: OUT-checkpoint]")  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint.")
+              help="Where to keep the state of the run; a folder named here stays when it ends."
+                   "  [default: OUT-checkpoint]")  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted run.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, …")
 @click.option("--logdir", callback=streams.not_empty, metavar="FOLDER",
               help="Write TensorBoard logs here.")  # fmt: skip
 @click.option("--labels", callback=streams.not_empty, metavar="FILE",
               help="IDX labels for TensorBoard.  [default: those beside INPUT]")  # fmt: skip
-@click.option("-f", "--force", is_flag=True, help="Overwrite an existing model.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite an existing model or checkpoint.")
 @talk_options
 def train(
     data: tuple[str, ...],
     out: str | None,
     recipe: str,
     epochs: int | None,
+    dims: int | None,
     seed: int | None,
     learning_rate: float | None,
     batch_size: int | None,
@@ -86,7 +67,7 @@ def train(
     optimizer: str | None,
     noise_level: float | None,
     noise_kind: str | None,
-    size: tuple[int, int],
+    size: tuple[int, int] | None,
     fit: Fit,
     checkpoint: str | None,
     resume: bool,
@@ -97,12 +78,18 @@ def train(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Train a codec for your own images.
+    """Train a codec for your own small grayscale images, 8 to 64 pixels a side, all of one size.
 
-    The model is called as its file is. Needs torch: pip install 'digitzip[train]'.
+    INPUT is a folder of images, an IDX, .npy or .npz file; 1,000 images or more make a good codec.
+    A tenth of them, at most 5,000, is drawn and held out to measure the codec with.
+
+    The state is kept after each epoch. A run that was interrupted goes on, to the same model, with
+    the same command and --resume. The model is called as its file is.
+
+    Needs torch: pip install 'digitzip[train]'.
     """
     said = plain.Plain(encoder_network, tied, activation, optimizer, noise_level, noise_kind)
-    network = said.check(_given("recipe"))
+    network = said.check(tuple(name for name in ("recipe", "dims") if _given(name)))
     if network is not None:
         out = out or plain.default_out(network)
         data = data or plain.default_data()
@@ -119,31 +106,43 @@ def train(
             raise OutputError(
                 f"cannot write {str(place)!r}: there is no folder {str(place.parent)!r}"
             )
+    if not (resume or force):
+        own.refuse_unfinished(state)
     training = _training_room()
-    talk = Talk(quiet, verbose)
+    talk, lines = Talk(quiet, verbose), own.Lines(quiet)
+    images = own.load(data, size, fit, lines)
     given = {
-        "epochs": epochs, "seed": seed, "learning_rate": learning_rate, "batch": batch_size
+        "dims": dims, "epochs": epochs, "seed": seed,
+        "learning_rate": learning_rate, "batch": batch_size,
     }  # fmt: skip
     changes = {name: value for name, value in given.items() if value is not None}
-    start = training.TOY if recipe == "toy" else training.MNIST_10
-    images = _load(data, size, fit)
-    if network is None:
-        chosen = replace(start, name=target.stem, **changes)
-    else:
+    if network is not None:
         start = replace(training.EXPERIMENT_2016, name=target.stem)
-        chosen = said.recipe(start, images[0].size if len(images) else size[0] * size[1], changes)
-    training.train(
-        chosen,
-        images,
-        out=target,
-        checkpoint=state,
-        device=device,
-        resume=resume,
-        logdir=None if logdir is None else Path(logdir),
-        progress=None if sys.stderr.isatty() and not quiet else _Lines(quiet),
-        labels=_labels(labels, data, len(images)) if labels or logdir else None,
-    )
-    talk.summary(f"{out}: {target.stat().st_size:,} bytes, {talk.seconds:.0f} s")
+        start = said.recipe(start, images[0].size, changes)
+    else:
+        start = {"own": training.OWN, "mnist-10": training.MNIST_10, "toy": training.TOY}[recipe]
+        start = replace(start, name=target.stem, **changes)
+        if recipe == "own":
+            start = training.adapted(start, len(images), epochs)
+            start = replace(start, batch=batch_size or start.batch)
+    with own.keeping(training, state), own.watcher(training, quiet) as progress:
+        training.train(
+            start,
+            images,
+            out=target,
+            checkpoint=state,
+            device=device,
+            resume=resume,
+            logdir=None if logdir is None else Path(logdir),
+            progress=progress,
+            labels=_labels(labels, data, len(images)) if labels or logdir else None,
+        )
+    if checkpoint is None:
+        training.discard_checkpoint(state)
+    measured = training.measure(target, start, images)
+    pixels = images[0].size
+    for line in own.closing(out, target.stat().st_size, pixels, measured, talk.seconds):
+        lines.say(line)
 
 
 def _given(name: str) -> bool:
@@ -170,15 +169,3 @@ def _training_room() -> Any:
             f"training needs {error.name}, which is not installed: pip install 'digitzip[train]'"
         ) from error
     return training
-
-
-def _load(data: tuple[str, ...], size: tuple[int, int], fit: Fit) -> Images:
-    """Return all images, uint8 [n, height, width]."""
-    import numpy as np
-
-    from digitzip import images
-
-    height, width = size
-    source = images.read(data, height=height, width=width, fit=fit)
-    batches = [batch for batch, _ in source]
-    return np.concatenate([np.empty((0, height, width), np.uint8), *batches])

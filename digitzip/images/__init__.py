@@ -10,6 +10,7 @@ are read or written (it is imported only then). It must not know codes, models o
 
 from digitzip.images.frame import Fit
 from digitzip.images.reading import Batch, Source, read
+from digitzip.images.sizing import First, find_first
 from digitzip.images.writing import write
 
-__all__ = ["Batch", "Fit", "Source", "read", "write"]
+__all__ = ["Batch", "First", "Fit", "Source", "find_first", "read", "write"]

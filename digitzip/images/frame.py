@@ -22,6 +22,7 @@ class Frame:
     height: int
     width: int
     fit: Fit
+    like: str = ""  # the image that it was taken from
 
     def __post_init__(self) -> None:
         if self.fit not in get_args(Fit):
@@ -48,7 +49,14 @@ class Frame:
 
     def refusal(self, label: str, found: str) -> InputError:
         """Say what was found instead of this frame's images, and which fit would do."""
+        size = f"{self.height}x{self.width}"
+        if self.like:
+            like = f" like {self.like!r}, the first" if label != self.like else ""
+            return InputError(
+                f"{label!r} is {found}; expected {size} 8-bit grayscale{like}"
+                f" (--size {size} --fit resize makes all images so)"
+            )
         return InputError(
-            f"{label!r} is {found}; expected {self.height}x{self.width} 8-bit grayscale"
+            f"{label!r} is {found}; expected {size} 8-bit grayscale"
             " (--fit resize scales it, --fit mnist makes an MNIST-like digit of it)"
         )

@@ -30,6 +30,15 @@ def read_picture(path: Path, frame: Frame) -> Pixels:
         raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
 
 
+def measure_picture(path: Path) -> tuple[int, int]:
+    """Return the height and width that an image file's header tells; raises InputError."""
+    try:
+        with path.open("rb") as file, _pillow(str(path)), Image.open(file) as picture:
+            return picture.height, picture.width
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+
+
 def decode(file: BinaryIO, label: str, frame: Frame) -> Pixels:
     """Decode an image file's content; `label` is what errors call it."""
     with _pillow(label):

@@ -61,17 +61,19 @@ def read(
     width: int = 28,
     fit: Fit = "none",
     batch: int = 4096,
+    like: str = "",
 ) -> Source:
     """Look at inputs and return the stream of their images, uint8 [n, height, width].
 
     An input is an IDX or NPY file (.gz or not), an NPZ file of one array or FILE.npz:NAME, an
-    image file, or a folder of image files, all but folders recognised by content. Raises
-    InputError for an input that is none of these, and at once where the size of all its images
-    is known and is not the one asked for.
+    image file, or a folder of image files, all but folders recognised by content. `like` names
+    the image whose size all others must have, for errors to tell. Raises InputError for an input
+    that is none of these, and at once where the size of all its images is known and is not the
+    one asked for.
     """
     if batch < 1:
         raise InputError(f"a batch of {batch} images; expected at least 1")
-    frame = Frame(height, width, fit)
+    frame = Frame(height, width, fit, like)
     found = tuple(_find(os.fspath(each), frame) for each in inputs)
     named = not all(isinstance(each, Array) for each in found)
     return Source(found, frame, batch, sum(each.count for each in found), named)
@@ -152,7 +154,8 @@ class Folder:
             yield read_picture(self.root / name, frame)[np.newaxis], [name]
 
 
-def _find(text: str, frame: Frame) -> Input:
+def locate(text: str) -> tuple[Path, str | None]:
+    """Return the file or folder that an input names, and the array of FILE.npz:NAME."""
     path, member = Path(text), None
     named = re.fullmatch(r"(.+\.npz):([^/\\]+)", text, re.IGNORECASE | re.DOTALL)
     try:
@@ -162,10 +165,15 @@ def _find(text: str, frame: Frame) -> Input:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot read {str(path)!r}: {reason}") from error
-    if stat.S_ISDIR(mode):
-        return Folder(path, folders.count(path))
-    if not stat.S_ISREG(mode):
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise InputError(f"{str(path)!r} is neither a file nor a folder")
+    return path, member
+
+
+def _find(text: str, frame: Frame) -> Input:
+    path, member = locate(text)
+    if path.is_dir():
+        return Folder(path, folders.count(path))
     file = find_array(path, member)
     if file is None:
         return Picture(path)

@@ -6,10 +6,18 @@ Models are found by name in the shipped weights, by path, or by id in the folder
 
 from digitzip.model.file import read_model, write_model
 from digitzip.model.model import LevelSet, Model, Shape
-from digitzip.model.shelf import DEFAULT, find_model, load_model, model_files, shipped_folder
+from digitzip.model.shelf import (
+    DEFAULT,
+    DIMS_NAME,
+    find_model,
+    load_model,
+    model_files,
+    shipped_folder,
+)
 
 __all__ = [
     "DEFAULT",
+    "DIMS_NAME",
     "LevelSet",
     "Model",
     "Shape",

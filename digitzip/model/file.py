@@ -24,6 +24,7 @@ MAX_TABLE: Final = 65_536
 MAX_KNOWN: Final = 64
 MAX_LAYERS: Final = 64
 MAX_NAME: Final = 100
+MAX_LAMBDA: Final = 1 << 20
 
 _DECIMALS: Final = {str(number): number for number in range(LEVELS[-1] + 1)}
 _KEYS: Final = {"format", "version", "name", "id", "height", "width", "levels"}
@@ -38,6 +39,7 @@ _LENGTHS: Final[dict[str, tuple[int, ...]]] = {  # of each axis at most, by the 
     "table": (MAX_TABLE,),
     "thresholds": (DIMS[-1], LEVELS[-1] - 1),
     "points": (DIMS[-1], LEVELS[-1]),
+    "lambda": (1,),
     "codes": (MAX_KNOWN, DIMS[-1]),
     "images": (MAX_KNOWN, SIDES[-1], SIDES[-1]),
 }
@@ -185,7 +187,15 @@ class _Builder:
                 raise ModelError(f"{prefix}: predictor {j} has the wrong shape")
             if max(map(abs, network.range)) > 1 << 15:
                 raise ModelError(f"{prefix}: a score is outside ±2^15")
-        return LevelSet(levels, thresholds, points, predictor)
+        return LevelSet(levels, thresholds, points, predictor, self._lambda(f"{prefix}.lambda"))
+
+    def _lambda(self, name: str) -> int:
+        if name not in self._tensors:
+            return 0
+        stored = self._take(name)
+        if stored.shape != (1,) or not 0 <= int(stored[0]) <= MAX_LAMBDA:
+            raise ModelError(f"{name} is {stored.tolist()}, expected one number, 0 to 2^20")
+        return int(stored[0])
 
     def _network(self, prefix: str, low: int, high: int) -> Network:
         layers: list[Layer] = []

@@ -10,8 +10,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.errors import ModelError
+from digitzip.errors import InputError, ModelError
 from digitzip.network import Network
+from digitzip.rate import costs
 
 Codes = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]
@@ -43,13 +44,15 @@ class LevelSet:
     `thresholds` int [d, levels - 1] ascending, and `points` int [d, levels]: an encoder output
     above exactly `k` thresholds has the value `k`, for which the decoder gets point `k`.
     `predictor` has d networks; network `j` maps the points of numbers 0 … j-1 to a score for each
-    value of number `j`, in 1/32 of a nat.
+    value of number `j`, in 1/32 of a nat. `lambda_` is the squared error of an image, on pixels
+    0 … 255, that a search gives for one such unit of rate.
     """
 
     levels: int
     thresholds: Integers
     points: Integers
     predictor: tuple[Network, ...]
+    lambda_: int = 0
 
     def quantise(self, outputs: Integers) -> Codes:
         """Encoder outputs int [n, d] -> codes uint8 [n, d]."""
@@ -65,6 +68,21 @@ class LevelSet:
     def predict(self, previous: Codes) -> Integers:
         """Numbers 0 … j-1 as uint8 [n, j] -> int32 scores [n, levels] of number j."""
         return self.predictor[previous.shape[1]](self.dequantise(previous))
+
+    def costs(self, previous: Codes) -> Integers:
+        """Numbers 0 … j-1 as uint8 [n, j] -> the rate of each value of number j, int [n, levels].
+
+        In 1/32 of a nat, as `predict` scores; docs/MODELS.md section 3.
+        """
+        return costs(self.predict(previous))
+
+    def rate(self, codes: Codes) -> Integers:
+        """Codes uint8 [n, d] -> the sum of what their numbers cost, int64 [n]."""
+        total = np.zeros(len(codes), np.int64)
+        for j in range(codes.shape[1]):
+            chosen = codes[:, j : j + 1].astype(np.intp)
+            total += np.take_along_axis(self.costs(codes[:, :j]), chosen, axis=1)[:, 0]
+        return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +109,24 @@ class Model:
         known = ", ".join(str(level_set.levels) for level_set in self.level_sets)
         raise ModelError(f"model {self.name} has no quantiser of {levels} levels, only of {known}")
 
+    @property
+    def qualities(self) -> tuple[int, ...]:
+        """The numbers of levels, ascending: quality 1 has the fewest."""
+        return tuple(sorted(level_set.levels for level_set in self.level_sets))
+
+    def levels_of(self, quality: int | None = None) -> int:
+        """Return the number of levels of a quality, by default the model's first.
+
+        Raises `InputError` when the model has no such quality.
+        """
+        if quality is None:
+            return self.level_sets[0].levels
+        if not isinstance(quality, int) or not 1 <= quality <= len(self.qualities):
+            raise InputError(
+                f"model {self.name} has qualities 1 to {len(self.qualities)}, not {quality}"
+            )
+        return self.qualities[quality - 1]
+
     def decode_points(self, points: Integers) -> Images:
         """Decoder inputs int [n, d] -> images uint8 [n, height, width]."""
         images: Images = self.decoder(points, np.uint8).astype(np.uint8, copy=False)
@@ -111,7 +147,10 @@ class Model:
         tensors = dict(_network_tensors("encoder", self.encoder))
         tensors |= dict(_decoding_tensors(self))
         for level_set in self.level_sets:
-            tensors[f"levels.{level_set.levels}.thresholds"] = level_set.thresholds
+            prefix = f"levels.{level_set.levels}"
+            tensors[f"{prefix}.thresholds"] = level_set.thresholds
+            if level_set.lambda_:
+                tensors[f"{prefix}.lambda"] = np.array([level_set.lambda_], np.int32)
         return tensors | {"known.codes": self.known_codes, "known.images": self.known_images}
 
 

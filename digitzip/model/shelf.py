@@ -15,6 +15,7 @@ from digitzip.model.file import read_model
 from digitzip.model.model import Model
 
 DEFAULT: Final = "mnist-10"
+DIMS_NAME: Final = "mnist-{}"  # of the shipped model whose codes have so many numbers
 SUFFIX: Final = ".safetensors"
 FOLDERS_VARIABLE: Final = "DIGITZIP_MODELS"
 

@@ -10,22 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitzip.training.board import Board
-from digitzip.training.checkpoint import load_checkpoint
-from digitzip.training.data import prepare
+from digitzip.training.checkpoint import FILE_NAME, discard_checkpoint, load_checkpoint
+from digitzip.training.data import prepare, split
 from digitzip.training.device import pick_device
 from digitzip.training.export import as_images, export_model
 from digitzip.training.loop import Run, fit
-from digitzip.training.recipe import EXPERIMENT_2016, MNIST_10, TOY, Recipe
+from digitzip.training.milestones import Milestones
+from digitzip.training.own import Measured, adapted, measure
+from digitzip.training.recipe import EXPERIMENT_2016, MNIST_10, OWN, TOY, Recipe
 from digitzip.training.watch import Figures, Screen, Watcher
 
 __all__ = [
     "EXPERIMENT_2016",
+    "FILE_NAME",
     "MNIST_10",
+    "OWN",
     "TOY",
     "Figures",
+    "Measured",
+    "Milestones",
     "Recipe",
+    "Screen",
     "Watcher",
+    "adapted",
+    "discard_checkpoint",
     "export_checkpoint",
+    "load_checkpoint",
+    "measure",
     "train",
 ]
 
@@ -66,7 +77,8 @@ def train(
         )
         if isinstance(board, Board):
             held_out = as_images(run.data.held_out, run.data)
-            of_held_out = None if labels is None else labels[: len(held_out)]
+            order, count = split(len(images), recipe)
+            of_held_out = None if labels is None else labels[order[:count]]
             board.embedding(run.view().codes, held_out, of_held_out)
         export_model(run.finished_model(), recipe, run.data, out, watcher)
     return out

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from digitzip.errors import DigitzipError, InputError
 from digitzip.training import export_checkpoint, train
-from digitzip.training.recipe import MNIST_10, TOY, Recipe
+from digitzip.training.recipe import TOY, Recipe, mnist
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -37,6 +37,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--export-only", action="store_true", help="export the checkpoint")
     parser.add_argument("--toy", action="store_true", help="start from the toy recipe")
+    parser.add_argument("--mnist", type=int, default=10, metavar="D",
+                        help="start from the recipe of the shipped model of D numbers")  # fmt: skip
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--logdir", type=Path, default=None)
@@ -59,7 +61,7 @@ def main() -> int:
     given = {field.name: getattr(arguments, field.name) for field in fields(Recipe)}
     changes = {name: value for name, value in given.items() if value is not None}
     try:
-        recipe = replace(TOY if arguments.toy else MNIST_10, **changes)
+        recipe = replace(TOY if arguments.toy else mnist(arguments.mnist), **changes)
         images = read_idx(arguments.data)
         if arguments.export_only:
             export_checkpoint(images, out=arguments.out, checkpoint=arguments.checkpoint)

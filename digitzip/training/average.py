@@ -13,7 +13,12 @@ from torch import Tensor, nn
 
 from digitzip.training.family import Model
 from digitzip.training.networks import Autoencoder
-from digitzip.training.quantise import round_through
+from digitzip.training.quantise import centres_of, codes_of
+
+
+def norms_of(model: nn.Module) -> list[nn.BatchNorm1d]:
+    """Return every BatchNorm of a model."""
+    return [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
 
 
 class Average:
@@ -37,11 +42,10 @@ class Average:
 @torch.no_grad()
 def recalibrate(model: Autoencoder, batches: Iterable[Tensor], levels: int) -> None:
     """Measure the BatchNorm statistics of a model on batches of pixels [n, h*w], rounded codes."""
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
-    for norm in norms:
+    for norm in norms_of(model):
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the batches
     model.train()
     for x in batches:
-        model.decoder(round_through(model.encode(x), levels))
+        model.decoder(centres_of(codes_of(model.encode(x), levels), levels))
     model.eval()

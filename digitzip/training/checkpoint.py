@@ -4,7 +4,9 @@ One file, `checkpoint.pt`, replaced whole after each epoch. It holds tensors, nu
 and is read with `weights_only`, so nothing in it is ever executed.
 """
 
+import io
 import pickle
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,11 +41,13 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     names = [name for name in Checkpoint.__slots__ if name != "recipe"]
     values: dict[str, Any] = {name: getattr(checkpoint, name) for name in names}
     values |= {"version": VERSION, "recipe": checkpoint.recipe.to_json()}
+    whole = io.BytesIO()  # torch would tell a full disk in words of its own
+    torch.save(values, whole)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with staging.file(folder / FILE_NAME, overwrite=True) as file:
-            torch.save(values, file)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+            file.write(whole.getbuffer())
+    except OSError as error:
         raise OutputError(f"cannot write a checkpoint in {folder}: {error}") from error
 
 
@@ -65,3 +69,10 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         return Checkpoint(**{**values, "recipe": Recipe.from_json(values["recipe"])})
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} lacks parts of a checkpoint; remove it, train anew") from error
+
+
+def discard_checkpoint(folder: Path) -> None:
+    """Remove the folder's checkpoint, and the folder if nothing else is in it."""
+    with suppress(OSError):
+        (folder / FILE_NAME).unlink()
+        folder.rmdir()

@@ -23,6 +23,7 @@ class Data:
 
     train: Tensor
     held_out: Tensor
+    warped: Tensor  # uint8 [copies, n, h*w]: the training images, each warped anew
     height: int
     width: int
     fingerprint: str
@@ -34,13 +35,12 @@ class Data:
             order = torch.randperm(len(self.train), generator=random).to(self.train.device)
         else:
             order = torch.arange(len(self.train), device=self.train.device)
-        warped = int(size * recipe.warp_share)
+        warped = int(size * recipe.warp_share) if len(self.warped) else 0
         for start in range(0, len(order) - size + 1, size):
-            x = self.train[order[start : start + size]].float() / 255
-            if warped:
-                moved = warp(x[:warped], self.height, self.width, random)
-                x = torch.cat([moved, x[warped:]])
-            yield x
+            rows = order[start : start + size]
+            copy = torch.randint(max(1, len(self.warped)), (warped,), generator=random)
+            chosen = [self.warped[copy.to(rows.device), rows[:warped]]] if warped else []
+            yield torch.cat([*chosen, self.train[rows[warped:]]]).float() / 255
 
 
 def prepare(images: NDArray[np.uint8], recipe: Recipe, device: torch.device) -> Data:
@@ -56,7 +56,29 @@ def prepare(images: NDArray[np.uint8], recipe: Recipe, device: torch.device) -> 
     if (images == images[0]).all():
         raise InputError(f"all {n} training images are the same; there is nothing to learn")
     rows = np.ascontiguousarray(images).reshape(n, height * width)
-    held_out = min(recipe.held_out, n // 5)
-    pixels = torch.from_numpy(rows.copy()).to(device)
+    order, held_out = split(n, recipe)
+    pixels = torch.from_numpy(rows[order])
     fingerprint = hashlib.sha256(rows.data).hexdigest()
-    return Data(pixels[held_out:], pixels[:held_out], height, width, fingerprint)
+    train, kept = pixels[held_out:], pixels[:held_out]
+    warped = warped_copies(train, height, width, recipe)
+    return Data(train.to(device), kept.to(device), warped.to(device), height, width, fingerprint)
+
+
+def split(n: int, recipe: Recipe) -> tuple[NDArray[np.int64], int]:
+    """Return the order of n images, and how many of the first in it are held out."""
+    order = torch.arange(n)
+    if recipe.held_out_drawn:
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(recipe.seed))
+    return order.numpy(), min(recipe.held_out, n // 5)
+
+
+def warped_copies(train: Tensor, height: int, width: int, recipe: Recipe) -> Tensor:
+    """Return warped copies uint8 [copies, n, h*w] of images [n, h*w]; the recipe's seed decides."""
+    random = torch.Generator().manual_seed(recipe.seed + 1)
+    copies = recipe.warp_copies if recipe.warp_share else 0
+    out = torch.empty((copies, *train.shape), dtype=torch.uint8)
+    for copy in out:
+        for rows, into in zip(torch.split(train, 1024), torch.split(copy, 1024), strict=True):
+            moved = warp(rows.float() / 255, height, width, random)
+            into.copy_(torch.round(moved * 255))
+    return out

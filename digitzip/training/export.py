@@ -22,7 +22,6 @@ from digitzip.training.plain import Plain
 from digitzip.training.predictor import train_predictor
 from digitzip.training.recipe import Recipe
 from digitzip.training.verify import verify
-from digitzip.training.warp import warp
 from digitzip.training.watch import Watcher
 
 POINT_UNIT = 960  # z = 1; a multiple of most level counts, so that their cell centres are exact
@@ -126,13 +125,7 @@ def save_model(out: Path, model: Model) -> None:
 
 def training_images(recipe: Recipe, data: Data) -> Images:
     """Return the training images and their warped copies, from which predictors learn."""
-    random = torch.Generator().manual_seed(recipe.seed + 1)
-    x = data.train.cpu().float() / 255
-    copies = [data.train.cpu()]
-    for _ in range(recipe.predictor_warps):
-        warped = [warp(rows, data.height, data.width, random) for rows in torch.split(x, 4096)]
-        copies.append(torch.round(torch.cat(warped) * 255).to(torch.uint8))
-    return as_images(torch.cat(copies), data)
+    return as_images(torch.cat([data.train, *data.warped[: recipe.predictor_warps]]), data)
 
 
 def with_known_answer(model: Model, data: Data) -> Model:

@@ -1,7 +1,7 @@
 """The training loop: seeded, resumable, the same on every run of one machine.
 
-First noise on the codes, as strong as rounding, then straight-through rounding to the level counts
-that the model shall serve.
+First noise on the codes, as strong as rounding. Then the polish: the decoder learns from the codes
+that the search picks, at every level count that the model shall serve.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from digitzip.errors import InputError
 from digitzip.training import quantise
-from digitzip.training.average import Average, recalibrate
+from digitzip.training.average import Average, norms_of, recalibrate
 from digitzip.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from digitzip.training.data import Data, prepare
 from digitzip.training.device import bfloat16_helps
@@ -24,6 +24,7 @@ from digitzip.training.family import Model, build
 from digitzip.training.noise import disturb
 from digitzip.training.optimisers import optimiser_of
 from digitzip.training.plain import Plain
+from digitzip.training.polish import improve
 from digitzip.training.recipe import Recipe
 from digitzip.training.watch import Figures, View, Watcher
 
@@ -47,38 +48,72 @@ class Run:
         self.epoch = 0
         size = min(recipe.batch, len(data.train))
         self.steps = len(data.train) // size  # an epoch
-        self.total = self.steps * recipe.epochs
+        self.total = self.steps * recipe.all_epochs
+
+    @property
+    def polishing(self) -> bool:
+        """Whether the next epoch is one of the polish."""
+        return self.epoch >= self.recipe.epochs
 
     def learning_rate(self, step: int) -> float:
-        """Linear warm-up, then half a cosine down to zero, or level ground."""
-        ramp = min(1.0, (step + 1) / self.recipe.warm_up) if self.recipe.warm_up else 1.0
-        if self.recipe.schedule == "constant":
-            return self.recipe.learning_rate * ramp
-        return self.recipe.learning_rate * ramp * 0.5 * (1 + math.cos(math.pi * step / self.total))
+        """Linear warm-up, then half a cosine down to zero; half a cosine again for the polish.
 
-    def loss(self, x: Tensor, step: int) -> Tensor:
-        """Return the mean squared error of pixels x [n, h*w] after they or codes were disturbed."""
+        With a constant schedule, level ground after the warm-up.
+        """
         recipe = self.recipe
+        turn = self.steps * recipe.epochs
+        ramp = min(1.0, (step + 1) / recipe.warm_up) if recipe.warm_up else 1.0
+        if recipe.schedule == "constant":
+            return recipe.learning_rate * ramp
+        if step < turn:
+            return recipe.learning_rate * ramp * _cosine(step / turn)
+        return recipe.polish_rate * _cosine((step - turn) / max(1, self.total - turn))
+
+    def loss(self, x: Tensor) -> Tensor:
+        """Return the mean squared error of pixels x [n, h*w] after they or codes were disturbed."""
         if isinstance(self.model, Plain):
+            recipe = self.recipe
             noisy = disturb(x, recipe.noise_level, recipe.noise_kind, self.random)
             return F.mse_loss(self.model.pixels(self.model.code(noisy)), x)
         z = self.model.encode(x)  # [n, d]
-        if step < self.total * (1 - recipe.rounding_share):
-            z = quantise.add_noise(z, recipe.levels[0], recipe.noise, self.random)
-            return F.mse_loss(self.model.decode(z), x)
-        levels = quantise.draw_levels(len(x), recipe.levels, recipe.default_share, self.random)
-        return F.mse_loss(self.model.decode(quantise.round_through(z, levels.to(x.device))), x)
+        noisy = quantise.add_noise(z, self.recipe.noise, self.random)
+        return F.mse_loss(self.model.decode(noisy), x)
+
+    def polish_loss(self, x: Tensor) -> Tensor:
+        """Return the mean squared error of pixels x [n, h*w] from the codes that a search picks."""
+        pick = int(torch.randint(len(self.recipe.levels), (), generator=self.random))
+        levels = self.recipe.levels[pick]
+        with torch.no_grad():
+            codes = quantise.codes_of(self.model.encode(x), levels)
+            with torch.autocast(self.device.type, enabled=False):
+                codes = improve(x, codes, levels, self._decode_quickly)
+        return F.mse_loss(self.model.decode(quantise.centres_of(codes, levels)), x)
+
+    def _decode_quickly(self, z: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            return self.model.decode(z)
+
+    def _begin_polish(self) -> None:
+        """Go on from the averaged weights, with the statistics of BatchNorm frozen."""
+        self.model.load_state_dict(self.finished_model().state_dict())
+        self.average = Average(self.model, self.recipe.average_decay)
+        self.optimiser = optimiser_of(self.model, self.recipe)
 
     def train_epoch(self, watcher: Watcher) -> float:
         """Run one epoch; return the RMSE over its batches."""
+        if self.epoch == self.recipe.epochs:
+            self._begin_polish()
         self.model.train()
+        if self.polishing:
+            for norm in norms_of(self.model):
+                norm.eval()
         total = torch.zeros((), device=self.device)
         for index, x in enumerate(self.data.batches(self.recipe, self.random)):
             step = self.epoch * self.steps + index
             for group in self.optimiser.param_groups:
                 group["lr"] = self.learning_rate(step)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-                loss = self.loss(x, step)
+                loss = self.loss(x) + self.polish_loss(x) if self.polishing else self.loss(x)
             goal = loss.sqrt() if self.recipe.loss == "rmse" else loss
             self.optimiser.zero_grad(set_to_none=True)
             goal.backward()  # type: ignore[no-untyped-call]
@@ -87,14 +122,20 @@ class Run:
             total += loss.detach()
             if index % 20 == 0:
                 watcher.step(step, self.total, loss.item())
+        shares = 2 if self.polishing else 1
         self.epoch += 1
-        return math.sqrt(total.item() / self.steps)
+        return math.sqrt(total.item() / self.steps / shares)
 
     def finished_model(self, *, exact: bool = True) -> Model:
-        """Return the averaged model with its own statistics, measured in float32 if `exact`."""
+        """Return the averaged model with its own statistics, measured in float32 if `exact`.
+
+        The polish trains with the statistics that it began with, and so keeps them.
+        """
         if isinstance(self.average.model, Plain):
             self.average.model.fit_cells(self.data.train[:CALIBRATION].float() / 255)
             return self.average.model
+        if self.epoch > self.recipe.epochs:
+            return self.average.model.eval()
         rows = torch.split(self.data.train[:CALIBRATION], 1024)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast and not exact):
             pixels = (x.float() / 255 for x in rows if len(x) > 1)
@@ -107,7 +148,8 @@ class Run:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             quality = evaluate(model, self.data.held_out, self.recipe.levels[0])
         rate = self.learning_rate(self.epoch * self.steps)
-        return Figures(self.epoch, self.recipe.epochs, train_rmse, quality, rate, self.view)
+        epochs = self.recipe.all_epochs
+        return Figures(self.epoch, epochs, train_rmse, quality, rate, self.view)
 
     @torch.no_grad()
     def view(self) -> View:
@@ -137,12 +179,13 @@ class Run:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint; raise InputError when it belongs to another run."""
-        if changes := self.recipe.differences(checkpoint.recipe):
-            raise InputError(f"the checkpoint was made with another recipe: it has {changes}")
-        if checkpoint.fingerprint != self.data.fingerprint:
+        mine = (self.data.fingerprint, self.data.height, self.data.width)
+        if (checkpoint.fingerprint, checkpoint.height, checkpoint.width) != mine:
             raise InputError(
                 "the checkpoint was made from other images; use the same or start anew"
             )
+        if changes := self.recipe.differences(checkpoint.recipe):
+            raise InputError(f"the checkpoint was made with another recipe: it has {changes}")
         self.model.load_state_dict(checkpoint.model)
         self.average.model.load_state_dict(checkpoint.average)
         self.optimiser.load_state_dict(checkpoint.optimiser)
@@ -164,9 +207,14 @@ def fit(
     run = Run(recipe, prepare(images, recipe, device), device)
     if resume:
         run.restore(load_checkpoint(checkpoint))
-    while run.epoch < min(recipe.epochs, until or recipe.epochs):
+    while run.epoch < min(recipe.all_epochs, until or recipe.all_epochs):
         train_rmse = run.train_epoch(watcher)
         watcher.step(run.epoch * run.steps, run.total, train_rmse**2)
         save_checkpoint(checkpoint, run.checkpoint())
         watcher.epoch(run.figures(train_rmse))
     return run
+
+
+def _cosine(part: float) -> float:
+    """Return half a cosine from 1 at `part` 0 down to 0 at 1."""
+    return 0.5 * (1 + math.cos(math.pi * part))

@@ -5,7 +5,7 @@ This module must not know torch: a recipe is a value that can be printed, stored
 """
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from digitzip.errors import InputError
 from digitzip.limits import DIMS, LEVELS
@@ -27,14 +27,14 @@ class Recipe:
     name: str
     # code
     dims: int = 10  # numbers in a code
-    levels: tuple[int, ...] = (14, 8, 20)  # values a number can take; the first is the default
+    levels: tuple[int, ...] = (15, 6, 9, 28)  # values a number can take; first the default
     # networks: a stem to `width`, then `blocks` residual blocks through `hidden`
-    encoder_width: int = 512
-    encoder_hidden: int = 512
+    encoder_width: int = 384
+    encoder_hidden: int = 384
     encoder_blocks: int = 1
-    decoder_width: int = 512
-    decoder_hidden: int = 512
-    decoder_blocks: int = 1
+    decoder_width: int = 640
+    decoder_hidden: int = 640
+    decoder_blocks: int = 2
     # or plain networks: sizes of the encoder's layers, the code last; the decoder mirrors them
     encoder_network: tuple[int, ...] = ()  # empty: the residual networks above
     tied: bool = False  # the decoder's matrices are the encoder's
@@ -42,25 +42,28 @@ class Recipe:
     noise_level: float = 0.0  # on the pixels that are encoded
     noise_kind: str = "mask"  # or gaussian
     # optimisation
-    epochs: int = 500
-    batch: int = 256
+    epochs: int = 400
+    batch: int = 512
     optimizer: str = "adamw"  # or adam, rmsprop, momentum, adagrad
-    learning_rate: float = 1e-2  # peak; linear warm-up, then as `schedule` says
+    learning_rate: float = 1.2e-2  # peak; linear warm-up, then as `schedule` says
     schedule: str = "cosine"  # to zero; or constant
     warm_up: int = 500  # steps
-    loss: str = "mse"  # of a batch; or rmse, its root
+    loss: str = "mse"  # of a batch; or rmse, its root; plain networks only
     weight_decay: float = 1e-4  # matrices only, adamw only
-    average_decay: float = 0.9995  # of the weights' running average, which is exported; 0: none
+    average_decay: float = 0.999  # of the weights' running average, which is exported; 0: none
     autocast: bool = True  # bfloat16 matrix products where the machine has them
     seed: int = 0
     # data
     held_out: int = 5000  # first images, never trained on; at most a fifth of all
     shuffle: bool = True  # anew each epoch; else batches come in the order of the images
-    warp_share: float = 0.5  # of each batch: rotated, sheared, scaled and shifted a little
+    held_out_drawn: bool = False  # by the seed, not the first: a folder is sorted, and so biased
+    warp_share: float = 0.9  # of each batch: as another hand might have written it
+    warp_copies: int = 24  # of every image, made once, among which a batch chooses
     # rounding
-    noise: float = 0.2625  # standard deviation on each number, in cells of the default level count
-    rounding_share: float = 0.1  # of all steps, at the end: straight-through rounding, no noise
-    default_share: float = 0.8  # of a batch rounded to the default level count, not the others
+    noise: float = 0.0375  # standard deviation on each number of z, which lies in (-1, 1)
+    # polish: the decoder learns from the codes that the search picks
+    polish_epochs: int = 16  # after the others
+    polish_rate: float = 1e-3  # learning rate at their start; cosine to zero
     # predictor
     predictor_effort: int = 1  # of the search whose codes are learned
     predictor_width: int = 96
@@ -96,6 +99,11 @@ class Recipe:
         if not 0 <= self.noise_level < most:
             raise InputError(f"noise level is {self.noise_level}, expected 0 to below {most:g}")
 
+    @property
+    def all_epochs(self) -> int:
+        """Epochs of the whole run, the polish among them."""
+        return self.epochs + self.polish_epochs
+
     def differences(self, other: "Recipe") -> str:
         """Say which values of `other` differ from this recipe's; empty when none does."""
         mine, theirs = asdict(self), asdict(other)
@@ -120,7 +128,60 @@ class Recipe:
         return cls(**values)
 
 
-MNIST_10 = Recipe(name="mnist-10")
+MNIST_10 = Recipe(name="mnist-10", held_out=1000)
+
+_MNIST_LEVELS = {
+    2: (160, 80, 255),
+    3: (90, 45, 180),
+    4: (48, 24, 96),
+    5: (36, 18, 72),
+    6: (28, 14, 56),
+    7: (24, 12, 48),
+    8: (20, 10, 40),
+    9: (18, 9, 36),
+}
+
+
+def mnist(dims: int) -> Recipe:
+    """Return the recipe of the shipped model with this many numbers, 2 to 10.
+
+    Fewer numbers are cut finer, and need neither as wide a decoder nor as long a training.
+    """
+    if dims == MNIST_10.dims:
+        return MNIST_10
+    levels = _MNIST_LEVELS[dims]
+    return replace(
+        MNIST_10,
+        name=f"mnist-{dims}",
+        dims=dims,
+        levels=levels,
+        noise=MNIST_10.noise * 14 / levels[0],
+        decoder_width=384,
+        decoder_hidden=384,
+        epochs=160 if dims == 4 else 50,
+        polish_epochs=6,
+        warp_copies=8,
+    )
+
+
+OWN = Recipe(
+    name="own",
+    levels=(16, 8),
+    encoder_width=256,
+    encoder_hidden=256,
+    decoder_width=256,
+    decoder_hidden=256,
+    epochs=40,
+    learning_rate=5e-3,
+    weight_decay=1e-2,
+    held_out_drawn=True,
+    warp_share=0.5,
+    warp_copies=4,
+    polish_epochs=0,
+    predictor_width=64,
+    predictor_steps=2000,
+)
+"""Anybody's images, in minutes on two cores; `own.adapted` suits it to how many they are."""
 
 EXPERIMENT_2016 = Recipe(
     name="experiment-2016",
@@ -138,7 +199,7 @@ EXPERIMENT_2016 = Recipe(
     shuffle=False,
     warp_share=0.0,
     noise=0.0,
-    rounding_share=0.0,
+    polish_epochs=0,
     predictor_width=64,
     predictor_steps=1500,
 )
@@ -157,6 +218,8 @@ TOY = Recipe(
     warm_up=10,
     average_decay=0.9,
     held_out=64,
+    warp_copies=2,
+    polish_epochs=1,
     predictor_width=16,
     predictor_steps=60,
     predictor_batch=128,

@@ -1,0 +1,49 @@
+"""What a number costs: predictor scores -> costs in 1/32 of a nat, in integers only.
+
+A score s among scores S costs `32 ln(sum(exp(S / 32))) - s`, rounded. Both tables are integers that
+no platform's libm touches: Python's `decimal` rounds `exp` correctly by its specification, so they
+are the same everywhere, and so is all that follows. Models and files this room does not know.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Integers = npt.NDArray[np.integer[Any]]
+
+UNIT: Final = 32  # units of a nat
+
+_ONE: Final = 1 << 20  # what exp(0) counts in a sum of at most 255 of them, below 2^28
+_REACH: Final = 466  # this far below the greatest score and farther, exp rounds to nothing
+_LOGS: Final = 178  # 32 ln(255), rounded up
+
+
+def costs(scores: Integers) -> Integers:
+    """Scores int32 [n, levels] within ±2^15 -> the cost of each value, int32 [n, levels], >= 0."""
+    exponentials, bounds = _tables()
+    below = scores.max(axis=1, keepdims=True) - scores
+    total = exponentials.take(below, mode="clip").sum(axis=1, keepdims=True, dtype=np.int32)
+    found: Integers = below + np.searchsorted(bounds, total, side="right").astype(np.int32)
+    return found
+
+
+@cache
+def _tables() -> tuple[Integers, Integers]:
+    """Return `2^20 exp(-m / 32)` rounded, by m, and the least sum whose logarithm rounds to r + 1.
+
+    Sums begin at 2^20, the greatest score's own share, where the logarithm is 0.
+    """
+    with localcontext(Context(prec=50)):
+        exponentials = [_exp(Decimal(-m) / UNIT, ROUND_HALF_EVEN) for m in range(_REACH + 1)]
+        middles = (Decimal(2 * r + 1) / (2 * UNIT) for r in range(_LOGS))
+        bounds = [_exp(middle, ROUND_CEILING) for middle in middles]
+    return np.array(exponentials, np.int32), np.array(bounds, np.int32)
+
+
+def _exp(x: Decimal, rounding: str) -> int:
+    return int((_ONE * x.exp()).to_integral_value(rounding))

@@ -1,0 +1,148 @@
+"""A code of one number: a codebook, which no network of its size can better.
+
+With one number there is nothing to predict and little to learn: the best decoder is a list of the
+images that stand nearest to all others (k-means), written as two integer layers. Layer 0 turns the
+point k into k ones and then zeros; layer 1 sums the steps from each image of the list to the next.
+Which entry is nearest is found by the search, which tries them all.
+"""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from digitzip.model import LevelSet, Model, Shape
+from digitzip.network import Layer, Network
+from digitzip.training.data import Data
+from digitzip.training.predictor import SCORE_UNIT
+from digitzip.training.recipe import Recipe
+from digitzip.training.watch import Watcher
+
+ITERATIONS = 200  # of Lloyd, at most
+ENOUGH = 1e-5  # relative gain of an iteration below which it ends
+
+Images = NDArray[np.uint8]
+
+
+def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:
+    """Return a model of one number, a codebook for each number of levels; no known answer yet."""
+    x = data.train.float() / 255
+    lists: list[Images] = []
+    level_sets: list[LevelSet] = []
+    start = 0
+    for levels in recipe.levels:
+        random = torch.Generator().manual_seed(recipe.seed + levels)
+        centroids, error = lloyd(x, levels, random)
+        watcher.say(
+            f"{levels} levels: rmse {math.sqrt(error / x[0].numel()):.4f} on training images"
+        )
+        entries = in_a_row(torch.round(centroids * 255))
+        lists.append(entries.to(torch.uint8).numpy())
+        points = np.arange(start, start + levels, dtype=np.int16)[None]
+        scores = _scores(nearest(x, entries / 255)[0], levels)
+        level_sets.append(LevelSet(levels, _thresholds(levels), points, (scores,)))
+        start += levels
+    entries = np.concatenate(lists)
+    shape = Shape(data.height, data.width, 1)
+    return Model(
+        recipe.name, shape, _encoder(data), codebook_decoder(entries), tuple(level_sets),
+        np.zeros((0, 1), np.uint8), np.zeros((0, data.height, data.width), np.uint8),
+    )  # fmt: skip
+
+
+def lloyd(x: Tensor, k: int, price: float, random: torch.Generator) -> tuple[Tensor, Tensor, float]:
+    """Return k centroids [k, p] of x [n, p], their shares [k], and the mean squared distance.
+
+    Each row goes where `squared distance + price * nats` is least, and a centroid costs the nats of
+    its share: entropy-constrained vector quantisation (Chou, Lookabaugh and Gray 1989), from the
+    seeds of k-means++ (Arthur and Vassilvitskii 2007).
+    """
+    centroids = _seeds(x, k, random)
+    share = torch.full((k,), 1 / k)
+    before = math.inf
+    for _ in range(ITERATIONS):
+        chosen, distance = nearest(x, centroids, -price * share.log())
+        error = float(distance.mean() - price * share.log()[chosen].mean())
+        if before - error < ENOUGH * error:
+            break
+        before = error
+        count = torch.bincount(chosen, minlength=k)
+        sums = torch.zeros_like(centroids).index_add_(0, chosen, x)
+        centroids = sums / count.clamp(min=1).unsqueeze(1)
+        empty = torch.nonzero(count == 0).flatten()
+        centroids[empty] = x[distance.topk(len(empty)).indices]  # the worst served found new ones
+        share = (count + 0.5) / (len(x) + k / 2)
+    return centroids, share, float(distance.mean())
+
+
+def nearest(x: Tensor, centroids: Tensor, cost: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
+    """Return the centroid at which squared distance and `cost` [k] of each row of x [n, p] are
+    least, and the squared distance."""
+    squares = centroids.square().sum(1)
+    chosen, distance = [], []
+    for rows in torch.split(x, 8192):
+        apart = squares - 2 * rows @ centroids.T
+        best = (apart + cost).argmin(1)
+        chosen.append(best)
+        distance.append(apart.gather(1, best[:, None])[:, 0] + rows.square().sum(1))
+    return torch.cat(chosen), torch.cat(distance).clamp(min=0)
+
+
+def in_a_row(centroids: Tensor) -> Tensor:
+    """Return the centroids [k, p] in an order in which each is near the one before."""
+    left = torch.cdist(centroids, centroids)
+    order = [int(centroids.sum(1).argmin())]
+    for _ in range(len(centroids) - 1):
+        left[:, order[-1]] = math.inf
+        order.append(int(left[order[-1]].argmin()))
+    return centroids[order]
+
+
+def codebook_decoder(entries: Images) -> Network:
+    """Return the network that maps the point k, 0 ... n-1, to entry k of a list [n, p]."""
+    ones = len(entries) - 1
+    steps = np.diff(entries.astype(np.int16), axis=0).T  # [p, n-1]
+    unary = Layer(
+        np.ones((ones, 1), np.int8),
+        -np.arange(ones, dtype=np.int32),
+        np.zeros(ones, np.uint8),
+        0,
+        1,
+    )
+    total = Layer(
+        np.ascontiguousarray(steps), entries[0].astype(np.int32),
+        np.zeros(len(steps), np.uint8), 0, 255,
+    )  # fmt: skip
+    return Network([unary, total], 0, ones)
+
+
+def _seeds(x: Tensor, k: int, random: torch.Generator) -> Tensor:
+    """Return k rows of x [n, p], each drawn by its squared distance to those drawn before."""
+    drawn = [int(torch.randint(len(x), (), generator=random))]
+    distance = nearest(x, x[drawn])[1]
+    while len(drawn) < k:
+        drawn.append(int(torch.multinomial(distance, 1, generator=random)))
+        distance = torch.minimum(distance, nearest(x, x[drawn[-1:]])[1])
+    return x[drawn]
+
+
+def _scores(chosen: Tensor, levels: int) -> Network:
+    """Return predictor 0: how often each entry is the nearest, as scores."""
+    share = (torch.bincount(chosen, minlength=levels).double() + 0.5) / (len(chosen) + levels / 2)
+    bias = torch.round(share.log() * SCORE_UNIT).int().numpy()
+    low, high = int(bias.min()), int(bias.max())
+    layer = Layer(np.zeros((levels, 0), np.int8), bias, np.zeros(levels, np.uint8), low, high)
+    return Network([layer], 0, 0)
+
+
+def _encoder(data: Data) -> Network:
+    """Return a guess by the amount of ink; the search tries every entry anyway."""
+    weight = np.ones((1, data.height * data.width), np.int8)
+    shift = np.array([(data.height * data.width).bit_length()], np.uint8)
+    return Network([Layer(weight, np.zeros(1, np.int32), shift, 0, 255)], 0, 255)
+
+
+def _thresholds(levels: int) -> NDArray[np.int16]:
+    return np.arange(1, levels, dtype=np.int16)[None] * 256 // levels

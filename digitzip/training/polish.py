@@ -1,0 +1,60 @@
+"""The search for better codes in floats, for batches of a training step.
+
+One sweep of what `digitzip.search` does with integers at compression: a decoder that learns from
+the codes the search picks, not from those the encoder gives, serves the files that will be written.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from digitzip.training.quantise import centres_of
+
+DESCENTS = 4  # passes over the numbers of a code
+PROPOSALS = 2
+
+Decode = Callable[[Tensor], Tensor]
+"""Points z [n, d] in (-1, 1) -> pixels [n, p] in [0, 1]."""
+
+
+@torch.no_grad()
+def improve(x: Tensor, codes: Tensor, levels: int, decode: Decode) -> Tensor:
+    """Return codes [n, d] that decode no farther from pixels x [n, p] than `codes` do."""
+    n, dims = codes.shape
+    step = torch.where(codes * 2 < levels - 1, 1.0, -1.0)  # a neighbour of each number
+    trials = codes.expand(dims, n, dims) + torch.diag_embed(step).transpose(0, 1)
+    points = torch.cat([codes.unsqueeze(0), trials]).flatten(0, 1)
+    decoded = decode(centres_of(points, levels)).view(dims + 1, n, -1)
+    missing = x - decoded[0]
+    error = missing.square().sum(1)
+    slopes = ((decoded[1:] - decoded[0]) * step.T.unsqueeze(2)).transpose(0, 1)  # [n, d, p]
+    curvature = slopes @ slopes.transpose(1, 2)
+    best = codes
+    for _ in range(PROPOSALS):
+        descent = (slopes @ missing.unsqueeze(2)).squeeze(2)
+        trial = _minimise(curvature, descent, best, levels)
+        left = x - decode(centres_of(trial, levels))
+        error_there = left.square().sum(1)
+        better = (error_there < error).unsqueeze(1)
+        best = torch.where(better, trial, best)
+        missing = torch.where(better, left, missing)
+        error = torch.minimum(error, error_there)
+    return best
+
+
+def _minimise(curvature: Tensor, descent: Tensor, codes: Tensor, levels: int) -> Tensor:
+    """Return the codes [n, d] near `codes` where the quadratic model of the error is about least.
+
+    Coordinate descent, first without rounding, then over whole numbers.
+    """
+    own = torch.diagonal(curvature, dim1=1, dim2=2).clamp(min=1e-9)
+    move = torch.zeros_like(codes)
+    for whole in (False, True):
+        for _ in range(DESCENTS):
+            for j in range(codes.shape[1]):
+                others = (curvature[:, j] * move).sum(1) - own[:, j] * move[:, j]
+                value = codes[:, j] + (descent[:, j] - others) / own[:, j]
+                value = (value.round() if whole else value).clamp(0, levels - 1)
+                move[:, j] = value - codes[:, j]
+    return codes + move

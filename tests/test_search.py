@@ -1,0 +1,85 @@
+"""The search: never worse than its start, exact whatever the batch, and what lambda asks for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digitzip.codec import EFFORT, Codec
+from digitzip.limits import EFFORTS
+from digitzip.model import Model
+from digitzip.rate import Integers
+from digitzip.search import Codes, Pixels
+from tests.toy import make_images, make_model
+
+IMAGES = make_images(40, seed=4)
+
+
+def priced(model: Model, lambda_: int) -> Model:
+    """Return `model` with another lambda at every number of levels."""
+    level_sets = (replace(level_set, lambda_=lambda_) for level_set in model.level_sets)
+    return replace(model, level_sets=tuple(level_sets))
+
+
+def worth(model: Model, images: Pixels, codes: Codes) -> Integers:
+    """Return squared error + lambda * rate, [n], of codes at the default number of levels."""
+    level_set = model.level_sets[0]
+    missing = images.astype(np.int64) - Codec(model).decode(codes)
+    return (missing**2).sum(axis=(1, 2)) + level_set.lambda_ * level_set.rate(codes)
+
+
+@given(st.integers(0, 50), st.sampled_from([0, 1, 300, 50_000, 1 << 20]), st.integers(1, 9))
+def test_a_code_is_never_worth_less_than_where_its_search_began(
+    seed: int, lambda_: int, effort: int
+) -> None:
+    model = priced(make_model(seed=seed), lambda_)
+    images = make_images(5, seed=seed)
+    found, start = (Codec(model, effort=e).encode(images) for e in (effort, 0))
+    assert (worth(model, images, found) <= worth(model, images, start)).all()
+
+
+@pytest.mark.parametrize("lambda_", [0, 5000])
+def test_more_effort_is_worth_no_less(lambda_: int) -> None:
+    model = priced(make_model(seed=2), lambda_)
+    totals = [worth(model, IMAGES, Codec(model, effort=e).encode(IMAGES)).sum() for e in EFFORTS]
+    assert len(EFFORT) == len(EFFORTS)
+    assert all(more <= less for less, more in pairwise(totals))
+    assert totals[-1] < totals[0]
+
+
+@pytest.mark.parametrize("effort", [1, 9])
+@pytest.mark.parametrize("lambda_", [0, 5000])
+def test_batches_and_threads_change_no_code(effort: int, lambda_: int) -> None:
+    model = priced(make_model(seed=3), lambda_)
+    images = make_images(600 if effort == 1 else 40, seed=3)
+    codes = Codec(model, effort=effort).encode(images)
+    np.testing.assert_array_equal(Codec(model, effort=effort, threads=3).encode(images), codes)
+    for batch in (1, 7):
+        for start in range(0, 35, batch):
+            part = slice(start, start + batch)
+            np.testing.assert_array_equal(
+                Codec(model, effort=effort).encode(images[part]), codes[part]
+            )
+
+
+def test_a_higher_lambda_buys_a_lower_rate() -> None:
+    model = make_model(seed=5)
+    rates = []
+    for lambda_ in (0, 2000, 1 << 20):
+        codes = Codec(priced(model, lambda_), effort=9).encode(IMAGES)
+        rates.append(model.level_sets[0].rate(codes).sum())
+    assert rates[0] > rates[1] > rates[2]
+
+
+def test_a_rate_that_weighs_nothing_is_never_asked_for() -> None:
+    model = make_model(seed=6)
+    silent = tuple(replace(level_set, predictor=()) for level_set in model.level_sets)
+    without = Codec(replace(model, level_sets=silent), effort=9)
+    np.testing.assert_array_equal(
+        without.encode(IMAGES), Codec(priced(model, 0), effort=9).encode(IMAGES)
+    )
