@@ -14,7 +14,11 @@ from typing import Any, Final
 
 from benchmarks.record import RESULTS, ROOT
 
-PAGES: Final = (ROOT / "README.md", ROOT / "docs" / "BENCHMARKS.md")
+PAGES: Final = (
+    ROOT / "README.md",
+    ROOT / "docs" / "BENCHMARKS.md",
+    ROOT / "docs" / "TRAINING.md",
+)
 BLOCK: Final = re.compile(r"<!-- (?P<name>[a-z-]+) -->\n.*?<!-- /(?P=name) -->", re.DOTALL)
 
 Result = dict[str, Any]
@@ -118,6 +122,39 @@ def machine() -> str:
     return "\n".join(lines)
 
 
+def experiment() -> str:
+    """Return the table of the experiment; what is not measured yet stands as a dash."""
+    if not (RESULTS / "experiment.json").exists():
+        return "Not measured yet."
+    rows = [
+        "| encoder network | noise flag | published | as it ran | | as a codec "
+        "| as documented | as a codec |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in load("experiment")["rows"]:
+        sizes = ",".join(map(str, (784, *row["encoder_network"])))
+        ran, documented = row.get("as_it_ran"), row.get("as_documented")
+        off = f"{ran['float_rmse'] / row['published'] - 1:+.1%}" if ran else "—"
+        cells = [
+            f"`{sizes}`", f"{row['noise_level']:g}", f"{row['published']:.4f}",
+            _loss(ran), off, _as_codec(ran), _loss(documented), _as_codec(documented),
+        ]  # fmt: skip
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _loss(network: Result | None) -> str:
+    return "—" if network is None else f"{network['float_rmse']:.4f}"
+
+
+def _as_codec(network: Result | None) -> str:
+    if network is None:
+        return "—"
+    return "; ".join(
+        f"{point['bytes_per_digit']:.2f} B, {point['rmse']:.4f}" for point in network["codec"]
+    )
+
+
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "headline": headline,
     "points": points,
@@ -125,6 +162,7 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "throughput": throughput,
     "growth": growth,
     "machine": machine,
+    "experiment": experiment,
 }
 
 

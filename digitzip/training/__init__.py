@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from digitzip.training.board import Board
 from digitzip.training.checkpoint import FILE_NAME, discard_checkpoint, load_checkpoint
-from digitzip.training.data import prepare
+from digitzip.training.data import prepare, split
 from digitzip.training.device import pick_device
 from digitzip.training.export import as_images, export_model
 from digitzip.training.loop import Run, fit
@@ -77,7 +77,8 @@ def train(
         )
         if isinstance(board, Board):
             held_out = as_images(run.data.held_out, run.data)
-            of_held_out = None if labels is None else labels[: len(held_out)]
+            order, count = split(len(images), recipe)
+            of_held_out = None if labels is None else labels[order[:count]]
             board.embedding(run.view().codes, held_out, of_held_out)
         export_model(run.finished_model(), recipe, run.data, out, watcher)
     return out

@@ -49,7 +49,7 @@ class Recipe:
     learning_rate: float = 1.2e-2  # peak; linear warm-up, then as `schedule` says
     schedule: str = "cosine"  # to zero; or constant
     warm_up: int = 500  # steps
-    loss: str = "mse"  # of a batch; or rmse, its root
+    loss: str = "mse"  # of a batch; or rmse, its root; plain networks only
     weight_decay: float = 1e-4  # matrices only, adamw only
     average_decay: float = 0.999  # of the weights' running average, which is exported; 0: none
     autocast: bool = True  # bfloat16 matrix products where the machine has them

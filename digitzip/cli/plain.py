@@ -1,0 +1,127 @@
+"""`digitzip train --encoder-network`: the options of plain networks, as the experiment had them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from digitzip.errors import InputError
+
+if TYPE_CHECKING:
+    from digitzip.training import Recipe
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_NEEDING: Final = ("tied", "activation", "optimizer", "noise_level", "noise_kind")
+_TRAINING: Final = "train-images-idx3-ubyte"
+_ONE_NUMBER: Final = (255, 64)  # levels: a whole byte for a code of one number
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """What was said of a plain network; None where nothing was."""
+
+    encoder_network: tuple[int, ...] | None
+    tied: bool | None
+    activation: str | None
+    optimizer: str | None
+    noise_level: float | None
+    noise_kind: str | None
+
+    def check(self, others: tuple[str, ...]) -> tuple[int, ...] | None:
+        """Return the sizes, or None; UsageError for options that do not go together.
+
+        `others` are the options given that plain networks have no use for.
+        """
+        if self.encoder_network is None:
+            for name in _NEEDING:
+                if getattr(self, name) is not None:
+                    flag = "--tied/--untied" if name == "tied" else f"--{name.replace('_', '-')}"
+                    raise click.UsageError(f"{flag} needs --encoder-network")
+        elif others:
+            raise click.UsageError(f"--{others[0]} and --encoder-network exclude each other")
+        return self.encoder_network
+
+    def recipe(self, start: Recipe, pixels: int, changes: Mapping[str, Any]) -> Recipe:
+        """Return the recipe for images of so many pixels, starting from that of the experiment.
+
+        `changes` are values of other options, of those that every recipe has.
+        """
+        network = hidden_of(self.encoder_network or (), pixels)
+        given = {name: getattr(self, name) for name in _NEEDING}
+        levels = _ONE_NUMBER if network[-1] == 1 else start.levels
+        return replace(
+            start,
+            encoder_network=network,
+            dims=network[-1],
+            levels=levels,
+            **{name: value for name, value in given.items() if value is not None},
+            **changes,
+        )
+
+
+def hidden_of(network: tuple[int, ...], pixels: int) -> tuple[int, ...]:
+    """Return sizes without the input's, which may stand first and is then that of the images."""
+    if network[0] == pixels and len(network) > 1:
+        return network[1:]
+    if network[0] > pixels:
+        raise click.UsageError(
+            f"--encoder-network starts with {network[0]}, but an image has {pixels} pixels"
+        )
+    return network
+
+
+def parse_network(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, ...] | None:
+    """Parse sizes with commas between."""
+    if value is None:
+        return None
+    parts = value.split(",")
+    if not all(part.isascii() and part.isdecimal() and int(part) for part in parts):
+        raise click.BadParameter(f"{value!r} is not sizes such as 784,512,128,10")
+    return tuple(map(int, parts))
+
+
+def options(command: _Command) -> _Command:
+    """Add the options of plain networks to a command, for which `Plain` collects them."""
+    for option in reversed(
+        (
+            click.option("--encoder-network", callback=parse_network, metavar="SIZES",
+                         help="Train a plain network of these layers, mirrored by the decoder, as "
+                              "the experiment of 2016 did: 784,512,128,10."),
+            click.option("--tied/--untied", default=None,
+                         help="Whether the decoder uses the encoder's matrices.  [default: tied]"),
+            click.option("--activation", type=click.Choice(["sigmoid", "tanh", "relu", "gelu"]),
+                         help="Of every layer and the code.  [default: sigmoid]"),
+            click.option("--optimizer",
+                         type=click.Choice(["adam", "rmsprop", "momentum", "adagrad", "adamw"]),
+                         help="[default: adam]"),
+            click.option("--noise-level", type=click.FloatRange(0), metavar="X",
+                         help="Noise on the pixels that are encoded.  [default: 0]"),
+            click.option("--noise-kind", type=click.Choice(["mask", "gaussian"]),
+                         help="Zeroed with probability X, or a deviation of X.  [default: mask]"),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def default_data() -> tuple[str, ...]:
+    """Return MNIST's training images in the folder DIGITZIP_DATA; InputError without them."""
+    folder = os.environ.get("DIGITZIP_DATA")
+    if not folder:
+        raise InputError("no --data, and DIGITZIP_DATA does not name the folder of MNIST's files")
+    for name in (_TRAINING, f"{_TRAINING}.gz"):
+        if (path := Path(folder) / name).is_file():
+            return (str(path),)
+    raise InputError(f"no --data, and DIGITZIP_DATA={folder} holds no {_TRAINING}")
+
+
+def default_out(network: tuple[int, ...]) -> str:
+    """Return the name of the model file of a network."""
+    return "-".join(map(str, network)) + ".safetensors"
