@@ -7,11 +7,13 @@ thousand digits is decoded whole; no test here stops at a part of a file.
 import hashlib
 import json
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from digitzip.model import read_model, write_model
 from tests import second_reader as second
 
 FOLDER = Path(__file__).parent / "conformance"
@@ -83,3 +85,14 @@ def test_refine_and_exact(model: second.Model) -> None:
         wrong = bytes([0, 1, place]) + residuals
         with pytest.raises(second.Refused, match="no such digit, or listed in both"):
             second.read_chunk(content + layer(3, wrong), 0, 3, 8, model)
+
+
+@pytest.mark.parametrize("value", [0, 500, 1 << 20])
+def test_lambda_is_a_matter_of_writing_alone(
+    value: int, model: second.Model, tmp_path: Path
+) -> None:
+    first = read_model(FOLDER / "tiny.safetensors")
+    dear = replace(first.level_sets[0], lambda_=value)
+    path = tmp_path / "dear.safetensors"
+    write_model(path, replace(first, level_sets=(dear, *first.level_sets[1:])))
+    assert second.Model(path.read_bytes()).id == model.id
