@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import dims, points, published, reader
+from benchmarks import bars, dims, points, published, reader
 from digitzip.codec import Codec, Codes
 from digitzip.model import Model
 from digitzip.network import Integers
@@ -104,3 +104,52 @@ def test_the_overhead_does_not_grow_with_the_digits(codec: Codec) -> None:
 
 def test_nerds_last_point_is_an_rmse_of_nine_hundredths() -> None:
     assert published.rmse_of_d32(published.NERD[-1][1]) == pytest.approx(0.090, abs=5e-4)
+
+
+def a_point(dims: int, quality: int, rmse: float, size: float, **more: object) -> bars.Result:
+    found: bars.Result = {
+        "dims": dims, "quality": quality, "effort": 9, "rmse": rmse, "bytes_per_digit": size,
+        "d32": 5.3, "planes_over_ideal": 0.02, "read_differently": 0.009, "default": False,
+        "default_levels": quality == 2,
+    }  # fmt: skip
+    return found | more
+
+
+def a_result() -> tuple[bars.Result, bars.Result]:
+    measured = [
+        a_point(10, 1, 0.095, 3.5),
+        a_point(10, 2, 0.087, 4.4),
+        a_point(10, 2, 0.093, 4.4, effort=2, default=True),
+        a_point(1, 2, 0.170, 1.01),
+        a_point(4, 2, 0.126, 2.6),
+    ]
+    rate: bars.Result = {
+        "points": measured, "default_effort": 2, "highest_effort": 9, "model_bytes": 3_000_000,
+        "bytes_of_models": {"mnist-10": 3_000_000, "mnist-1": 18_000_000},
+    }  # fmt: skip
+    return rate, {"decompress_over_png_decode": 1.5, "compress_over_webp_encode": 0.1}
+
+
+def test_a_bar_is_cleared_only_at_its_rate_by_the_setting_it_names() -> None:
+    rows = {bar.measure: bar for bar in bars.of_this_issue(*a_result())}
+    verdicts = {measure: bar.cells[-1] for measure, bar in rows.items()}
+    assert verdicts["RMSE at ≤ 4.5 bytes a digit, highest effort"] == "cleared"
+    assert verdicts["RMSE at ≤ 4.5 bytes, default effort"] == "missed"
+    assert verdicts["RMSE at ≤ 3.6 bytes, highest effort"] == "cleared"
+    assert verdicts["one number: RMSE at ≤ 1.0 byte"] == "missed"  # 1.01 bytes
+    assert verdicts["four numbers: bytes with RMSE below 0.12714"] == "cleared"
+    assert verdicts["three numbers: the same"] == ""  # there is no such model
+    assert verdicts["decompress / Pillow PNG decode"] == "beyond"
+    assert verdicts["compress / Pillow WebP lossless encode"] == "missed"
+    assert verdicts["all models"] == "missed"  # 21 MB
+    assert len(list(bars.unmet(list(rows.values())))) == 5
+
+
+def test_a_setting_is_found_from_its_models_default() -> None:
+    rate, _ = a_result()
+    finer = bars.at(rate, 10, 1, 9)
+    coarser = bars.at(rate, 10, -1, 9)
+    assert finer is None
+    assert coarser is not None
+    assert coarser["quality"] == 1
+    assert bars.at(rate, 2, 0, 9) is None
