@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import math
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -67,6 +70,27 @@ def compressed(images: record.Images, codec: Codec) -> bytes:
     with Writer(out, codec) as writer:
         writer.append(images)
     return out.getvalue()
+
+
+def measure_once(setting: Setting) -> Point:
+    """Return what `measure` gives, kept in `runs/` for as long as code and model stay the same.
+
+    A run that is broken off goes on where it was.
+    """
+    from benchmarks import reader  # imports torch, which nothing else here needs
+
+    digest = hashlib.sha256(repr((setting.path.stem, setting.levels, setting.effort)).encode())
+    for path in (setting.path, *_sources(), reader.CACHED):
+        digest.update(path.read_bytes())
+    kept = record.CACHE / "points" / f"{digest.hexdigest()[:32]}.json"
+    if kept.exists():
+        return Point(**json.loads(kept.read_text(encoding="utf-8")))
+    point = measure(setting)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(asdict(point)), encoding="utf-8")
+    part.replace(kept)
+    return point
 
 
 def measure(setting: Setting) -> Point:
@@ -134,6 +158,12 @@ def ideal_bits(level_set: LevelSet, codes: Codes) -> float:
         true = np.take_along_axis(scores, column[:, None].astype(np.intp), axis=1)[:, 0]
         bits += float((np.log(np.exp(scores).sum(axis=1)) - true).mean())
     return bits / math.log(2)
+
+
+def _sources() -> list[Path]:
+    """Return the code that a point depends on."""
+    package = Path(digitzip.__file__).parent
+    return [Path(__file__), *sorted(package.rglob("*.py"))]
 
 
 def _is_default(model: Model) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 
 import digitzip
 from benchmarks import record
-from benchmarks.points import Point, Setting, compressed, measure, overhead, shipped
+from benchmarks.points import Point, Setting, compressed, measure_once, overhead, shipped
 from benchmarks.speed import ONE_THREAD
 from digitzip.codec import DEFAULT_EFFORT, Codec
 from digitzip.model import load_model
@@ -55,7 +55,7 @@ def measured(chosen: list[Setting]) -> tuple[list[Point], float]:
     with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
         kept = pool.submit(kept_codes)
         running: dict[Future[Point], Setting] = {
-            pool.submit(measure, setting): setting
+            pool.submit(measure_once, setting): setting
             for setting in sorted(chosen, key=cost, reverse=True)
         }
         points: dict[Setting, Point] = {}
