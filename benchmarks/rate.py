@@ -1,93 +1,110 @@
-"""Rate against loss on the MNIST test set: bytes of whole files against the RMSE they leave."""
+"""Rate against loss on the MNIST test set: every shipped model, level count and some efforts.
+
+Bytes are those of whole files. Which of the points is a headline is fixed by the models' own
+defaults and `benchmarks/bars.py`, never by what was measured here.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import lzma
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from multiprocessing import get_context
 from typing import Final
 
 import numpy as np
 
 import digitzip
 from benchmarks import record
-from digitzip.codec import DEFAULT_EFFORT
-from digitzip.container.header import Header
-from digitzip.metrics import rmse
-from digitzip.model import load_model, shipped_folder
+from benchmarks.points import Point, Setting, compressed, measure_once, overhead, shipped
+from benchmarks.speed import ONE_THREAD
+from digitzip.codec import DEFAULT_EFFORT, Codec
+from digitzip.model import load_model
 
-EFFORTS: Final = (0, 1, 2, 3, 9)
+HIGHEST_EFFORT: Final = 9
+EFFORTS: Final = (0, DEFAULT_EFFORT, HIGHEST_EFFORT)
+EFFORTS_OF_DEFAULT: Final = (0, 1, 2, 3, 5, 7, 9)
 ALONE: Final = 200  # digits compressed one by one
+PROCESSES: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One setting: what a file costs and what it loses."""
-
-    levels: int
-    effort: int
-    bytes: int
-    bytes_per_digit: float
-    rmse: float
-    default: bool
-
-
-def measure(images: record.Images, levels: int, effort: int, *, default: bool) -> Point:
-    """Compress and decompress all images at one setting."""
-    quality = load_model().qualities.index(levels) + 1
-    data = digitzip.compress(images, quality=quality, effort=effort)
-    error = rmse(images, digitzip.decompress(data))
-    return Point(levels, effort, len(data), len(data) / len(images), error, default)
+def settings() -> Iterator[Setting]:
+    """Yield what is measured, by model, level count and effort."""
+    default = load_model()
+    for path in shipped():
+        model = load_model(path)
+        for level_set in model.level_sets:
+            headline = model.id == default.id and level_set.levels == Codec(model).levels
+            efforts = {*EFFORTS, *EFFORTS_OF_DEFAULT} if headline else set(EFFORTS)
+            for effort in sorted(efforts):
+                yield Setting(path, level_set.levels, effort)
 
 
-def overhead(data: bytes) -> int:
-    """Return how many bytes of a file of one unnamed chunk are not the planes themselves.
-
-    Counts header, trailer, frame header, chunk head, the header of every Zstandard block, checksum.
-    """
-    header = Header.from_bytes(data)
-    position = header.size + 5 + {0: 1, 1: 2, 2: 4, 3: 8}[data[header.size + 4] >> 6]
-    planes, blocks, last = 0, 0, False
-    while not last:
-        block = int.from_bytes(data[position : position + 3], "little")
-        last, kind, size = bool(block & 1), block >> 1 & 3, block >> 3
-        stored = 1 if kind == 1 else size
-        planes += stored if blocks else 0  # the first block is the head of the chunk
-        position += 3 + stored
-        blocks += 1
-    return len(data) - planes
+def cost(setting: Setting) -> int:
+    """Return roughly how long a setting takes: the longest start first."""
+    return load_model(setting.path).shape.dims * setting.effort
 
 
-def kept_codes(images: record.Images) -> float:
+def measured(chosen: list[Setting]) -> tuple[list[Point], float]:
+    """Return the points of settings, in their order, and `kept_codes`; several at once."""
+    os.environ.update(ONE_THREAD)  # for the processes to come
+    start = time.perf_counter()
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+        kept = pool.submit(kept_codes)
+        running: dict[Future[Point], Setting] = {
+            pool.submit(measure_once, setting): setting
+            for setting in sorted(chosen, key=cost, reverse=True)
+        }
+        points: dict[Setting, Point] = {}
+        for done in as_completed(running):
+            point = points[running[done]] = done.result()
+            print(
+                f"{len(points)} of {len(chosen)}, {time.perf_counter() - start:.0f} s: "
+                f"{point.model} {point.levels} levels effort {point.effort}: "
+                f"{point.bytes_per_digit:.3f} B, RMSE {point.rmse:.4f}",
+                flush=True,
+            )
+        return [points[setting] for setting in chosen], kept.result()
+
+
+def kept_codes() -> float:
     """Return the share of digits that keep their code when they are compressed once more."""
-    with digitzip.open(digitzip.compress(images)) as first:
+    with digitzip.open(digitzip.compress(record.test_images())) as first:
         decoded, codes = first[:], first.codes[:]
     with digitzip.open(digitzip.compress(decoded)) as second:
         return float((second.codes[:] == codes).all(axis=1).mean())
 
 
 def main() -> None:
-    images = record.test_images()
-    model = load_model()
-    default = model.level_sets[0].levels
-    points = [
-        measure(images, level_set.levels, effort,
-                default=(level_set.levels, effort) == (default, DEFAULT_EFFORT))
-        for level_set in model.level_sets for effort in EFFORTS
-    ]  # fmt: skip
-    whole = digitzip.compress(images)
-    alone = [len(digitzip.compress(image[None])) for image in images[:ALONE]]
+    from benchmarks import reader  # imports torch, which nothing else here needs
+
+    images, model, accuracy = record.test_images(), load_model(), reader.accuracy()
+    points, kept = measured(list(settings()))
+    files = {path.stem: path.stat().st_size for path in shipped()}
+    whole = compressed(images, Codec(model))
+    alone = [len(compressed(image[None], Codec(model))) for image in images[:ALONE]]
+    solid = len(lzma.compress(images.tobytes(), preset=9 | lzma.PRESET_EXTREME))
     result = {
         **record.environment(model),
         "digits": len(images),
-        "model_bytes": (shipped_folder() / f"{model.name}.safetensors").stat().st_size,
+        "default_effort": DEFAULT_EFFORT,
+        "highest_effort": HIGHEST_EFFORT,
+        "model_bytes": files[model.name],
+        "bytes_of_models": files,
+        "solid_xz_bytes_per_digit": solid / len(images),
+        "reader_accuracy": accuracy,
         "points": [asdict(point) for point in points],
         "overhead_bytes": overhead(whole),
         "overhead_share": overhead(whole) / len(whole),
         "one_digit_bytes": {"median": float(np.median(alone)), "most": max(alone), "of": ALONE},
-        "kept_codes": kept_codes(images),
+        "kept_codes": kept,
     }
     record.write("rate", result)
-    chosen = next(point for point in points if point.default)
     keys = ("date", "commit", "model")
+    (chosen,) = (point for point in points if point.default)
     record.enter_in_ledger({**{key: result[key] for key in keys}, **asdict(chosen)})
     print(chosen)
 

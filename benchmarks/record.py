@@ -22,9 +22,39 @@ from digitzip.model import Model
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "benchmarks" / "results"
 LEDGER: Final = ROOT / "benchmarks" / "ledger.jsonl"
-TEST_SHA256: Final = "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+CACHE: Final = ROOT / "runs"
+"""What takes minutes to learn and is no result: the reader of digits, codebooks. Not in git."""
+
+SHA256: Final = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+"""Of the unpacked files of MNIST."""
 
 Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.uint8]
+
+
+def train_images() -> Images:
+    """Return the 60,000 MNIST training digits, uint8 [n, 28, 28]."""
+    return _mnist("train-images-idx3-ubyte", 16).reshape(-1, 28, 28)
+
+
+def train_labels() -> Labels:
+    """Return what the training digits are, uint8 [n]."""
+    return _mnist("train-labels-idx1-ubyte", 8)
+
+
+def test_images() -> Images:
+    """Return the 10,000 MNIST test digits, uint8 [n, 28, 28]."""
+    return _mnist("t10k-images-idx3-ubyte", 16).reshape(-1, 28, 28)
+
+
+def test_labels() -> Labels:
+    """Return what the test digits are, uint8 [n]; only a reader's accuracy may depend on it."""
+    return _mnist("t10k-labels-idx1-ubyte", 8)
 
 
 def data_folder() -> Path:
@@ -35,14 +65,14 @@ def data_folder() -> Path:
     return Path(folder)
 
 
-def test_images() -> Images:
-    """Return the 10,000 MNIST test digits, uint8 [n, 28, 28], from the folder `DIGITZIP_DATA`."""
-    stored = data_folder() / "t10k-images-idx3-ubyte"
+def _mnist(name: str, header: int) -> npt.NDArray[np.uint8]:
+    """Return the bytes after the header of an IDX file in the folder `DIGITZIP_DATA`."""
+    stored = data_folder() / name
     packed = stored.with_name(f"{stored.name}.gz")
     data = stored.read_bytes() if stored.exists() else gzip.decompress(packed.read_bytes())
-    if hashlib.sha256(data).hexdigest() != TEST_SHA256:
-        raise SystemExit(f"{stored}: not the MNIST test images (SHA-256 differs)")
-    return np.frombuffer(data, np.uint8, offset=16).reshape(-1, 28, 28)
+    if hashlib.sha256(data).hexdigest() != SHA256[name]:
+        raise SystemExit(f"{stored}: not the file of MNIST (SHA-256 differs)")
+    return np.frombuffer(data, np.uint8, offset=header)
 
 
 def environment(model: Model | None = None) -> dict[str, Any]:
@@ -61,7 +91,7 @@ def environment(model: Model | None = None) -> dict[str, Any]:
     }
     if model is not None:
         facts["model"] = {"name": model.name, "id": model.id.hex()}
-        facts["data"] = {"mnist test images": TEST_SHA256}
+        facts["data"] = {"mnist test images": SHA256["t10k-images-idx3-ubyte"]}
     return facts
 
 

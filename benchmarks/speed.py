@@ -1,4 +1,7 @@
-"""Throughput beside Pillow's PNG: one thread each, arrays to bytes and back, in the same run."""
+"""Throughput beside Pillow's PNG and lossless WebP: one thread each, arrays to bytes and back.
+
+Everything runs in one process, by turns. What an effort gains for its time is in `rate.json`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +21,9 @@ OVERRIDES: Final = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Settings of a shell that keep the matrix library from choosing its kernels for this CPU."""
 
 ROUNDS: Final = 7
+SEARCH_ROUNDS: Final = 3
+EFFORTS: Final = range(10)
+SEARCHED: Final = 2000  # digits whose search is timed, beside as many WebP files
 
 
 def interleaved(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -46,19 +53,30 @@ def main() -> None:
     images = record.test_images()
     model = load_model()
 
-    def png_encode() -> list[bytes]:
+    few = images[:SEARCHED]
+
+    def encode(digits: record.Images, kind: str, **settings: bool) -> list[bytes]:
         files = []
-        for image in images:
+        for image in digits:
             out = io.BytesIO()
-            Image.fromarray(image).save(out, "PNG")
+            Image.fromarray(image).save(out, kind, **settings)
             files.append(out.getvalue())
         return files
+
+    def png_encode() -> list[bytes]:
+        return encode(images, "PNG")
+
+    def webp_encode() -> list[bytes]:
+        return encode(few, "WEBP", lossless=True)
 
     def png_decode() -> list[Any]:
         return [np.asarray(Image.open(io.BytesIO(file))) for file in png]
 
     png, data = png_encode(), digitzip.compress(images, effort=0)
     np.testing.assert_array_equal(np.stack(png_decode()), images)
+    for file, image in zip(webp_encode(), few, strict=True):
+        decoded = np.asarray(Image.open(io.BytesIO(file)))
+        np.testing.assert_array_equal(decoded, np.repeat(image[:, :, None], 3, axis=2))
     with digitzip.open(data) as dz:
         np.testing.assert_array_equal(digitzip.decompress(data), dz[:])
 
@@ -71,26 +89,39 @@ def main() -> None:
         },
         ROUNDS,
     )
-    seconds |= interleaved({"compress": lambda: digitzip.compress(images)}, 3)
+    searched = interleaved(
+        {
+            "webp lossless encode": webp_encode,
+            **{f"effort {e}": partial(digitzip.compress, few, effort=e) for e in EFFORTS},
+        },
+        SEARCH_ROUNDS,
+    )
+    seconds |= searched
+    digits = {name: len(few) if name in searched else len(images) for name in seconds}
 
     def rate(name: str) -> dict[str, float]:
-        rates = [len(images) / s for s in seconds[name]]
+        rates = [digits[name] / s for s in seconds[name]]
         return {"median": float(np.median(rates)), "least": min(rates), "most": max(rates)}
 
     def ratio(ours: str, peer: str) -> float:
-        pairs = zip(seconds[peer], seconds[ours], strict=False)
+        if digits[ours] != digits[peer]:
+            raise ValueError(f"{ours} and {peer} were timed on different digits")
+        pairs = zip(seconds[peer], seconds[ours], strict=True)
         return float(np.median([theirs / mine for theirs, mine in pairs]))
 
     result = {
         **record.environment(model),
         "digits": len(images),
+        "digits_searched": len(few),
         "threads": 1,
         "kernels": "as the matrix library chooses for this CPU",
         "default_effort": DEFAULT_EFFORT,
-        "digits_per_second": {name: rate(name) for name in seconds},
+        "digits_per_second": {name: rate(name) for name in seconds if name not in searched},
+        "webp_digits_per_second": rate("webp lossless encode"),
+        "digits_per_second_of_effort": {str(e): rate(f"effort {e}") for e in EFFORTS},
         "decompress_over_png_decode": ratio("decompress", "png decode"),
         "compress_without_search_over_png_encode": ratio("compress without search", "png encode"),
-        "compress_over_png_encode": ratio("compress", "png encode"),
+        "compress_over_webp_encode": ratio(f"effort {DEFAULT_EFFORT}", "webp lossless encode"),
     }
     record.write("speed", result)
 

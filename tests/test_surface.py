@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import digitzip
-from benchmarks import render
+from benchmarks import bars, figures, points, render
 from digitzip.codec import Codec
 from digitzip.model import load_model
 from tests.conftest import TINY
@@ -104,26 +104,48 @@ def test_the_pages_show_what_was_measured() -> None:
         assert render.rendered(text) == text, f"{page}: run python -m benchmarks render"
 
 
-def test_what_was_measured_clears_the_bars() -> None:
-    rate, speed, startup, scale = map(render.load, ("rate", "speed", "startup", "scale"))
+def test_every_block_that_can_be_rendered_stands_on_a_page() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in render.PAGES)
+    assert {block["name"] for block in render.BLOCK.finditer(text)} == set(render.BLOCKS)
+
+
+def test_the_pictures_show_what_was_measured() -> None:
+    results = figures.shown(render.load("rate"), render.load("dims"))
+    for name in figures.PICTURES:
+        drawn = (figures.FOLDER / name).read_text(encoding="utf-8")
+        assert f"data {results.digest}" in drawn, f"{name}: run python -m benchmarks render"
+        assert len(drawn) <= 200_000
+
+
+def test_the_same_results_are_drawn_as_the_same_bytes() -> None:
+    results = figures.shown(render.load("rate"), render.load("dims"))
+    for name in figures.PICTURES:
+        assert figures.picture(name, results) == figures.picture(name, results)
+
+
+def test_what_was_measured_is_of_the_shipped_models() -> None:
+    rate, speed = render.load("rate"), render.load("speed")
     assert {rate["model"]["id"], speed["model"]["id"]} == {load_model().id.hex()}
+    assert rate["bytes_of_models"] == {path.stem: path.stat().st_size for path in points.shipped()}
+
+
+def test_what_was_measured_clears_the_standing_bars() -> None:
+    rate, speed, startup, scale = map(render.load, ("rate", "speed", "startup", "scale"))
+    standing = bars.standing(rate, speed, startup, scale)
+    assert list(bars.unmet(standing)) == []
     point = next(point for point in rate["points"] if point["default"])
     assert point["bytes_per_digit"] <= 4.8
     assert point["rmse"] <= 0.100
-    assert rate["model_bytes"] <= 4_000_000
-    assert rate["one_digit_bytes"]["most"] <= 110
-    assert rate["overhead_share"] < 0.006
-    assert rate["kept_codes"] >= 0.99
-    assert speed["decompress_over_png_decode"] >= 0.5
-    assert speed["compress_without_search_over_png_encode"] >= 1
-    seconds = startup["median_seconds"]
-    assert seconds["digitzip --version"] <= 4 * seconds["python -c pass"] + 0.050
-    assert seconds["decompress one digit"] <= 0.5
     runs = {run["digits"]: run for run in scale["runs"]}
     for way in ("compress", "decompress"):
         assert max(run[way]["peak_mb"] for run in runs.values()) < 400
         tenfold = runs[1_000_000][way]["seconds"] / runs[100_000][way]["seconds"]
         assert tenfold < 12
+
+
+@pytest.mark.xfail(reason="the models of one to nine numbers are not shipped yet", strict=True)
+def test_what_was_measured_clears_the_bars_of_this_issue() -> None:
+    assert list(bars.unmet(bars.of_this_issue(render.load("rate"), render.load("speed")))) == []
 
 
 def example_of_the_format_page() -> tuple[bytes, str]:

@@ -1,0 +1,181 @@
+"""An independent reader of digits: does a digit still read the same after the round trip?
+
+A small convolutional network, trained on the MNIST training set and its labels; no codec has a part
+in it. `python -m benchmarks reader` trains it, about five minutes on one core, and keeps it under
+`runs/`. Test labels serve to report its accuracy and nothing else.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks import record
+from digitzip.training.warp import warp
+
+CACHED: Final = record.CACHE / "reader.pt"
+AVERAGED: Final = 64  # batches from which the average takes its BatchNorm statistics
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that the training depends on beside the data."""
+
+    seed: int = 2026
+    epochs: int = 12
+    batch: int = 128
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    smoothing: float = 0.05
+    average: float = 0.998
+    warp_share: float = 0.75
+
+
+class Network(nn.Sequential):
+    """Digits float [n, 1, 28, 28] in 0 … 1 -> scores [n, 10]."""
+
+    def __init__(self) -> None:
+        layers: list[nn.Module] = []
+        for inputs, outputs, pool in (
+            (1, 24, True),
+            (24, 48, True),
+            (48, 96, False),
+            (96, 96, True),
+        ):
+            layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)]
+            layers += [nn.BatchNorm2d(outputs), nn.ReLU()]
+            layers += [nn.MaxPool2d(2)] if pool else []
+        super().__init__(*layers, nn.Flatten(), nn.Dropout(0.2), nn.Linear(96 * 3 * 3, 10))
+
+
+def read(images: record.Images) -> record.Labels:
+    """Return what the cached reader takes each digit for: uint8 [n, 28, 28] -> uint8 [n]."""
+    return read_with(trained()[0], images)
+
+
+def changed(originals: record.Images, decoded: record.Images) -> float:
+    """Return the share of digits that the cached reader reads differently once decoded."""
+    return share_changed(read(originals), read(decoded))
+
+
+def accuracy() -> float:
+    """Return the share of the test digits that the cached reader reads as they are labelled."""
+    return trained()[1]
+
+
+def share_changed(before: record.Labels, after: record.Labels) -> float:
+    """Return the share of labels that differ; 0 without any."""
+    return float((before != after).mean()) if len(before) else 0.0
+
+
+@torch.no_grad()
+def read_with(network: nn.Module, images: record.Images) -> record.Labels:
+    """Return the likeliest label, uint8 [n], of digits uint8 [n, 28, 28]."""
+    network.eval()
+    labels = [
+        network(pixels_of(images[start : start + 500])).argmax(dim=1)
+        for start in range(0, len(images), 500)
+    ]
+    return torch.cat(labels or [torch.empty(0)]).numpy().astype(np.uint8)
+
+
+@cache
+def trained(path: Path = CACHED) -> tuple[nn.Module, float]:
+    """Return the cached reader and its accuracy on the test set."""
+    if not path.exists():
+        raise SystemExit(f"no reader at {path}: run python -m benchmarks reader")
+    stored: dict[str, Any] = torch.load(path, weights_only=True)
+    if stored["recipe"] != asdict(Recipe()):
+        raise SystemExit(f"{path} has another recipe: run python -m benchmarks reader")
+    network = Network()
+    network.load_state_dict(stored["weights"])
+    return network, float(stored["accuracy"])
+
+
+def train(images: record.Images, labels: record.Labels, recipe: Recipe) -> nn.Module:
+    """Learn digits uint8 [n, 28, 28] and labels uint8 [n]; return the average of the weights."""
+    torch.manual_seed(recipe.seed)
+    random = torch.Generator().manual_seed(recipe.seed)
+    x, y = torch.from_numpy(images.copy()), torch.from_numpy(labels.astype(np.int64))
+    network = Network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average: nn.Module = copy.deepcopy(network).requires_grad_(False)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    per_epoch = len(x) // recipe.batch
+    steps, step, start = recipe.epochs * per_epoch, 0, time.perf_counter()
+    for epoch in range(recipe.epochs):
+        network.train()
+        order, total = torch.randperm(len(x), generator=random), 0.0
+        for rows in torch.split(order[: per_epoch * recipe.batch], recipe.batch):
+            rate = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+            for group in optimiser.param_groups:
+                group["lr"] = rate * min(1.0, (step + 1) / 200)
+            optimiser.zero_grad(set_to_none=True)
+            pixels = augmented(x[rows], recipe.warp_share, random)
+            with torch.autocast("cpu", torch.bfloat16):
+                scores = network(pixels.contiguous(memory_format=torch.channels_last))
+            loss = F.cross_entropy(scores.float(), y[rows], label_smoothing=recipe.smoothing)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            decay = min(recipe.average, (1 + step) / (10 + step))
+            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
+            total += loss.item()
+            step += 1
+        took = time.perf_counter() - start
+        print(f"epoch {epoch + 1} of {recipe.epochs}: loss {total / per_epoch:.4f}, {took:.0f} s",
+              flush=True)  # fmt: skip
+    measure_statistics(average, x, recipe, random)
+    return average
+
+
+@torch.no_grad()
+def measure_statistics(
+    network: nn.Module, x: Tensor, recipe: Recipe, random: torch.Generator
+) -> None:
+    """Measure the BatchNorm statistics of averaged weights on digits uint8 [n, 28, 28]."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # a plain mean over the batches
+    network.train()
+    for rows in torch.split(torch.randperm(len(x), generator=random), 512)[:AVERAGED]:
+        network(augmented(x[rows], 0.5, random))
+    network.eval()
+
+
+def augmented(x: Tensor, share: float, random: torch.Generator) -> Tensor:
+    """Digits uint8 [n, 28, 28] -> float [n, 1, 28, 28], the first `share` of them warped."""
+    rows = x.flatten(1).float() / 255
+    n = int(len(rows) * share)
+    return torch.cat([warp(rows[:n], 28, 28, random), rows[n:]]).view(-1, 1, 28, 28)
+
+
+def pixels_of(images: record.Images) -> Tensor:
+    """Digits uint8 [n, 28, 28] -> float [n, 1, 28, 28] in 0 … 1."""
+    return torch.from_numpy(images[:, None].astype(np.float32) / 255)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    recipe = Recipe()
+    network = train(record.train_images(), record.train_labels(), recipe)
+    right = float((read_with(network, record.test_images()) == record.test_labels()).mean())
+    CACHED.parent.mkdir(exist_ok=True)
+    stored = {"recipe": asdict(recipe), "accuracy": right, "weights": network.state_dict()}
+    torch.save(stored, CACHED)
+    print(f"reads {right:.2%} of the test digits as they are labelled; kept in {CACHED}")
+
+
+if __name__ == "__main__":
+    main()
