@@ -14,9 +14,9 @@ from digitzip.cli import digitzip as command
 
 pytest.importorskip("torch", reason="torch is not installed (extra: train)")
 
-from digitzip.training import OWN, adapted  # noqa: E402
-from digitzip.training.data import split  # noqa: E402
-from tests.test_training import blobs  # noqa: E402
+from digitzip.training import OWN, adapted
+from digitzip.training.data import split
+from tests.test_training import blobs
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
@@ -50,13 +50,14 @@ def stopped(at: str, sent: signal.Signals) -> tuple[int, str]:
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, *TRAIN], stderr=subprocess.PIPE, text=True
     )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith(at):
-            process.send_signal(sent)
-            break
-    lines = process.stderr.read().splitlines()
-    return process.wait(), lines[-1] if lines else ""
+    with process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith(at):
+                process.send_signal(sent)
+                break
+        lines = process.stderr.read().splitlines()
+    return process.returncode, lines[-1] if lines else ""
 
 
 @posix
@@ -81,7 +82,8 @@ def test_a_stopped_run_is_kept_and_goes_on_to_the_same_model() -> None:
     assert resumed.exit_code == 0, resumed.output
     assert Path("mine.safetensors").read_bytes() == model
 
-    assert run(*TRAIN, "-f").exit_code == 0  # never stopped
+    whole = [sys.executable, "-c", MAIN, *TRAIN, "-f", "-q"]  # never stopped
+    assert subprocess.run(whole).returncode == 0
     assert Path("mine.safetensors").read_bytes() == model
 
 
