@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -85,7 +86,17 @@ def write_model(path: Path, model: Model) -> None:
         **{f"notes.{key}": value for key, value in model.notes.items()},
     }
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in model.tensors().items()}
-    path.write_bytes(save(tensors, metadata))
+    path.write_bytes(_in_order(save(tensors, metadata)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """Sort the metadata of a safetensors file, which come in another order in each process."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def known_answer(model: Model) -> Images:
