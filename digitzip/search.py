@@ -65,10 +65,14 @@ class Target:
 
 
 def search(pixels: Pixels, codes: Codes, target: Target, effort: Effort) -> Codes:
-    """Return codes uint8 [n, d] that are worth no less than `codes` for `pixels`, uint8 [n, p]."""
+    """Return codes uint8 [n, d] that are worth no less than `codes` for `pixels`, uint8 [n, p].
+
+    Where there are few codes all are tried; where a code is one number, at no effort too.
+    """
+    dims = codes.shape[1]
+    if target.levels**dims <= _FEW and (effort.sweeps or dims == 1):
+        return _best_of_all(pixels, target, dims)
     found = np.empty_like(codes)
-    if effort.sweeps and target.levels ** codes.shape[1] <= _FEW:
-        return _best_of_all(pixels, target, codes.shape[1])
     for start in range(0, len(codes), _BATCH):
         part = slice(start, start + _BATCH)
         found[part] = _search(pixels[part].astype(np.float64), codes[part], target, effort)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from digitzip.training.board import Board
 from digitzip.training.checkpoint import FILE_NAME, discard_checkpoint, load_checkpoint
+from digitzip.training.codebook import train_codebook
 from digitzip.training.data import prepare, split
 from digitzip.training.device import pick_device
-from digitzip.training.export import as_images, export_model
+from digitzip.training.export import as_images, export_model, finish
 from digitzip.training.loop import Run, fit
 from digitzip.training.milestones import Milestones
 from digitzip.training.own import Measured, adapted, measure
@@ -67,13 +68,13 @@ def train(
         watcher = board = progress or stack.enter_context(Screen())
         if logdir is not None:
             watcher = board = Board(logdir, watcher)
+        place = pick_device(device)
+        if recipe.codebook:
+            data = prepare(images, recipe, place)
+            finish(train_codebook(recipe, data, watcher), data, out)
+            return out
         run = fit(
-            recipe,
-            images,
-            checkpoint=checkpoint,
-            watcher=watcher,
-            device=pick_device(device),
-            resume=resume,
+            recipe, images, checkpoint=checkpoint, watcher=watcher, device=place, resume=resume
         )
         if isinstance(board, Board):
             held_out = as_images(run.data.held_out, run.data)

@@ -73,7 +73,10 @@ class Board:
     ) -> None:
         """Show codes [n, d] in the projector as their images [n, h, w], with labels [n] if any."""
         names = None if labels is None else [str(label) for label in labels]
-        pictures = torch.from_numpy(1 - images[:, None] / np.float32(255)).expand(-1, 3, -1, -1)
+        side = max(images.shape[1:])  # TensorBoard's sprites are square
+        square = np.zeros((len(images), 1, side, side), np.float32)
+        square[:, 0, : images.shape[1], : images.shape[2]] = images / np.float32(255)
+        pictures = torch.from_numpy(1 - square).expand(-1, 3, -1, -1)
         self.writer.add_embedding(points, metadata=names, label_img=pictures, tag="codes")
         self.writer.flush()
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from digitzip.model import LevelSet, Model, Shape
 from digitzip.network import Layer, Network
 from digitzip.training.data import Data
+from digitzip.training.export import notes_of
 from digitzip.training.predictor import SCORE_UNIT
 from digitzip.training.recipe import Recipe
 from digitzip.training.watch import Watcher
@@ -51,6 +52,7 @@ def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:
     return Model(
         recipe.name, shape, _encoder(data), decoder, tuple(level_sets),
         np.zeros((0, 1), np.uint8), np.zeros((0, data.height, data.width), np.uint8),
+        notes_of(recipe),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Float model -> integer model: round, learn the predictors, measure, verify, write."""
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,7 @@ from digitzip import staging
 from digitzip.codec import Codec
 from digitzip.metrics import rmse
 from digitzip.model import LevelSet, Model, Shape, read_model, write_model
+from digitzip.model.file import MAX_LAMBDA
 from digitzip.training.data import Data
 from digitzip.training.evaluate import evaluate
 from digitzip.training.family import Model as FloatModel
@@ -19,7 +21,7 @@ from digitzip.training.fold import Chains, fold_residual
 from digitzip.training.fold_plain import fold_plain
 from digitzip.training.integers import Output, round_chain
 from digitzip.training.plain import Plain
-from digitzip.training.predictor import train_predictor
+from digitzip.training.predictor import SCORE_UNIT, ideal_bits, train_predictor
 from digitzip.training.recipe import Recipe
 from digitzip.training.verify import verify
 from digitzip.training.watch import Watcher
@@ -79,6 +81,14 @@ def round_model(model: FloatModel, recipe: Recipe, data: Data) -> Model:
     return Model(recipe.name, shape, encoder, decoder, level_sets, none, images)
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What a level set does to the held-out images: bits and squared error of a digit."""
+
+    bits: float
+    error: float  # of pixels 0 ... 255, summed over an image
+
+
 def export_model(
     model: FloatModel, recipe: Recipe, data: Data, out: Path, watcher: Watcher
 ) -> Model:
@@ -88,29 +98,93 @@ def export_model(
     """
     watcher.say("rounding to integers, then learning a predictor for each number of levels")
     integer = round_model(model, recipe, data)
-    held_out = as_images(data.held_out, data)
-    notes = {"recipe": recipe.to_json(), "trained_with": f"torch {torch.__version__.split('+')[0]}"}
-    level_sets = []
+    learned: list[LevelSet] = []
+    points: list[Point] = []
     for level_set in integer.level_sets:
-        levels = level_set.levels
-        codec = Codec(integer, levels, recipe.predictor_effort)
-        fast = Codec(integer, levels, 0)
-        before = evaluate(model, data.held_out, levels).rmse
+        predicted, point = _with_predictor(integer, level_set, recipe, data)
+        learned.append(predicted)
+        points.append(point)
+        before = evaluate(model, data.held_out, level_set.levels).rmse
+        fast = Codec(integer, level_set.levels, 0)
+        held_out = as_images(data.held_out, data)
         after = rmse(held_out, fast.decode(fast.encode(held_out)))
-        codes, test_codes = codec.encode(training_images(recipe, data)), codec.encode(held_out)
-        searched = rmse(held_out, codec.decode(test_codes))
-        learned, bits = train_predictor(level_set, codes, test_codes, recipe)
-        level_sets.append(learned)
-        line = (
-            f"rmse {after:.4f} (in floats {before:.4f}), {searched:.4f} at effort "
-            f"{codec.effort}, {bits:.2f} bits"
+        watcher.say(
+            f"{level_set.levels} levels: held out rmse {after:.4f} (in floats {before:.4f}), "
+            f"{_rmse_of(point, data):.4f} with the search, {point.bits:.2f} bits"
         )
-        notes[f"held_out.{levels}"] = line
-        watcher.say(f"{levels} levels: held out {line}")
-    integer = with_known_answer(replace(integer, level_sets=tuple(level_sets), notes=notes), data)
-    verify(integer, held_out)
-    save_model(out, integer)
-    return integer
+    level_sets = _with_lambdas(learned, points)
+    integer = replace(integer, level_sets=level_sets)
+    notes = notes_of(recipe)
+    for level_set in level_sets:
+        point = _measured(Codec(integer, level_set.levels), as_images(data.held_out, data))
+        line = (
+            f"rmse {_rmse_of(point, data):.4f} at the default effort, {point.bits:.2f} bits, "
+            f"lambda {level_set.lambda_}"
+        )
+        notes[f"held_out.{level_set.levels}"] = line
+        watcher.say(f"{level_set.levels} levels: held out {line}")
+    return finish(replace(integer, notes=notes), data, out)
+
+
+def finish(model: Model, data: Data, out: Path) -> Model:
+    """Attach a known answer to a model, verify it and write it; return it."""
+    model = with_known_answer(model, data)
+    verify(model, as_images(data.held_out, data))
+    save_model(out, model)
+    return model
+
+
+def notes_of(recipe: Recipe) -> dict[str, str]:
+    """Return how a model was made, as it stands in its file."""
+    return {"recipe": recipe.to_json(), "trained_with": f"torch {torch.__version__.split('+')[0]}"}
+
+
+def _with_predictor(
+    model: Model, level_set: LevelSet, recipe: Recipe, data: Data
+) -> tuple[LevelSet, Point]:
+    """Return the level set with predictors of the codes that a search finds, and its point."""
+    codec = Codec(model, level_set.levels, recipe.predictor_effort)
+    codes = codec.encode(training_images(recipe, data))
+    held_out = as_images(data.held_out, data)
+    found = codec.encode(held_out)
+    learned, bits = train_predictor(level_set, codes, found, recipe)
+    return learned, Point(bits, _error(held_out, codec.decode(found)))
+
+
+def _with_lambdas(level_sets: list[LevelSet], points: list[Point]) -> tuple[LevelSet, ...]:
+    """Return the level sets, each with the slope of the model's own curve of error against bits.
+
+    Where the search trades error for rate at the slope of the curve, no other level count gives
+    less error at that rate.
+    """
+    order = sorted(range(len(points)), key=lambda i: points[i].bits)
+    lambdas = [0] * len(points)
+    for place, i in enumerate(order if len(order) > 1 else []):
+        fewer, more = (
+            points[order[max(place - 1, 0)]],
+            points[order[min(place + 1, len(order) - 1)]],
+        )
+        slope = (fewer.error - more.error) / max(more.bits - fewer.bits, 1e-9)  # of a bit
+        lambdas[i] = max(0, round(slope / (math.log(2) * SCORE_UNIT)))
+    return tuple(
+        replace(level_set, lambda_=min(lambda_, MAX_LAMBDA))
+        for level_set, lambda_ in zip(level_sets, lambdas, strict=True)
+    )
+
+
+def _measured(codec: Codec, images: Images) -> Point:
+    codes = codec.encode(images)
+    bits = ideal_bits(codec.model.level_set(codec.levels), codes)
+    return Point(bits, _error(images, codec.decode(codes)))
+
+
+def _error(images: Images, decoded: Images) -> float:
+    difference = images.astype(np.int64) - decoded
+    return float((difference**2).sum()) / len(images)
+
+
+def _rmse_of(point: Point, data: Data) -> float:
+    return math.sqrt(point.error / (data.height * data.width)) / 255
 
 
 def save_model(out: Path, model: Model) -> None:

@@ -36,6 +36,7 @@ class Recipe:
     decoder_hidden: int = 640
     decoder_blocks: int = 2
     waves: float = 0.0  # deviation of the frequencies of sines before the decoder's stem; 0: none
+    codebook: bool = False  # one number: no networks, a list of images instead
     # or plain networks: sizes of the encoder's layers, the code last; the decoder mirrors them
     encoder_network: tuple[int, ...] = ()  # empty: the residual networks above
     tied: bool = False  # the decoder's matrices are the encoder's
@@ -67,7 +68,7 @@ class Recipe:
     polish_rate: float = 1e-3  # learning rate at their start; cosine to zero
     # predictor
     predictor_effort: int = 1  # of the search whose codes are learned
-    predictor_width: int = 96
+    predictor_width: int = 128
     predictor_steps: int = 4000
     predictor_batch: int = 1024
     predictor_learning_rate: float = 5e-3
@@ -132,6 +133,7 @@ class Recipe:
 MNIST_10 = Recipe(name="mnist-10", held_out=1000)
 
 _MNIST_LEVELS = {
+    1: (255, 64, 16),
     2: (160, 80, 255),
     3: (90, 45, 180),
     4: (48, 24, 96),
@@ -144,7 +146,7 @@ _MNIST_LEVELS = {
 
 
 def mnist(dims: int) -> Recipe:
-    """Return the recipe of the shipped model with this many numbers, 2 to 10.
+    """Return the recipe of the shipped model with this many numbers, 1 to 10.
 
     Fewer numbers are cut finer, and need neither as wide a decoder nor as long a training; where
     they are very few, the decoder sees them as waves. Four numbers are trained longest: with them
@@ -158,6 +160,7 @@ def mnist(dims: int) -> Recipe:
         name=f"mnist-{dims}",
         dims=dims,
         levels=levels,
+        codebook=dims == 1,
         noise=MNIST_10.noise * 14 / levels[0],
         decoder_width=384,
         decoder_hidden=384,
