@@ -144,7 +144,7 @@ def _with_predictor(
 ) -> tuple[LevelSet, Point]:
     """Return the level set with predictors of the codes that a search finds, and its point."""
     codec = Codec(model, level_set.levels, recipe.predictor_effort)
-    codes = codec.encode(training_images(recipe, data))
+    codes = codec.encode(as_images(data.train[: recipe.predictor_images], data))
     held_out = as_images(data.held_out, data)
     found = codec.encode(held_out)
     learned, bits = train_predictor(level_set, codes, found, recipe)
@@ -195,11 +195,6 @@ def save_model(out: Path, model: Model) -> None:
         read_model(draft)
         with staging.file(out, overwrite=True) as file:
             file.write(draft.read_bytes())
-
-
-def training_images(recipe: Recipe, data: Data) -> Images:
-    """Return the training images and their warped copies, from which predictors learn."""
-    return as_images(torch.cat([data.train, *data.warped[: recipe.predictor_warps]]), data)
 
 
 def with_known_answer(model: Model, data: Data) -> Model:

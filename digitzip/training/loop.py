@@ -5,6 +5,8 @@ that the search picks, at every level count that the model shall serve.
 """
 
 import math
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -75,14 +77,19 @@ class Run:
         return F.mse_loss(self.model.decode(noisy), x)
 
     def polish_loss(self, x: Tensor) -> Tensor:
-        """Return the mean squared error of pixels x [n, h*w] from the codes that a search picks."""
+        """Return the mean squared error of pixels x [n, h*w] from the codes that a search picks.
+
+        A share of the loss after noise stays, from which the encoder learns.
+        """
+        share = self.recipe.polish_noise
         pick = int(torch.randint(len(self.recipe.levels), (), generator=self.random))
         levels = self.recipe.levels[pick]
         with torch.no_grad():
             codes = quantise.codes_of(self.model.encode(x), levels)
             with torch.autocast(self.device.type, enabled=False):
                 codes = improve(x, codes, levels, self._decode_quickly)
-        return F.mse_loss(self.model.decode(quantise.centres_of(codes, levels)), x)
+        found = F.mse_loss(self.model.decode(quantise.centres_of(codes, levels)), x)
+        return (found + share * self.loss(x)) / (1 + share)
 
     def _decode_quickly(self, z: Tensor) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
@@ -100,6 +107,7 @@ class Run:
             self._begin_polish()
         self.model.train()
         if self.polishing:
+            self.average.decay = self.recipe.polish_decay
             for norm in norms_of(self.model):
                 norm.eval()
         total = torch.zeros((), device=self.device)
@@ -108,7 +116,7 @@ class Run:
             for group in self.optimiser.param_groups:
                 group["lr"] = self.learning_rate(step)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-                loss = self.loss(x) + self.polish_loss(x) if self.polishing else self.loss(x)
+                loss = self.polish_loss(x) if self.polishing else self.loss(x)
             goal = loss.sqrt() if self.recipe.loss == "rmse" else loss
             self.optimiser.zero_grad(set_to_none=True)
             goal.backward()  # type: ignore[no-untyped-call]
@@ -117,9 +125,8 @@ class Run:
             total += loss.detach()
             if index % 20 == 0:
                 watcher.step(step, self.total, loss.item())
-        shares = 2 if self.polishing else 1
         self.epoch += 1
-        return math.sqrt(total.item() / self.steps / shares)
+        return math.sqrt(total.item() / self.steps)
 
     def finished_model(self, *, exact: bool = True) -> Model:
         """Return the averaged model with its own statistics, measured in float32 if `exact`.
@@ -131,11 +138,15 @@ class Run:
             return self.average.model
         if self.epoch > self.recipe.epochs:
             return self.average.model.eval()
-        rows = torch.split(self.data.train[:CALIBRATION], 1024)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast and not exact):
-            pixels = (x.float() / 255 for x in rows if len(x) > 1)
-            recalibrate(self.average.model, pixels, self.recipe.levels[0])
+            recalibrate(self.average.model, self._calibration(), self.recipe.levels[0])
         return self.average.model
+
+    def _calibration(self) -> Iterator[Tensor]:
+        """Yield batches such as training sees, always the same ones."""
+        random = torch.Generator().manual_seed(self.recipe.seed)
+        size = min(self.recipe.batch, len(self.data.train))
+        return islice(self.data.batches(self.recipe, random), -(-CALIBRATION // size))
 
     def figures(self, train_rmse: float) -> Figures:
         """Measure the averaged model on the held-out images."""
