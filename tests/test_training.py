@@ -186,7 +186,7 @@ def test_figures_and_labelled_codes_reach_tensorboard(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard", reason="tensorboard is not installed (extra: train)")
     images, listener = blobs(), Listener()
     train(
-        replace(TOY, epochs=1),
+        replace(TOY, epochs=1, polish_epochs=0),
         images,
         out=tmp_path / "toy.safetensors",
         checkpoint=tmp_path,

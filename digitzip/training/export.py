@@ -1,6 +1,7 @@
 """Float model -> integer model: round, learn the predictors, measure, verify, write."""
 
 import math
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from digitzip import staging
 from digitzip.codec import Codec
+from digitzip.limits import THREADS
 from digitzip.metrics import rmse
 from digitzip.model import LevelSet, Model, Shape, read_model, write_model
 from digitzip.model.file import MAX_LAMBDA
@@ -143,7 +145,8 @@ def _with_predictor(
     model: Model, level_set: LevelSet, recipe: Recipe, data: Data
 ) -> tuple[LevelSet, Point]:
     """Return the level set with predictors of the codes that a search finds, and its point."""
-    codec = Codec(model, level_set.levels, recipe.predictor_effort)
+    threads = min(THREADS[-1], os.cpu_count() or 1)
+    codec = Codec(model, level_set.levels, recipe.predictor_effort, threads)
     codes = codec.encode(as_images(data.train[: recipe.predictor_images], data))
     held_out = as_images(data.held_out, data)
     found = codec.encode(held_out)

@@ -107,7 +107,6 @@ class Run:
             self._begin_polish()
         self.model.train()
         if self.polishing:
-            self.average.decay = self.recipe.polish_decay
             for norm in norms_of(self.model):
                 norm.eval()
         total = torch.zeros((), device=self.device)

@@ -27,7 +27,7 @@ class Recipe:
     name: str
     # code
     dims: int = 10  # numbers in a code
-    levels: tuple[int, ...] = (14, 5, 8, 24)  # values a number can take; first the default
+    levels: tuple[int, ...] = (15, 6, 9, 28)  # values a number can take; first the default
     # networks: a stem to `width`, then `blocks` residual blocks through `hidden`
     encoder_width: int = 384
     encoder_hidden: int = 384
@@ -64,13 +64,12 @@ class Recipe:
     # rounding
     noise: float = 0.0375  # standard deviation on each number of z, which lies in (-1, 1)
     # polish: the decoder learns from the codes that the search picks
-    polish_epochs: int = 32  # after the others
-    polish_rate: float = 2e-3  # learning rate at their start; cosine to zero
-    polish_noise: float = 0.25  # weight of the loss after noise, which goes on beside
-    polish_decay: float = 0.995  # of the running average
+    polish_epochs: int = 16  # after the others
+    polish_rate: float = 1e-3  # learning rate at their start; cosine to zero
+    polish_noise: float = 1.0  # weight of the loss after noise, which goes on beside
     # predictor
     predictor_effort: int = 1  # of the search whose codes are learned
-    predictor_width: int = 128
+    predictor_width: int = 96
     predictor_steps: int = 4000
     predictor_batch: int = 1024
     predictor_learning_rate: float = 5e-3
@@ -170,7 +169,6 @@ def mnist(dims: int) -> Recipe:
         epochs=150 if dims == 4 else 30,
         polish_epochs=6,
         warp_copies=8,
-        predictor_images=20_000,
     )
 
 
