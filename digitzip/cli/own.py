@@ -112,7 +112,7 @@ def _kept(training: Any, checkpoint: Path) -> str:
     except InputError:
         return "no epoch was finished, so there is nothing to resume"
     return (
-        f"the state after epoch {stored.epoch} of {stored.recipe.epochs} is in"
+        f"the state after epoch {stored.epoch} of {stored.recipe.all_epochs} is in"
         f" {str(checkpoint)!r}: the same command with --resume goes on"
     )
 
