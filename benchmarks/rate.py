@@ -26,7 +26,7 @@ from digitzip.model import load_model
 
 HIGHEST_EFFORT: Final = 9
 EFFORTS: Final = (0, DEFAULT_EFFORT)
-EFFORTS_OF_DEFAULT: Final = (0, 1, 2, 3, 5, 7, 9)
+EFFORTS_OF_DEFAULT: Final = (0, 1, 2, 3, 9)
 ALONE: Final = 200  # digits compressed one by one
 PROCESSES: Final = 2
 
