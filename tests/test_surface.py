@@ -143,7 +143,10 @@ def test_what_was_measured_clears_the_standing_bars() -> None:
         assert tenfold < 12
 
 
-@pytest.mark.xfail(reason="the models of one to nine numbers are not shipped, that of ten misses its bars", strict=True)
+@pytest.mark.xfail(
+    reason="the models of one to nine numbers are not shipped, that of ten misses its bars",
+    strict=True,
+)
 def test_what_was_measured_clears_the_bars_of_this_issue() -> None:
     assert list(bars.unmet(bars.of_this_issue(render.load("rate"), render.load("speed")))) == []
 
