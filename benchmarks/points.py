@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import math
 import os
 import re
 from dataclasses import asdict, dataclass
@@ -13,17 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 import digitzip
 from benchmarks import record
 from digitzip.archive.writer import Writer
-from digitzip.codec import Codec, Codes
+from digitzip.codec import Codec
 from digitzip.container.header import Header
 from digitzip.metrics import d32, psnr, rmse
-from digitzip.model import LevelSet, Model, load_model, shipped_folder
-
-SCORE_UNIT: Final = 32  # an integer score of one nat
+from digitzip.model import Model, load_model, shipped_folder
+from digitzip.rate import ideal_bits
 
 _NAME: Final = re.compile(r"mnist-(\d+)")
 
@@ -104,7 +100,7 @@ def measure(setting: Setting) -> Point:
     with digitzip.open(data, model=model) as dz:
         codes = dz.codes[:]
     decoded = digitzip.decompress(data, model=model)
-    ideal = ideal_bits(model.level_set(setting.levels), codes) / 8
+    ideal = ideal_bits(model.level_set(setting.levels).predict, codes) / 8
     default = Codec(model)
     default_levels = setting.levels == default.levels
     return Point(
@@ -147,17 +143,6 @@ def overhead(data: bytes) -> int:
         position += 3 + stored
         blocks += 1
     return len(data) - planes
-
-
-def ideal_bits(level_set: LevelSet, codes: Codes) -> float:
-    """Return the bits a digit that the integer scores of a level set give codes uint8 [n, d]."""
-    bits = 0.0
-    for j, column in enumerate(codes.T):
-        scores = level_set.predict(codes[:, :j]) / SCORE_UNIT  # nats [n, levels]
-        scores -= scores.max(axis=1, keepdims=True)
-        true = np.take_along_axis(scores, column[:, None].astype(np.intp), axis=1)[:, 0]
-        bits += float((np.log(np.exp(scores).sum(axis=1)) - true).mean())
-    return bits / math.log(2)
 
 
 def _sources() -> list[Path]:

@@ -11,6 +11,7 @@ from benchmarks import bars, dims, points, published, reader
 from digitzip.codec import Codec, Codes
 from digitzip.model import Model
 from digitzip.network import Integers
+from digitzip.rate import ideal_bits
 from tests import toy
 
 
@@ -89,8 +90,8 @@ def test_ideal_bits_of_scores_that_know_nothing_are_those_of_the_levels(tiny: Mo
             scores[np.arange(len(previous)), codes[:, previous.shape[1]]] = self.lead
             return scores
 
-    assert points.ideal_bits(Knowing(0), codes) == pytest.approx(3 * 3)  # type: ignore[arg-type]
-    certain = points.ideal_bits(Knowing(320), codes)  # type: ignore[arg-type]
+    assert ideal_bits(Knowing(0).predict, codes) == pytest.approx(3 * 3)
+    certain = ideal_bits(Knowing(320).predict, codes)
     assert certain == pytest.approx(3 * np.log2(1 + 7 * np.exp(-10)))
 
 

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from digitzip.model import LevelSet, Model, Shape
 from digitzip.network import Layer, Network
+from digitzip.rate import UNIT
 from digitzip.training.data import Data
 from digitzip.training.export import notes_of
-from digitzip.training.predictor import SCORE_UNIT
 from digitzip.training.recipe import Recipe
 from digitzip.training.watch import Watcher
 
@@ -25,7 +25,7 @@ ITERATIONS = 200  # of Lloyd, at most
 ENOUGH = 1e-4  # relative gain of an iteration below which it ends
 
 PRICE = 1.5  # squared error, pixels in [0, 1], that a nat is worth
-LAMBDA = round(PRICE * 255**2 / SCORE_UNIT)  # the same in the units of the search
+LAMBDA = round(PRICE * 255**2 / UNIT)  # the same in the units of the search
 
 Images = NDArray[np.uint8]
 
@@ -130,7 +130,7 @@ def _seeds(x: Tensor, k: int, random: torch.Generator) -> Tensor:
 def _scores(share: Tensor) -> Network:
     """Return predictor 0: how often each entry is chosen, as scores."""
     levels = len(share)
-    bias = torch.round(share.log() * SCORE_UNIT).int().numpy()
+    bias = torch.round(share.log() * UNIT).int().numpy()
     low, high = int(bias.min()), int(bias.max())
     layer = Layer(np.zeros((levels, 0), np.int8), bias, np.zeros(levels, np.uint8), low, high)
     return Network([layer], 0, 0)

@@ -16,6 +16,7 @@ from digitzip.limits import THREADS
 from digitzip.metrics import rmse
 from digitzip.model import LevelSet, Model, Shape, read_model, write_model
 from digitzip.model.file import MAX_LAMBDA
+from digitzip.rate import UNIT, ideal_bits
 from digitzip.training.data import Data
 from digitzip.training.evaluate import evaluate
 from digitzip.training.family import Model as FloatModel
@@ -23,7 +24,7 @@ from digitzip.training.fold import Chains, fold_residual
 from digitzip.training.fold_plain import fold_plain
 from digitzip.training.integers import Output, round_chain
 from digitzip.training.plain import Plain
-from digitzip.training.predictor import SCORE_UNIT, ideal_bits, train_predictor
+from digitzip.training.predictor import train_predictor
 from digitzip.training.recipe import Recipe
 from digitzip.training.verify import verify
 from digitzip.training.watch import Watcher
@@ -168,7 +169,7 @@ def _with_lambdas(level_sets: list[LevelSet], points: list[Point]) -> tuple[Leve
             points[order[min(place + 1, len(order) - 1)]],
         )
         slope = (fewer.error - more.error) / max(more.bits - fewer.bits, 1e-9)  # of a bit
-        lambdas[i] = max(0, round(slope / (math.log(2) * SCORE_UNIT)))
+        lambdas[i] = max(0, round(slope / (math.log(2) * UNIT)))
     return tuple(
         replace(level_set, lambda_=min(lambda_, MAX_LAMBDA))
         for level_set, lambda_ in zip(level_sets, lambdas, strict=True)
@@ -177,7 +178,7 @@ def _with_lambdas(level_sets: list[LevelSet], points: list[Point]) -> tuple[Leve
 
 def _measured(codec: Codec, images: Images) -> Point:
     codes = codec.encode(images)
-    bits = ideal_bits(codec.model.level_set(codec.levels), codes)
+    bits = ideal_bits(codec.model.level_set(codec.levels).predict, codes)
     return Point(bits, _error(images, codec.decode(codes)))
 
 

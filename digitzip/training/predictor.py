@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from digitzip.model import LevelSet
 from digitzip.network import Integers
+from digitzip.rate import UNIT, ideal_bits
 from digitzip.training.activations import Activation
 from digitzip.training.fold import Affine
 from digitzip.training.integers import Output, round_chain
 from digitzip.training.recipe import Recipe
 
-SCORE_UNIT = 32  # an integer score of one nat
 SCORE_CLIP = 8191
 POINT_UNIT = 960  # as the decoder's: inputs lie in (-1, 1)
 CHECK_EVERY = 250  # steps
@@ -76,24 +76,13 @@ def train_predictor(
     predictors = _fit(level_set, codes, held_out, recipe)
     points = level_set.dequantise(codes[:CALIBRATION]).astype(np.int64)
     reach = int(level_set.points.max())
-    output = Output(1 / SCORE_UNIT, -SCORE_CLIP, SCORE_CLIP)
+    output = Output(1 / UNIT, -SCORE_CLIP, SCORE_CLIP)
     networks = tuple(
         round_chain(predictors.chain(j), points[:, :j], 1 / POINT_UNIT, (-reach, reach), output)
         for j in range(codes.shape[1])
     )
     learned = replace(level_set, predictor=networks)
-    return learned, ideal_bits(learned, held_out)
-
-
-def ideal_bits(level_set: LevelSet, codes: Codes) -> float:
-    """Return the bits a digit that the integer scores of a level set give codes [n, d]."""
-    bits = 0.0
-    for j, column in enumerate(codes.T):
-        scores = level_set.predict(codes[:, :j]) / SCORE_UNIT  # nats [n, L]
-        scores -= scores.max(axis=1, keepdims=True)
-        true = np.take_along_axis(scores, column[:, None].astype(np.intp), axis=1)[:, 0]
-        bits += float((np.log(np.exp(scores).sum(axis=1)) - true).mean())
-    return bits / math.log(2)
+    return learned, ideal_bits(learned.predict, held_out)
 
 
 def _fit(level_set: LevelSet, codes: Codes, held_out: Codes, recipe: Recipe) -> Predictors:
