@@ -63,7 +63,11 @@ class Codec:
         self.threads = threads
         self._level_set = model.level_set(levels)
         self._target = Target(
-            self.levels, self._decode_rows, self._level_set.costs, self._level_set.lambda_
+            self.levels,
+            self._decode_rows,
+            self._level_set.costs,
+            self._level_set.lambda_,
+            model.nominal,
         )
         self.packer = Packer(self.levels, self._level_set.predict)
 

@@ -44,13 +44,15 @@ class Target:
     """What codes are worth: `decode` gives pixels uint8 [n, p] of codes uint8 [n, d].
 
     `costs` gives the rate int [n, levels] of each value of number j after numbers uint8 [n, j];
-    a unit of it weighs `lambda_`, and with 0 is never asked for.
+    a unit of it weighs `lambda_`, and with 0 is never asked for. Where numbers are `nominal`,
+    neighbouring values need not look alike, and all values are tried.
     """
 
     levels: int
     decode: Callable[[Codes], Pixels]
     costs: Callable[[Codes], Integers]
     lambda_: int = 0
+    nominal: bool = False
 
     def prices(self, codes: Codes) -> Exact | None:
         """Return `lambda * cost` of every value of every number, [d, levels, n]; None for 0."""
@@ -72,6 +74,8 @@ def search(pixels: Pixels, codes: Codes, target: Target, effort: Effort) -> Code
     dims = codes.shape[1]
     if target.levels**dims <= _FEW and (effort.sweeps or dims == 1):
         return _best_of_all(pixels, target, dims)
+    if not effort.sweeps:
+        return codes
     found = np.empty_like(codes)
     for start in range(0, len(codes), _BATCH):
         part = slice(start, start + _BATCH)
@@ -141,12 +145,15 @@ class _Best:
 
 
 def _descend(best: _Best, target: Target, effort: Effort) -> _Best:
-    """Sweep until two sweeps in a row, one to each side, leave a digit as it was."""
+    """Sweep until two sweeps in a row leave a digit as it was: neighbours have two sides."""
     active = np.arange(len(best.codes))
     still = np.zeros(len(best.codes), np.intp)
     for sweep in range(effort.sweeps):
         part = best.at(active)
-        _sweep(part, target, effort, outward=sweep % 2 == 1)
+        if target.nominal:
+            _try_values(part, target)
+        else:
+            _sweep(part, target, effort, outward=sweep % 2 == 1)
         moved = (part.codes != best.codes[active]).any(axis=1)
         best.put(active, part)
         still[active] = np.where(moved, 0, still[active] + 1)
@@ -154,6 +161,15 @@ def _descend(best: _Best, target: Target, effort: Effort) -> _Best:
         if not active.size:
             break
     return best
+
+
+def _try_values(best: _Best, target: Target) -> None:
+    """Give each number in turn the value that is worth most, the others as they are."""
+    for j in range(best.codes.shape[1]):
+        for value in range(target.levels):
+            trial = best.codes.copy()
+            trial[:, j] = value
+            best.offer(_Best.of(best.image, trial, target))
 
 
 def _sweep(best: _Best, target: Target, effort: Effort, *, outward: bool) -> None:

@@ -14,7 +14,7 @@ from digitzip.codec import EFFORT, Codec
 from digitzip.limits import EFFORTS
 from digitzip.model import Model
 from digitzip.rate import Integers
-from digitzip.search import Codes, Pixels
+from digitzip.search import Codes, Pixels, Target, search
 from tests.toy import make_images, make_model
 
 IMAGES = make_images(40, seed=4)
@@ -105,3 +105,13 @@ def test_a_rate_that_weighs_nothing_is_never_asked_for() -> None:
     np.testing.assert_array_equal(
         without.encode(IMAGES), Codec(priced(model, 0), effort=9).encode(IMAGES)
     )
+
+
+def test_no_effort_decodes_nothing() -> None:
+    def never(codes: Codes) -> Pixels:
+        raise AssertionError(f"{len(codes)} codes were decoded")
+
+    codes = np.zeros((3, 4), np.uint8)
+    pixels = IMAGES[:3].reshape(3, -1)
+    target = Target(8, never, never)
+    np.testing.assert_array_equal(search(pixels, codes, target, EFFORT[0]), codes)

@@ -110,6 +110,11 @@ class Model:
         raise ModelError(f"model {self.name} has no quantiser of {levels} levels, only of {known}")
 
     @property
+    def nominal(self) -> bool:
+        """Whether the decoder begins by telling values apart, so that none is near another."""
+        return self.decoder.layers[0].range == (0, 1)
+
+    @property
     def qualities(self) -> tuple[int, ...]:
         """The numbers of levels, ascending: quality 1 has the fewest."""
         return tuple(sorted(level_set.levels for level_set in self.level_sets))

@@ -26,7 +26,6 @@ class Activation(Enum):
     GELU = "gelu"
     SIGMOID = "sigmoid"
     TANH = "tanh"
-    SINE = "sine"
 
     def __call__(self, y: Floats) -> Floats:
         """Apply it to real numbers of any shape."""
@@ -44,8 +43,6 @@ class Activation(Enum):
                 return torch.sigmoid(y)
             case Activation.TANH:
                 return torch.tanh(y)
-            case Activation.SINE:
-                return torch.sin(y)
             case Activation.NONE:
                 return y
 
@@ -62,7 +59,7 @@ class Activation(Enum):
                 return np.log(z) - np.log1p(-z)
             case Activation.TANH:
                 return np.arctanh(np.clip(z, EDGE - 1, 1 - EDGE))
-            case Activation.GELU | Activation.SINE:
+            case Activation.GELU:
                 raise ValueError(f"{self.value} is not monotone")
             case _:
                 return z

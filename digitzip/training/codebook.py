@@ -1,8 +1,7 @@
 """A code of one number: a codebook, which no network of its size can better.
 
 With one number there is nothing to predict and little to learn: the best decoder is a list of the
-images that stand nearest to all others (k-means), written as two integer layers. Layer 0 turns the
-point k into k ones and then zeros; layer 1 sums the steps from each image of the list to the next.
+images that stand nearest to all others (k-means), looked up by two integer layers (`grid.lookup`).
 Which entry is nearest is found by the search, which tries them all.
 """
 
@@ -16,6 +15,7 @@ from torch import Tensor
 from digitzip.model import LevelSet, Model, Shape
 from digitzip.network import Layer, Network
 from digitzip.rate import UNIT
+from digitzip.training import grid
 from digitzip.training.data import Data
 from digitzip.training.export import notes_of
 from digitzip.training.recipe import Recipe
@@ -106,15 +106,7 @@ def in_a_row(centroids: Tensor) -> list[int]:
 
 def codebook_decoder(entries: Images) -> Network:
     """Return the network that maps the point k, 0 ... n-1, to entry k of a list [n, p]."""
-    ones = len(entries) - 1
-    steps = np.diff(entries.astype(np.int16), axis=0).T  # [p, n-1]
-    place = np.arange(ones, dtype=np.int32)
-    unary = Layer(np.ones((ones, 1), np.int8), -place, np.zeros(ones, np.uint8), 0, 1)
-    total = Layer(
-        np.ascontiguousarray(steps), entries[0].astype(np.int32),
-        np.zeros(len(steps), np.uint8), 0, 255,
-    )  # fmt: skip
-    return Network([unary, total], 0, ones)
+    return Network(grid.lookup(entries[None], 0, 255), 0, len(entries) - 1)
 
 
 def _seeds(x: Tensor, k: int, random: torch.Generator) -> Tensor:

@@ -16,7 +16,9 @@ from digitzip.limits import THREADS
 from digitzip.metrics import rmse
 from digitzip.model import LevelSet, Model, Shape, read_model, write_model
 from digitzip.model.file import MAX_LAMBDA
+from digitzip.network import Network
 from digitzip.rate import UNIT, ideal_bits
+from digitzip.training import grid
 from digitzip.training.data import Data
 from digitzip.training.evaluate import evaluate
 from digitzip.training.family import Model as FloatModel
@@ -29,7 +31,6 @@ from digitzip.training.recipe import Recipe
 from digitzip.training.verify import verify
 from digitzip.training.watch import Watcher
 
-POINT_UNIT = 960  # z = 1; a multiple of most level counts, so that their cell centres are exact
 CODE_UNIT = 4096  # u = 1 at the encoder's output, which clips at 8
 LOGIT_UNIT = 128  # logit 1 at the decoder's output, which clips at 8
 CALIBRATION = 4096  # images
@@ -46,8 +47,7 @@ def thresholds_of(levels: int, chains: Chains) -> NDArray[np.int16]:
 
 def points_of(levels: int, dims: int) -> NDArray[np.int16]:
     """Return the decoder inputs [d, L]: the centres of the cells."""
-    centres = (2 * np.arange(levels) + 1) / levels - 1
-    return np.tile(np.rint(centres * POINT_UNIT).astype(np.int16), (dims, 1))
+    return np.tile(grid.centres(levels), (dims, 1))
 
 
 def pixel_table() -> NDArray[np.int32]:
@@ -60,7 +60,7 @@ def chains_of(model: FloatModel, recipe: Recipe) -> Chains:
     """Return a float model of either family as chains of layers."""
     if isinstance(model, Plain):
         return fold_plain(model, max(recipe.levels))
-    return fold_residual(model, recipe.dims)
+    return fold_residual(model, recipe.coordinates)
 
 
 def round_model(model: FloatModel, recipe: Recipe, data: Data) -> Model:
@@ -70,18 +70,36 @@ def round_model(model: FloatModel, recipe: Recipe, data: Data) -> Model:
     chains = chains_of(model, recipe)
     encoder = round_chain(chains.encoder, pixels, 1 / 255, (0, 255), output)
     level_sets = tuple(
-        LevelSet(count, thresholds_of(count, chains), points_of(count, recipe.dims), ())
-        for count in recipe.levels
+        LevelSet(cells, thresholds_of(cells, chains), points_of(cells, recipe.coordinates), ())
+        for cells in map(recipe.cells, recipe.levels)
     )
     first = level_sets[0]
     points = first.dequantise(first.quantise(encoder(pixels))).astype(np.int64)
     reach = max(int(level_set.points.max()) for level_set in level_sets)
     output = Output(1 / LOGIT_UNIT, -8 * LOGIT_UNIT, 8 * LOGIT_UNIT - 1, pixel_table())
-    decoder = round_chain(chains.decoder, points, 1 / POINT_UNIT, (-reach, reach), output)
+    decoder = round_chain(chains.decoder, points, 1 / grid.POINT_UNIT, (-reach, reach), output)
+    if recipe.axes > 1:
+        encoder, decoder, first = _on_a_grid(encoder, decoder, first, recipe)
+        level_sets = (first,)
     none = np.zeros((0, recipe.dims), np.uint8)
     shape = Shape(data.height, data.width, recipe.dims)
     images = np.zeros((0, data.height, data.width), np.uint8)
     return Model(recipe.name, shape, encoder, decoder, level_sets, none, images)
+
+
+def _on_a_grid(
+    encoder: Network, decoder: Network, axes: LevelSet, recipe: Recipe
+) -> tuple[Network, Network, LevelSet]:
+    """Return networks of numbers instead of coordinates, which `axes` cuts, and their quantiser."""
+    after = grid.values(axes.thresholds, recipe.axes)
+    before = grid.coordinates(axes.levels, recipe.axes, recipe.dims)
+    (levels,) = recipe.levels
+    values = np.tile(np.arange(levels, dtype=np.int16), (recipe.dims, 1))
+    return (
+        Network([*encoder.layers, *after], 0, 255),
+        Network([*before, *decoder.layers], 0, levels - 1),
+        LevelSet(levels, values[:, :-1], values, ()),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +125,7 @@ def export_model(
         predicted, point = _with_predictor(integer, level_set, recipe, data)
         learned.append(predicted)
         points.append(point)
-        before = evaluate(model, data.held_out, level_set.levels).rmse
+        before = evaluate(model, data.held_out, recipe.cells(level_set.levels)).rmse
         fast = Codec(integer, level_set.levels, 0)
         held_out = as_images(data.held_out, data)
         after = rmse(held_out, fast.decode(fast.encode(held_out)))

@@ -51,12 +51,8 @@ def fold_encoder(model: Autoencoder) -> list[Affine]:
 def fold_decoder(model: Autoencoder) -> list[Affine]:
     """Return the chain from z in (-1, 1) to the logits of pixels."""
     decoder = model.decoder
-    first = []
-    if decoder.waves is not None:
-        linear = decoder.waves.linear
-        first = [Affine(as_floats(linear.weight), as_floats(linear.bias), Activation.SINE)]
     last = Affine(as_floats(decoder.out.weight), as_floats(decoder.out.bias), Activation.NONE)
-    return [*first, *_trunk(decoder.trunk), last]
+    return [*_trunk(decoder.trunk), last]
 
 
 def run(chain: list[Affine], x: Floats) -> list[Floats]:

@@ -19,8 +19,8 @@ ACTIVATION_HIGH = 1023
 NARROW, WIDE = 127, 32767  # int8 where weights are many,
 FEW = 10  # int16 in layers with so few inputs or outputs: those beside the code
 GELU_FLAT = 6.0  # below minus this, gelu is 0 for our purposes
-REACH = {Activation.SIGMOID: 8, Activation.TANH: 5, Activation.SINE: 32}  # of tables with bounds
-SQUASH_UNIT = 512  # 1 before a sigmoid, tanh or sine
+REACH = {Activation.SIGMOID: 8, Activation.TANH: 5}  # of tables with bounds
+SQUASH_UNIT = 512  # 1 before a sigmoid or tanh
 DAMPING = 0.01  # of the mean variance: keeps the inverse covariance tame
 
 Integers = NDArray[np.int64]

@@ -83,7 +83,7 @@ class Run:
         """
         share = self.recipe.polish_noise
         pick = int(torch.randint(len(self.recipe.levels), (), generator=self.random))
-        levels = self.recipe.levels[pick]
+        levels = self.recipe.cells(self.recipe.levels[pick])
         with torch.no_grad():
             codes = quantise.codes_of(self.model.encode(x), levels)
             with torch.autocast(self.device.type, enabled=False):
@@ -138,7 +138,8 @@ class Run:
         if self.epoch > self.recipe.epochs:
             return self.average.model.eval()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast and not exact):
-            recalibrate(self.average.model, self._calibration(), self.recipe.levels[0])
+            cells = self.recipe.cells(self.recipe.levels[0])
+            recalibrate(self.average.model, self._calibration(), cells)
         return self.average.model
 
     def _calibration(self) -> Iterator[Tensor]:
@@ -151,7 +152,8 @@ class Run:
         """Measure the averaged model on the held-out images."""
         model = self.finished_model(exact=False)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-            quality = evaluate(model, self.data.held_out, self.recipe.levels[0])
+            cells = self.recipe.cells(self.recipe.levels[0])
+            quality = evaluate(model, self.data.held_out, cells)
         rate = self.learning_rate(self.epoch * self.steps)
         epochs = self.recipe.all_epochs
         return Figures(self.epoch, epochs, train_rmse, quality, rate, self.view)

@@ -5,7 +5,6 @@ a GELU, so that it becomes `table[clip(floor((W x + b) >> shift) + skip, low, hi
 a tanh of normalised outputs: without BatchNorm there, codes saturate and training collapses.
 """
 
-import math
 from collections.abc import Iterator
 
 import torch
@@ -28,23 +27,6 @@ class Stem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.gelu(self.norm(self.linear(x)))
-
-
-class Waves(nn.Module):
-    """sin(L z): points as waves of many frequencies, where few numbers must tell much apart.
-
-    Random Fourier features (Tancik et al. 2020, arXiv 2006.10739), here learned on.
-    """
-
-    def __init__(self, inputs: int, width: int, deviation: float) -> None:
-        super().__init__()
-        self.linear = nn.Linear(inputs, width)
-        nn.init.normal_(self.linear.weight, std=deviation)
-        nn.init.uniform_(self.linear.bias, -math.pi, math.pi)
-
-    def forward(self, z: Tensor) -> Tensor:
-        with torch.autocast(z.device.type, enabled=False):  # a phase deserves all its digits
-            return torch.sin(self.linear(z.float()))
 
 
 class Block(nn.Module):
@@ -89,8 +71,8 @@ class Encoder(nn.Module):
         super().__init__()
         width = recipe.encoder_width
         self.trunk = Trunk(pixels, width, recipe.encoder_hidden, recipe.encoder_blocks)
-        self.head = nn.Linear(width, recipe.dims, bias=False)
-        self.norm = nn.BatchNorm1d(recipe.dims, affine=False)
+        self.head = nn.Linear(width, recipe.coordinates, bias=False)
+        self.norm = nn.BatchNorm1d(recipe.coordinates, affine=False)
 
     def forward(self, x: Tensor) -> Tensor:
         stream = self.trunk(x)
@@ -104,16 +86,11 @@ class Decoder(nn.Module):
 
     def __init__(self, pixels: int, recipe: Recipe) -> None:
         super().__init__()
-        width, inputs = recipe.decoder_width, recipe.dims
-        self.waves: Waves | None = None
-        if recipe.waves:
-            self.waves, inputs = Waves(inputs, width, recipe.waves), width
+        width, inputs = recipe.decoder_width, recipe.coordinates
         self.trunk = Trunk(inputs, width, recipe.decoder_hidden, recipe.decoder_blocks)
         self.out = nn.Linear(width, pixels)
 
     def forward(self, z: Tensor) -> Tensor:
-        if self.waves is not None:
-            z = self.waves(z)
         logits: Tensor = self.out(self.trunk(z))
         return logits.float()
 

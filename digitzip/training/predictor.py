@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from digitzip.model import LevelSet
-from digitzip.network import Integers
+from digitzip.network import Network
 from digitzip.rate import UNIT, ideal_bits
+from digitzip.training import grid
 from digitzip.training.activations import Activation
 from digitzip.training.fold import Affine
 from digitzip.training.integers import Output, round_chain
 from digitzip.training.recipe import Recipe
 
 SCORE_CLIP = 8191
-POINT_UNIT = 960  # as the decoder's: inputs lie in (-1, 1)
 CHECK_EVERY = 250  # steps
 CALIBRATION = 8192  # codes
 
@@ -31,13 +31,15 @@ Codes = NDArray[np.uint8]
 
 
 class Predictors(nn.Module):
-    """d networks of two hidden layers; network j sees points 0 ... j-1."""
+    """d networks of two hidden layers; network j sees the coordinates of numbers 0 ... j-1."""
 
     mask: Tensor
 
-    def __init__(self, dims: int, width: int, levels: int, random: torch.Generator) -> None:
+    def __init__(self, recipe: Recipe, levels: int, random: torch.Generator) -> None:
         super().__init__()
-        sizes = [(dims, width), (width, width), (width, levels)]
+        dims, axes, width = recipe.dims, recipe.axes, recipe.predictor_width
+        self.axes = axes
+        sizes = [(dims * axes, width), (width, width), (width, levels)]
         self.weights = nn.ParameterList(
             torch.randn(dims, inputs, outputs, generator=random) * math.sqrt(2 / inputs)
             for inputs, outputs in sizes
@@ -45,12 +47,14 @@ class Predictors(nn.Module):
         self.biases = nn.ParameterList(torch.zeros(dims, 1, outputs) for _, outputs in sizes)
         with torch.no_grad():
             self.weights[2] *= 0.1
-        seen = torch.arange(dims)[None, :] < torch.arange(dims)[:, None]  # [network, input]
+        seen = (
+            torch.arange(dims * axes)[None, :] // axes < torch.arange(dims)[:, None]
+        )  # [network, input]
         self.register_buffer("mask", seen[:, :, None].float())
 
     def forward(self, points: Tensor) -> Tensor:
-        """Points [n, d] in (-1, 1) -> scores [d, n, L] in nats."""
-        x = points.expand(len(self.mask), *points.shape)  # [d, n, d]
+        """Coordinates [n, d * a] in (-1, 1) -> scores [d, n, L] in nats."""
+        x = points.expand(len(self.mask), *points.shape)  # [d, n, d * a]
         x = torch.relu(torch.baddbmm(self.biases[0], x, self.weights[0] * self.mask))
         x = torch.relu(torch.baddbmm(self.biases[1], x, self.weights[1]))
         return torch.baddbmm(self.biases[2], x, self.weights[2])
@@ -58,12 +62,12 @@ class Predictors(nn.Module):
     def chain(self, j: int) -> list[Affine]:
         """Return network j as plain layers; network 0, which sees nothing, as its scores."""
         if j == 0:
-            scores = self(torch.zeros(1, len(self.mask)))[0, 0].detach().double().numpy()
+            scores = self(torch.zeros(1, self.mask.shape[1]))[0, 0].detach().double().numpy()
             return [Affine(np.zeros((len(scores), 0)), scores, Activation.NONE)]
         weights = [weight[j].detach().double().numpy().T for weight in self.weights]
         biases = [bias[j, 0].detach().double().numpy() for bias in self.biases]
         return [
-            Affine(weights[0][:, :j], biases[0], Activation.RELU),
+            Affine(weights[0][:, : j * self.axes], biases[0], Activation.RELU),
             Affine(weights[1], biases[1], Activation.RELU),
             Affine(weights[2], biases[2], Activation.NONE),
         ]
@@ -74,24 +78,41 @@ def train_predictor(
 ) -> tuple[LevelSet, float]:
     """Learn codes [n, d]; return the level set with its networks, and held-out bits a digit."""
     predictors = _fit(level_set, codes, held_out, recipe)
-    points = level_set.dequantise(codes[:CALIBRATION]).astype(np.int64)
-    reach = int(level_set.points.max())
-    output = Output(1 / UNIT, -SCORE_CLIP, SCORE_CLIP)
     networks = tuple(
-        round_chain(predictors.chain(j), points[:, :j], 1 / POINT_UNIT, (-reach, reach), output)
+        _rounded(predictors.chain(j), level_set, codes[:CALIBRATION, :j], recipe)
         for j in range(codes.shape[1])
     )
     learned = replace(level_set, predictor=networks)
     return learned, ideal_bits(learned.predict, held_out)
 
 
+def _rounded(chain: list[Affine], level_set: LevelSet, codes: Codes, recipe: Recipe) -> Network:
+    """Turn a chain into integers, calibrated on numbers [n, j] of codes; it gets their points."""
+    output = Output(1 / UNIT, -SCORE_CLIP, SCORE_CLIP)
+    seen = _coordinates(level_set, codes, recipe)
+    reach = int(grid.centres(recipe.cells(level_set.levels))[-1])
+    network = round_chain(chain, seen, 1 / grid.POINT_UNIT, (-reach, reach), output)
+    if recipe.axes == 1 or not codes.shape[1]:
+        return network
+    before = grid.coordinates(recipe.cells(level_set.levels), recipe.axes, codes.shape[1])
+    return Network([*before, *network.layers], 0, level_set.levels - 1)
+
+
+def _coordinates(level_set: LevelSet, codes: Codes, recipe: Recipe) -> NDArray[np.int64]:
+    """Numbers [n, j] -> their coordinates [n, j * axes], in units of `grid.POINT_UNIT`."""
+    cells = recipe.cells(level_set.levels)
+    along = grid.places(cells, recipe.axes)[codes]  # [n, j, a]
+    seen: NDArray[np.int64] = grid.centres(cells)[along].reshape(len(codes), -1).astype(np.int64)
+    return seen
+
+
 def _fit(level_set: LevelSet, codes: Codes, held_out: Codes, recipe: Recipe) -> Predictors:
     """Train on codes; return the networks of the step that did best on the held-out ones."""
     random = torch.Generator().manual_seed(recipe.seed + level_set.levels)
-    predictors = Predictors(codes.shape[1], recipe.predictor_width, level_set.levels, random)
+    predictors = Predictors(recipe, level_set.levels, random)
     optimiser = torch.optim.AdamW(predictors.parameters(), lr=1.0, weight_decay=1e-3)
-    x, y = _tensors(level_set, codes)
-    test_x, test_y = _tensors(level_set, held_out)
+    x, y = _tensors(level_set, codes, recipe)
+    test_x, test_y = _tensors(level_set, held_out, recipe)
     best, best_loss = copy.deepcopy(predictors), math.inf
     steps = recipe.predictor_steps
     for step in range(1, steps + 1):
@@ -111,11 +132,11 @@ def _fit(level_set: LevelSet, codes: Codes, held_out: Codes, recipe: Recipe) -> 
 
 
 def _loss(predictors: Predictors, points: Tensor, codes: Tensor) -> Tensor:
-    """Return the mean cross-entropy, in nats a number, of codes [n, d] at these points."""
+    """Return the mean cross-entropy, in nats a number, of codes [n, d] at their coordinates."""
     scores = predictors(points)  # [d, n, L]
     return F.cross_entropy(scores.flatten(0, 1), codes.T.reshape(-1))
 
 
-def _tensors(level_set: LevelSet, codes: Codes) -> tuple[Tensor, Tensor]:
-    points: Integers = level_set.dequantise(codes)
-    return torch.from_numpy(points / POINT_UNIT).float(), torch.from_numpy(codes.astype(np.int64))
+def _tensors(level_set: LevelSet, codes: Codes, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    points = _coordinates(level_set, codes, recipe) / grid.POINT_UNIT
+    return torch.from_numpy(points).float(), torch.from_numpy(codes.astype(np.int64))

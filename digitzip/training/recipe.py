@@ -5,6 +5,7 @@ This module must not know torch: a recipe is a value that can be printed, stored
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields, replace
 
 from digitzip.errors import InputError
@@ -27,15 +28,15 @@ class Recipe:
     name: str
     # code
     dims: int = 10  # numbers in a code
-    levels: tuple[int, ...] = (15, 6, 9, 28)  # values a number can take; first the default
+    levels: tuple[int, ...] = (14, 5, 8, 24)  # values a number can take; first the default
+    axes: int = 1  # coordinates that a number stands for: its values are the cells of a grid
     # networks: a stem to `width`, then `blocks` residual blocks through `hidden`
-    encoder_width: int = 384
-    encoder_hidden: int = 384
+    encoder_width: int = 896
+    encoder_hidden: int = 448
     encoder_blocks: int = 1
-    decoder_width: int = 640
-    decoder_hidden: int = 640
+    decoder_width: int = 896
+    decoder_hidden: int = 448
     decoder_blocks: int = 2
-    waves: float = 0.0  # deviation of the frequencies of sines before the decoder's stem; 0: none
     codebook: bool = False  # one number: no networks, a list of images instead
     # or plain networks: sizes of the encoder's layers, the code last; the decoder mirrors them
     encoder_network: tuple[int, ...] = ()  # empty: the residual networks above
@@ -44,7 +45,7 @@ class Recipe:
     noise_level: float = 0.0  # on the pixels that are encoded
     noise_kind: str = "mask"  # or gaussian
     # optimisation
-    epochs: int = 400
+    epochs: int = 540
     batch: int = 512
     optimizer: str = "adamw"  # or adam, rmsprop, momentum, adagrad
     learning_rate: float = 1.2e-2  # peak; linear warm-up, then as `schedule` says
@@ -62,9 +63,9 @@ class Recipe:
     warp_share: float = 0.9  # of each batch: as another hand might have written it
     warp_copies: int = 24  # of every image, made once, among which a batch chooses
     # rounding
-    noise: float = 0.0375  # standard deviation on each number of z, which lies in (-1, 1)
+    noise: float = 0.04  # standard deviation on each number of z, which lies in (-1, 1)
     # polish: the decoder learns from the codes that the search picks
-    polish_epochs: int = 16  # after the others
+    polish_epochs: int = 12  # after the others
     polish_rate: float = 1e-3  # learning rate at their start; cosine to zero
     polish_noise: float = 1.0  # weight of the loss after noise, which goes on beside
     # predictor
@@ -86,11 +87,19 @@ class Recipe:
             raise InputError(f"recipe asks for levels {self.levels}; each may appear once")
         if min(self.epochs, self.batch, self.encoder_width, self.decoder_width) < 1:
             raise InputError("recipe needs at least one epoch, one image a batch and one unit")
+        if self.axes != 1:
+            self._check_axes()
         if self.encoder_network:
             self._check_network()
         for name, known in CHOICES.items():
             if (value := getattr(self, name)) not in known:
                 raise InputError(f"recipe has {name} {value!r}, expected {', '.join(known)}")
+
+    def _check_axes(self) -> None:
+        if self.axes < 1 or self.encoder_network or len(self.levels) > 1:
+            raise InputError("recipe asks for numbers of several axes; one level count is possible")
+        if self.cells(self.levels[0]) ** self.axes != self.levels[0]:
+            raise InputError(f"recipe asks for {self.levels[0]} cells on {self.axes} equal axes")
 
     def _check_network(self) -> None:
         if min(self.encoder_network) < 1 or self.encoder_network[-1] != self.dims:
@@ -101,6 +110,15 @@ class Recipe:
         most = 1.0 if self.noise_kind == "mask" else float("inf")
         if not 0 <= self.noise_level < most:
             raise InputError(f"noise level is {self.noise_level}, expected 0 to below {most:g}")
+
+    @property
+    def coordinates(self) -> int:
+        """Coordinates of a code: what its networks see of its numbers."""
+        return self.dims * self.axes
+
+    def cells(self, levels: int) -> int:
+        """Return how many cells an axis of a number of so many levels has."""
+        return round(math.pow(levels, 1 / self.axes))
 
     @property
     def all_epochs(self) -> int:
@@ -135,40 +153,43 @@ MNIST_10 = Recipe(name="mnist-10", held_out=1000)
 
 _MNIST_LEVELS = {
     1: (255, 64, 16),
-    2: (160, 80, 255),
-    3: (90, 45, 180),
-    4: (48, 24, 96),
-    5: (36, 18, 72),
-    6: (28, 14, 56),
-    7: (24, 12, 48),
-    8: (20, 10, 40),
-    9: (18, 9, 36),
+    2: (216,),
+    3: (125,),
+    4: (49,),
+    5: (36,),
+    6: (28, 14),
+    7: (24, 12),
+    8: (20, 10),
+    9: (18, 9),
 }
+_MNIST_AXES = {2: 3, 3: 3, 4: 2, 5: 2}
+_MNIST_EPOCHS = {3: 50, 4: 50}
 
 
 def mnist(dims: int) -> Recipe:
     """Return the recipe of the shipped model with this many numbers, 1 to 10.
 
-    Fewer numbers are cut finer, and need neither as wide a decoder nor as long a training; where
-    they are very few, the decoder sees them as waves. Four numbers are trained longest: with them
-    a digit comes back as well as from the ten of 2016.
+    Fewer numbers are cut finer, up to five into the cells of a grid, and one names the entry of a
+    list. They need neither as wide a decoder nor as long a training as ten.
     """
     if dims == MNIST_10.dims:
         return MNIST_10
-    levels = _MNIST_LEVELS[dims]
+    levels, axes = _MNIST_LEVELS[dims], _MNIST_AXES.get(dims, 1)
     return replace(
         MNIST_10,
         name=f"mnist-{dims}",
         dims=dims,
         levels=levels,
+        axes=axes,
         codebook=dims == 1,
-        noise=MNIST_10.noise * 14 / levels[0],
-        decoder_width=384,
-        decoder_hidden=384,
-        waves=3.0 if dims <= 5 else 0.0,
-        epochs=150 if dims == 4 else 30,
-        polish_epochs=6,
-        warp_copies=8,
+        noise=0.56 / levels[0] ** (1 / axes),
+        decoder_width=512,
+        decoder_hidden=256,
+        encoder_width=384,
+        encoder_hidden=192,
+        epochs=_MNIST_EPOCHS.get(dims, 24),
+        polish_epochs=3,
+        predictor_images=12_000,
     )
 
 
