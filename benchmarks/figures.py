@@ -64,7 +64,7 @@ class Dot:
 class Shown:
     """Everything that the pictures show of the results."""
 
-    ours: tuple[Dot, ...]  # at the highest effort, by dims, then bytes
+    ours: tuple[Dot, ...]  # at the default effort, by dims, then bytes
     codebooks: tuple[tuple[int, float, float], ...]  # cells, ideal bytes, RMSE
 
     @property
@@ -87,7 +87,7 @@ def shown(rate: Result, dims: Result) -> Shown:
     dots = [
         Dot(p["dims"], p["bytes_per_digit"], p["rmse"], p["default_levels"], p["model"] == default)
         for p in rate["points"]
-        if p["effort"] == rate["highest_effort"]
+        if p["effort"] == rate["default_effort"]
     ]
     books = tuple((b["cells"], b["bytes_per_digit"], b["rmse"]) for b in dims["codebooks"])
     return Shown(tuple(sorted(dots, key=lambda dot: (dot.dims, dot.bytes))), books)
@@ -129,7 +129,7 @@ def draw_dims(figure: Figure, results: Shown) -> None:
     below.set_ylim(0, tallest * 1.2)
     figure.text(
         0.1, 0.014,
-        "MNIST test set, whole files, highest effort. Dots in grey: other level counts of the "
+        "MNIST test set, whole files, default effort. Dots in grey: other level counts of the "
         "same model.",
         color=GREY, size=7.5,
     )  # fmt: skip
@@ -173,7 +173,7 @@ def draw_rate(figure: Figure, results: Shown) -> None:
     axes.margins(y=0.08)
     figure.text(
         0.1, 0.018,
-        "MNIST test set. digitzip: whole files, highest effort, every level count; large dots are "
+        "MNIST test set. digitzip: whole files, default effort, every level count; large dots are "
         "each model's default.",
         color=GREY, size=7.5,
     )  # fmt: skip

@@ -26,7 +26,8 @@ from digitzip.model import load_model
 
 HIGHEST_EFFORT: Final = 9
 EFFORTS: Final = (0, DEFAULT_EFFORT)
-EFFORTS_OF_DEFAULT: Final = (0, 1, 2, 3, 9)
+EFFORTS_OF_DEFAULT: Final = (0, DEFAULT_EFFORT, HIGHEST_EFFORT)
+EFFORTS_OF_HEADLINE: Final = (0, 1, 2, 3, 5, HIGHEST_EFFORT)
 ALONE: Final = 200  # digits compressed one by one
 PROCESSES: Final = 2
 
@@ -37,8 +38,11 @@ def settings() -> Iterator[Setting]:
     for path in shipped():
         model = load_model(path)
         for level_set in model.level_sets:
-            headline = model.id == default.id and level_set.levels == Codec(model).levels
-            efforts = {*EFFORTS, *EFFORTS_OF_DEFAULT} if headline else set(EFFORTS)
+            efforts = set(EFFORTS)
+            if model.id == default.id:
+                efforts |= {*EFFORTS_OF_DEFAULT}
+                if level_set.levels == Codec(model).levels:
+                    efforts |= {*EFFORTS_OF_HEADLINE}
             for effort in sorted(efforts):
                 yield Setting(path, level_set.levels, effort)
 

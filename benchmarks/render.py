@@ -88,7 +88,7 @@ def numbers() -> str:
     lines = [
         (p["dims"], f"{p['model']}, {p['levels']} levels", p["bytes_per_digit"], p["rmse"])
         for p in rate["points"]
-        if p["default_levels"] and p["effort"] == rate["highest_effort"]
+        if p["default_levels"] and p["effort"] == rate["default_effort"]
     ]
     lines += [
         (p.dims, f"autoencoder of 2016, {p.name}, float32", p.bytes_per_digit, p.rmse)

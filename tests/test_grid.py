@@ -77,7 +77,9 @@ def test_the_search_leaves_no_number_that_another_value_would_better(model: Mode
     found = codec.encode(images)
 
     def error(codes: np.ndarray) -> np.ndarray:
-        return ((codec.decode(codes).astype(np.int64) - images) ** 2).sum(axis=(1, 2))
+        missing = codec.decode(codes).astype(np.int64) - images
+        total: np.ndarray = np.einsum("nhw,nhw->n", missing, missing)
+        return total
 
     least = error(found)
     for j in range(2):
