@@ -27,7 +27,6 @@ from digitzip.model import load_model
 HIGHEST_EFFORT: Final = 9
 EFFORTS: Final = (0, DEFAULT_EFFORT)
 EFFORTS_OF_DEFAULT: Final = (0, DEFAULT_EFFORT, HIGHEST_EFFORT)
-EFFORTS_OF_HEADLINE: Final = (0, 1, 2, 3, 5, HIGHEST_EFFORT)
 ALONE: Final = 200  # digits compressed one by one
 PROCESSES: Final = 2
 
@@ -42,14 +41,15 @@ def settings() -> Iterator[Setting]:
             if model.id == default.id:
                 efforts |= {*EFFORTS_OF_DEFAULT}
                 if level_set.levels == Codec(model).levels:
-                    efforts |= {*EFFORTS_OF_HEADLINE}
+                    efforts |= {*range(HIGHEST_EFFORT)}
             for effort in sorted(efforts):
                 yield Setting(path, level_set.levels, effort)
 
 
 def cost(setting: Setting) -> int:
     """Return roughly how long a setting takes: the longest start first."""
-    return load_model(setting.path).shape.dims * setting.effort
+    model = load_model(setting.path)
+    return model.shape.dims * setting.effort * (setting.levels if model.nominal else 2)
 
 
 def measured(chosen: list[Setting]) -> tuple[list[Point], float]:

@@ -108,6 +108,7 @@ class Point:
 
     bits: float
     error: float  # of pixels 0 ... 255, summed over an image
+    rounding: float = 0.0  # the part of it that rounding the encoder's answer adds
 
 
 def export_model(
@@ -123,17 +124,18 @@ def export_model(
     points: list[Point] = []
     for level_set in integer.level_sets:
         predicted, point = _with_predictor(integer, level_set, recipe, data)
+        before = evaluate(model, data.held_out, recipe.cells(level_set.levels))
+        rounding = (before.rmse**2 - before.smooth_rmse**2) * data.held_out.shape[1] * 255**2
         learned.append(predicted)
-        points.append(point)
-        before = evaluate(model, data.held_out, recipe.cells(level_set.levels)).rmse
+        points.append(replace(point, rounding=rounding))
         fast = Codec(integer, level_set.levels, 0)
         held_out = as_images(data.held_out, data)
         after = rmse(held_out, fast.decode(fast.encode(held_out)))
         watcher.say(
-            f"{level_set.levels} levels: held out rmse {after:.4f} (in floats {before:.4f}), "
+            f"{level_set.levels} levels: held out rmse {after:.4f} (in floats {before.rmse:.4f}), "
             f"{_rmse_of(point, data):.4f} with the search, {point.bits:.2f} bits"
         )
-    level_sets = _with_lambdas(learned, points)
+    level_sets = _with_lambdas(learned, points, recipe.coordinates)
     integer = replace(integer, level_sets=level_sets)
     notes = notes_of(recipe)
     for level_set in level_sets:
@@ -173,15 +175,22 @@ def _with_predictor(
     return learned, Point(bits, _error(held_out, codec.decode(found)))
 
 
-def _with_lambdas(level_sets: list[LevelSet], points: list[Point]) -> tuple[LevelSet, ...]:
+def _with_lambdas(
+    level_sets: list[LevelSet], points: list[Point], coordinates: int
+) -> tuple[LevelSet, ...]:
     """Return the level sets, each with the slope of the model's own curve of error against bits.
 
     Where the search trades error for rate at the slope of the curve, no other level count gives
-    less error at that rate.
+    less error at that rate. One level count alone takes the slope of theory: what rounding adds
+    falls to a quarter with a bit more for every coordinate.
     """
+    if len(points) == 1:
+        slope = 2 * math.log(2) * max(0.0, points[0].rounding) / coordinates  # of a bit
+        lambda_ = min(round(slope / (math.log(2) * UNIT)), MAX_LAMBDA)
+        return (replace(level_sets[0], lambda_=lambda_),)
     order = sorted(range(len(points)), key=lambda i: points[i].bits)
     lambdas = [0] * len(points)
-    for place, i in enumerate(order if len(order) > 1 else []):
+    for place, i in enumerate(order):
         fewer, more = (
             points[order[max(place - 1, 0)]],
             points[order[min(place + 1, len(order) - 1)]],

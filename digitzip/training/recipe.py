@@ -157,10 +157,10 @@ _MNIST_LEVELS = {
     3: (125,),
     4: (49,),
     5: (36,),
-    6: (28, 14),
-    7: (24, 12),
-    8: (20, 10),
-    9: (18, 9),
+    6: (28,),
+    7: (24,),
+    8: (20,),
+    9: (16,),
 }
 _MNIST_AXES = {2: 3, 3: 3, 4: 2, 5: 2}
 _MNIST_EPOCHS = {3: 50, 4: 50}
@@ -187,7 +187,7 @@ def mnist(dims: int) -> Recipe:
         decoder_hidden=256,
         encoder_width=384,
         encoder_hidden=192,
-        epochs=_MNIST_EPOCHS.get(dims, 24),
+        epochs=_MNIST_EPOCHS.get(dims, 20),
         polish_epochs=3,
         predictor_images=12_000,
     )
