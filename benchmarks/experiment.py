@@ -80,9 +80,9 @@ class Lines:
 
 
 def measured(recipe: Recipe, test: record.Images) -> dict[str, Any]:
-    """Train, export and measure one network, or read what was measured before."""
+    """Train, export and measure one network; it is trained once, and measured every time."""
     folder = RUNS / name_of(recipe)
-    result = folder / "result.json"
+    result, path = folder / "result.json", folder / "model.safetensors"
     if not result.exists():
         run = trained(recipe, folder)
         model = run.finished_model()
@@ -91,17 +91,14 @@ def measured(recipe: Recipe, test: record.Images) -> dict[str, Any]:
         with torch.no_grad():
             loss = (model.pixels(model.code(x)) - x).square().mean().sqrt().item()
         print(f"  test RMSE {loss:.6f} in floats", flush=True)
-        path = folder / "model.safetensors"
         export_model(model, recipe, run.data, path, Lines())
-        figures = {
-            "epochs": run.epoch,
-            "float_rmse": loss,
-            "model_bytes": path.stat().st_size,
-            "codec": [through_a_file(path, levels, test) for levels in recipe.levels],
-        }
-        result.write_text(json.dumps(figures), encoding="utf-8")
+        result.write_text(json.dumps({"epochs": run.epoch, "float_rmse": loss}), encoding="utf-8")
     stored: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
-    return stored
+    return {
+        **stored,
+        "model_bytes": path.stat().st_size,
+        "codec": [through_a_file(path, levels, test) for levels in recipe.levels],
+    }
 
 
 def name_of(recipe: Recipe) -> str:
@@ -154,7 +151,11 @@ def main() -> None:
             print(f"{column}: {row}", flush=True)
             entry[column] = measured(recipe, test)
             if epochs == EXPERIMENT_2016.epochs:
-                record.write("experiment", {**record.environment(), "bar": BAR, "rows": rows})
+                environment = record.environment()
+                environment["versions"]["torch"] = torch.__version__
+                record.write("experiment", {**environment, "bar": BAR, "rows": rows})
+    if epochs == EXPERIMENT_2016.epochs:
+        record.enter_in_ledger({**record.environment(), "experiment": rows})
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def measure(setting: Setting) -> Point:
         model=model.name,
         dims=model.shape.dims,
         levels=setting.levels,
-        quality=level_counts(model).index(setting.levels) + 1,
+        quality=model.qualities.index(setting.levels) + 1,
         effort=setting.effort,
         bytes=len(data),
         bytes_per_digit=len(data) / len(images),
@@ -120,11 +120,6 @@ def measure(setting: Setting) -> Point:
         default_levels=default_levels,
         default=default_levels and setting.effort == default.effort and _is_default(model),
     )
-
-
-def level_counts(model: Model) -> list[int]:
-    """Return how many levels the model can cut to, the fewest first."""
-    return sorted(level_set.levels for level_set in model.level_sets)
 
 
 def overhead(data: bytes) -> int:

@@ -109,7 +109,10 @@ def main() -> None:
     record.write("rate", result)
     keys = ("date", "commit", "model")
     (chosen,) = (point for point in points if point.default)
-    record.enter_in_ledger({**{key: result[key] for key in keys}, **asdict(chosen)})
+    seen = [[p.model, p.levels, p.effort, p.bytes, round(p.rmse, 6)] for p in points]
+    record.enter_in_ledger(
+        {**{key: result[key] for key in keys}, **asdict(chosen), "all_points": seen}
+    )
     print(chosen)
 
 

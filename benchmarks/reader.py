@@ -63,11 +63,6 @@ def read(images: record.Images) -> record.Labels:
     return read_with(trained()[0], images)
 
 
-def changed(originals: record.Images, decoded: record.Images) -> float:
-    """Return the share of digits that the cached reader reads differently once decoded."""
-    return share_changed(read(originals), read(decoded))
-
-
 def accuracy() -> float:
     """Return the share of the test digits that the cached reader reads as they are labelled."""
     return trained()[1]

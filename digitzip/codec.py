@@ -41,7 +41,8 @@ _BATCH: Final = 512
 class Codec:
     """Encodes and decodes with one model at one number of levels.
 
-    `effort` is how long `encode` searches for better codes; 0 takes the encoder's answer. All
+    `effort` is how long `encode` searches for better codes; 0 takes the encoder's answer (with one
+    number, the best value: all are tried). All
     arithmetic is on integers: the same images, levels and effort give the same codes on every
     machine, and the same codes the same images. `threads` is how many batches are worked on at
     once; it pays where the matrix library itself uses one thread.

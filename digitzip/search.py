@@ -79,7 +79,8 @@ def search(pixels: Pixels, codes: Codes, target: Target, effort: Effort) -> Code
     found = np.empty_like(codes)
     for start in range(0, len(codes), _BATCH):
         part = slice(start, start + _BATCH)
-        found[part] = _search(pixels[part].astype(np.float64), codes[part], target, effort)
+        best = _Best.of(pixels[part].astype(np.float64), codes[part], target)
+        found[part] = _descend(best, target, effort).codes
     return found
 
 
@@ -99,10 +100,6 @@ def _best_of_all(pixels: Pixels, target: Target, dims: int) -> Codes:
         chosen[part] = np.argmin(worth - 2 * products, axis=1)
     best: Codes = every[chosen]
     return best
-
-
-def _search(image: Exact, codes: Codes, target: Target, effort: Effort) -> Codes:
-    return _descend(_Best.of(image, codes, target), target, effort).codes
 
 
 @dataclass(slots=True)
@@ -145,7 +142,8 @@ class _Best:
 
 
 def _descend(best: _Best, target: Target, effort: Effort) -> _Best:
-    """Sweep until two sweeps in a row leave a digit as it was: neighbours have two sides."""
+    """Sweep until a digit stays as it was: twice, where a sweep sees neighbours to one side."""
+    enough = 1 if target.nominal else 2
     active = np.arange(len(best.codes))
     still = np.zeros(len(best.codes), np.intp)
     for sweep in range(effort.sweeps):
@@ -157,7 +155,7 @@ def _descend(best: _Best, target: Target, effort: Effort) -> _Best:
         moved = (part.codes != best.codes[active]).any(axis=1)
         best.put(active, part)
         still[active] = np.where(moved, 0, still[active] + 1)
-        active = active[still[active] < 2]
+        active = active[still[active] < enough]
         if not active.size:
             break
     return best

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from digitzip.cli import digitzip as command
+from digitzip.cli import plain
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra: train)")
 
@@ -62,6 +63,15 @@ def test_tied_networks_have_one_matrix_for_both_ways() -> None:
         assert torch.equal(mirror, weight.T)
     shapes = [tuple(weight.shape) for weight, _ in untied.decoder_layers()]
     assert shapes == [tuple(weight.shape) for weight in mirrored] == [(24, 3), (120, 24)]
+
+
+@pytest.mark.parametrize("sizes", [(9000, 10), (8000, 4000, 10)])
+def test_a_network_that_no_model_file_holds_is_refused_before_it_is_trained(
+    sizes: tuple[int, ...],
+) -> None:
+    said = plain.Plain(sizes, None, None, None, None, None)
+    with pytest.raises(InputError, match="too large for a model file"):
+        said.recipe(EXPERIMENT_2016, 10_000, {})
 
 
 @pytest.mark.parametrize("name", RATES)
@@ -141,7 +151,7 @@ def test_resuming_a_plain_run_gives_the_same_weights(tmp_path: Path) -> None:
 
 def test_without_shuffling_batches_come_in_order() -> None:
     data = prepare(blobs(), SMALL, CPU)
-    batches = torch.cat(list(data.batches(SMALL, torch.Generator())))
+    batches = torch.cat(list(data.batches(SMALL, 0, torch.Generator())))
     assert torch.equal(batches, data.train[: len(batches)].float() / 255)
 
 

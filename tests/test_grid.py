@@ -31,9 +31,9 @@ class Silence:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """Two numbers of two axes of five cells, trained for a moment."""
+    """Two numbers of two axes of six cells, trained for a moment: more codes than are all tried."""
     folder = tmp_path_factory.mktemp("grid")
-    recipe = replace(TOY, name="toy-grid", dims=2, axes=2, levels=(25,))
+    recipe = replace(TOY, name="toy-grid", dims=2, axes=2, levels=(36,))
     path = train(
         recipe, make_images(400), out=folder / "toy-grid.safetensors",
         checkpoint=folder / "checkpoint", device="cpu", progress=Silence(),
@@ -64,30 +64,56 @@ def test_values_and_coordinates_are_each_others_inverse(cells: int, axes: int, d
 
 def test_a_model_of_grids_is_nominal_and_written_like_any_other(model: Model) -> None:
     assert model.nominal
-    assert model.qualities == (25,)
+    assert model.qualities == (36,)
     codec = Codec(model, effort=0)
     codes = codec.encode(make_images(100, seed=1))
     assert len(np.unique(codes)) > 5
     np.testing.assert_array_equal(codec.packer.unrank(codec.packer.rank(codes)), codes)
 
 
-def test_the_search_leaves_no_number_that_another_value_would_better(model: Model) -> None:
-    images = make_images(12, seed=2)
-    codec = Codec(model, effort=9)
-    found = codec.encode(images)
+def priced(model: Model, lambda_: int) -> Model:
+    """Return the model with another lambda."""
+    return replace(model, level_sets=(replace(model.level_set(), lambda_=lambda_),))
 
-    def error(codes: np.ndarray) -> np.ndarray:
-        missing = codec.decode(codes).astype(np.int64) - images
-        total: np.ndarray = np.einsum("nhw,nhw->n", missing, missing)
-        return total
 
-    least = error(found)
+def worth(model: Model, images: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return squared error + lambda * rate, [n], of codes."""
+    level_set = model.level_set()
+    missing = Codec(model).decode(codes).astype(np.int64) - images
+    total: np.ndarray = (missing**2).sum(axis=(1, 2)) + level_set.lambda_ * level_set.rate(codes)
+    return total
+
+
+@pytest.mark.parametrize("lambda_", [0, 20_000])
+def test_the_search_leaves_no_number_that_another_value_would_better(
+    model: Model, lambda_: int
+) -> None:
+    model, images = priced(model, lambda_), make_images(12, seed=2)
+    found = Codec(model, effort=9).encode(images)
+    least = worth(model, images, found)
     for j in range(2):
-        for value in range(25):
+        for value in range(36):
             trial = found.copy()
             trial[:, j] = value
-            assert (error(trial) >= least).all()
-    assert least.sum() < error(Codec(model, effort=0).encode(images)).sum()
+            assert (worth(model, images, trial) >= least).all()
+
+
+def test_more_effort_on_a_grid_is_worth_no_less(model: Model) -> None:
+    model, images = priced(model, 5000), make_images(40, seed=3)
+    each = [worth(model, images, Codec(model, effort=e).encode(images)) for e in (0, 1, 4, 9)]
+    assert (np.diff(each, axis=0) <= 0).all()
+    assert each[-1].sum() < each[0].sum()
+
+
+def test_batches_change_no_code_of_a_grid(model: Model) -> None:
+    images = make_images(140, seed=4)
+    codes = Codec(model, effort=1).encode(images)
+    parts = [Codec(model, effort=1).encode(images[i : i + 7]) for i in range(0, 140, 7)]
+    np.testing.assert_array_equal(np.concatenate(parts), codes)
+
+
+def test_one_level_count_alone_has_a_lambda(model: Model) -> None:
+    assert model.level_set().lambda_ > 0
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """The training room: resumable to the bit, exact at export, and it refuses what is not."""
 
+import importlib
 import io
+import math
 import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +36,7 @@ from digitzip.training.evaluate import evaluate  # noqa: E402
 from digitzip.training.fold import Affine, run  # noqa: E402
 from digitzip.training.integers import Output, round_chain  # noqa: E402
 from digitzip.training.loop import Run, fit  # noqa: E402
-from digitzip.training.recipe import Recipe  # noqa: E402
+from digitzip.training.recipe import Recipe, recipe_of  # noqa: E402
 from digitzip.training.watch import Screen  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -195,8 +198,72 @@ def test_figures_and_labelled_codes_reach_tensorboard(tmp_path: Path) -> None:
         labels=np.zeros(len(images), np.uint8),
     )
     assert len(listener.figures) == 1
-    assert list((tmp_path / "log").glob("events.*"))
-    assert list((tmp_path / "log").rglob("metadata.tsv"))
+    (labels,) = (tmp_path / "log").rglob("metadata.tsv")
+    assert labels.read_text().split() == ["0"] * TOY.held_out
+    found = accumulated(tmp_path / "log")
+    tags = found.Tags()
+    assert "inputs_and_reconstructions" in tags["images"]
+    assert {f"code/number_{j}" for j in range(TOY.dims)} <= set(tags["histograms"])
+    statistics = {
+        f"code_{name}/number_{j}"
+        for name in ("mean", "deviation", "least", "greatest")
+        for j in range(TOY.dims)
+    }
+    assert statistics | {"rmse/train", "rmse/evaluation"} <= set(tags["scalars"])
+    (rate,) = found.Scalars("run/learning_rate")
+    assert 0 < rate.value < TOY.learning_rate / 10  # a cosine near its end, not the polish's
+
+
+def accumulated(folder: Path) -> Any:
+    """Return what TensorBoard finds in a folder."""
+    accumulator = importlib.import_module("tensorboard.backend.event_processing.event_accumulator")
+    found = accumulator.EventAccumulator(str(folder))
+    found.Reload()
+    return found
+
+
+def test_a_run_that_diverges_says_so_and_keeps_the_state_before(tmp_path: Path) -> None:
+    run = fit_toy(tmp_path, until=1)
+    kept = (tmp_path / FILE_NAME).read_bytes()
+    with torch.no_grad():
+        next(run.model.parameters()).fill_(math.nan)
+    with pytest.raises(InputError, match="diverged in epoch 2"):
+        run.train_epoch(Listener())
+    assert (tmp_path / FILE_NAME).read_bytes() == kept
+
+
+def test_a_new_run_does_not_leave_the_state_of_the_old(tmp_path: Path) -> None:
+    fit_toy(tmp_path, until=1)
+    fit_toy(tmp_path, until=0)
+    assert not (tmp_path / FILE_NAME).exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"batch": 1}, "BatchNorm needs 2"),
+        ({"learning_rate": math.nan}, "learning rate of nan"),
+        ({"seed": 1 << 64}, "seed"),
+        ({"codebook": True}, "codebook"),
+    ],
+)
+def test_a_recipe_that_cannot_be_trained_is_refused(changes: dict[str, Any], match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        replace(TOY, **changes)
+
+
+@pytest.mark.parametrize("dims", [1, 3, 5, 7])
+def test_few_numbers_of_ones_own_are_cells_of_grids(dims: int) -> None:
+    recipe = recipe_of("own", dims)
+    assert recipe.dims == dims
+    assert (recipe.axes > 1) == (dims <= 5)
+    assert recipe.noise * recipe.cells(recipe.levels[0]) == pytest.approx(0.6, abs=0.1)
+
+
+def test_half_the_epochs_have_their_warps_and_the_others_fewer() -> None:
+    recipe = replace(TOY, epochs=10, warp_share=0.8, warp_share_end=0.2)
+    shares = [recipe.warp_share_at(epoch) for epoch in (0, 5, 10, 12)]
+    assert shares == pytest.approx([0.8, 0.8, 0.2, 0.2])
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _NEEDING: Final = ("tied", "activation", "optimizer", "noise_level", "noise_kind")
 _TRAINING: Final = "train-images-idx3-ubyte"
+_OTHERS: Final = 1 << 20  # bytes of a model file that are not weights of the two networks
 _ONE_NUMBER: Final = (255, 64)  # levels: a whole byte for a code of one number
 
 
@@ -52,6 +54,7 @@ class Plain:
         `changes` are values of other options, of those that every recipe has.
         """
         network = hidden_of(self.encoder_network or (), pixels)
+        _check_size((pixels, *network))
         given = {name: getattr(self, name) for name in _NEEDING}
         levels = _ONE_NUMBER if network[-1] == 1 else start.levels
         return replace(
@@ -61,6 +64,19 @@ class Plain:
             levels=levels,
             **{name: value for name, value in given.items() if value is not None},
             **changes,
+        )
+
+
+def _check_size(sizes: tuple[int, ...]) -> None:
+    """Refuse a network, sizes from the input on, that no model file may hold."""
+    from digitzip.model.file import MAX_BYTES, MAX_WIDTH  # imports NumPy
+
+    products = sum(before * after for before, after in pairwise(sizes))
+    most = (MAX_BYTES - _OTHERS) // 2  # the encoder's and the decoder's are a byte each
+    if max(sizes) > MAX_WIDTH or products > most:
+        raise InputError(
+            f"a network of {products:,} weights and layers up to {max(sizes):,} is too large for a "
+            f"model file: at most {most:,} weights, {MAX_WIDTH:,} a layer"
         )
 
 

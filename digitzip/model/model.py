@@ -126,10 +126,10 @@ class Model:
         """
         if quality is None:
             return self.level_sets[0].levels
-        if not isinstance(quality, int) or not 1 <= quality <= len(self.qualities):
-            raise InputError(
-                f"model {self.name} has qualities 1 to {len(self.qualities)}, not {quality}"
-            )
+        count = len(self.qualities)
+        if not isinstance(quality, int) or not 1 <= quality <= count:
+            known = f"qualities 1 to {count}" if count > 1 else "only quality 1"
+            raise InputError(f"model {self.name} has {known}, not {quality}")
         return self.qualities[quality - 1]
 
     def decode_points(self, points: Integers) -> Images:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitzip.training.board import Board
-from digitzip.training.checkpoint import FILE_NAME, discard_checkpoint, load_checkpoint
+from digitzip.training.checkpoint import discard_checkpoint, load_checkpoint
 from digitzip.training.codebook import train_codebook
 from digitzip.training.data import prepare, split
 from digitzip.training.device import pick_device
@@ -18,12 +18,18 @@ from digitzip.training.export import as_images, export_model, finish
 from digitzip.training.loop import Run, fit
 from digitzip.training.milestones import Milestones
 from digitzip.training.own import Measured, adapted, measure
-from digitzip.training.recipe import EXPERIMENT_2016, MNIST_10, OWN, TOY, Recipe
+from digitzip.training.recipe import (
+    EXPERIMENT_2016,
+    MNIST_10,
+    OWN,
+    TOY,
+    Recipe,
+    recipe_of,
+)
 from digitzip.training.watch import Figures, Screen, Watcher
 
 __all__ = [
     "EXPERIMENT_2016",
-    "FILE_NAME",
     "MNIST_10",
     "OWN",
     "TOY",
@@ -38,6 +44,7 @@ __all__ = [
     "export_checkpoint",
     "load_checkpoint",
     "measure",
+    "recipe_of",
     "train",
 ]
 
@@ -57,8 +64,9 @@ def train(
     """Train on images uint8 [n, h, w], export to integers, verify, and write the model to `out`.
 
     A checkpoint is written to the folder `checkpoint` after each epoch; `resume` goes on from it
-    to the same result. `progress` takes the place of the bar on stderr. With `logdir`, figures go
-    to TensorBoard, and `labels` [n] name the codes there.
+    to the same result. (A codebook has none: it is made in minutes.) `progress` takes the place of
+    the bar on stderr. With `logdir`, figures go to TensorBoard, and `labels` [n] name the codes
+    there.
 
     Raises `InputError` for images that cannot be learned from or a checkpoint of another run,
     `OutputError` where a file cannot be written, `ModelError` when the integer networks differ

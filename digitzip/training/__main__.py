@@ -4,29 +4,18 @@
 """
 
 import argparse
-import gzip
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from digitzip.errors import DigitzipError, InputError
+from digitzip import images
+from digitzip.errors import DigitzipError
+from digitzip.limits import DIMS
 from digitzip.training import export_checkpoint, train
 from digitzip.training.recipe import TOY, Recipe, mnist
-
-
-def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Read IDX images [n, h, w], gzipped or not."""
-    data = path.read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        data = gzip.decompress(data)
-    if data[:4] != b"\0\0\x08\x03":
-        raise InputError(f"{path} does not hold IDX images (magic 00000803)")
-    n, height, width = np.frombuffer(data, ">u4", 3, 4).tolist()
-    return np.frombuffer(data, np.uint8, offset=16).reshape(n, height, width)
 
 
 def parse() -> argparse.Namespace:
@@ -37,7 +26,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--export-only", action="store_true", help="export the checkpoint")
     parser.add_argument("--toy", action="store_true", help="start from the toy recipe")
-    parser.add_argument("--mnist", type=int, default=10, metavar="D",
+    parser.add_argument("--mnist", type=int, default=10, choices=DIMS, metavar="D",
                         help="start from the recipe of the shipped model of D numbers")  # fmt: skip
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=None)
@@ -62,13 +51,20 @@ def main() -> int:
     changes = {name: value for name, value in given.items() if value is not None}
     try:
         recipe = replace(TOY if arguments.toy else mnist(arguments.mnist), **changes)
-        images = read_idx(arguments.data)
+        first = images.find_first([str(arguments.data)])
+        found = images.read([str(arguments.data)], height=first.height, width=first.width)
+        pixels = np.concatenate([batch for batch, _ in found])
         if arguments.export_only:
-            export_checkpoint(images, out=arguments.out, checkpoint=arguments.checkpoint)
+            export_checkpoint(
+                pixels,
+                out=arguments.out,
+                checkpoint=arguments.checkpoint,
+                device=arguments.device,
+            )
         else:
             train(
                 recipe,
-                images,
+                pixels,
                 out=arguments.out,
                 checkpoint=arguments.checkpoint,
                 device=arguments.device,

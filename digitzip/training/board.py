@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from digitzip.errors import InputError
+from digitzip.errors import InputError, OutputError
 from digitzip.training.watch import Figures, View, Watcher
 
 ZOOM: Final = 4  # screen pixels to a pixel
@@ -31,7 +31,11 @@ class Board:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise InputError("--logdir needs tensorboard: pip install 'digitzip[train]'") from error
-        self.writer = SummaryWriter(str(folder))
+        try:
+            self.writer = SummaryWriter(str(folder))
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"cannot write logs in {str(folder)!r}: {reason}") from error
         self.beside = beside
 
     def step(self, done: int, total: int, loss: float) -> None:

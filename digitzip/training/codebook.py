@@ -31,8 +31,11 @@ Images = NDArray[np.uint8]
 
 
 def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:
-    """Return a model of one number, a codebook for each number of levels; no known answer yet."""
-    x = data.train.float() / 255
+    """Return a model of one number, a codebook for each number of levels; no known answer yet.
+
+    It takes minutes on any CPU, and keeps no checkpoint.
+    """
+    x = data.train.cpu().float() / 255
     lists: list[Images] = []
     level_sets: list[LevelSet] = []
     start = 0
@@ -52,7 +55,7 @@ def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:
     return Model(
         recipe.name, shape, _encoder(data), decoder, tuple(level_sets),
         np.zeros((0, 1), np.uint8), np.zeros((0, data.height, data.width), np.uint8),
-        notes_of(recipe),
+        notes_of(recipe, torch.device("cpu")),
     )  # fmt: skip
 
 

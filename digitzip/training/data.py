@@ -28,14 +28,14 @@ class Data:
     width: int
     fingerprint: str
 
-    def batches(self, recipe: Recipe, random: torch.Generator) -> Iterator[Tensor]:
-        """Yield one epoch of float batches [batch, h*w] in [0, 1], shuffled or not, some warped."""
+    def batches(self, recipe: Recipe, epoch: int, random: torch.Generator) -> Iterator[Tensor]:
+        """Yield an epoch of float batches [batch, h*w] in [0, 1], shuffled or not, some warped."""
         size = min(recipe.batch, len(self.train))
         if recipe.shuffle:
             order = torch.randperm(len(self.train), generator=random).to(self.train.device)
         else:
             order = torch.arange(len(self.train), device=self.train.device)
-        warped = int(size * recipe.warp_share) if len(self.warped) else 0
+        warped = int(size * recipe.warp_share_at(epoch)) if len(self.warped) else 0
         for start in range(0, len(order) - size + 1, size):
             rows = order[start : start + size]
             copy = torch.randint(max(1, len(self.warped)), (warped,), generator=random)

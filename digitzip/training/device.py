@@ -19,6 +19,13 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def describe(device: torch.device) -> str:
+    """Return what a device is called: the name of a GPU, or cpu and its threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, threads: {torch.get_num_threads()}"
+
+
 def bfloat16_helps(device: torch.device) -> bool:
     """Tell whether matrix products in bfloat16 are faster than in float32 on a device."""
     if device.type == "cuda":

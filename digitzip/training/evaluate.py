@@ -15,7 +15,7 @@ class Quality:
 
     smooth_rmse: float  # codes not rounded
     rmse: float  # codes rounded
-    entropy: float  # bits of a code if its numbers were independent
+    entropy: float  # bits of a code if its coordinates were independent
     kept: float  # share of images whose reconstruction has the same code
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from digitzip import staging
 from digitzip.codec import Codec
+from digitzip.errors import OutputError
 from digitzip.limits import THREADS
 from digitzip.metrics import rmse
 from digitzip.model import LevelSet, Model, Shape, read_model, write_model
@@ -20,6 +21,7 @@ from digitzip.network import Network
 from digitzip.rate import UNIT, ideal_bits
 from digitzip.training import grid
 from digitzip.training.data import Data
+from digitzip.training.device import describe
 from digitzip.training.evaluate import evaluate
 from digitzip.training.family import Model as FloatModel
 from digitzip.training.fold import Chains, fold_residual
@@ -40,13 +42,13 @@ Images = NDArray[np.uint8]
 
 
 def thresholds_of(levels: int, chains: Chains) -> NDArray[np.int16]:
-    """Return the encoder outputs [d, L-1] above which a number has the next value."""
+    """Return the encoder outputs [m, L-1] above which a coordinate has the next value."""
     u = chains.before(2 * np.arange(1, levels) / levels - 1)  # of the borders of cells of z
     return np.rint(u * CODE_UNIT - 0.5).astype(np.int16)  # outputs are rounded, and compared with >
 
 
 def points_of(levels: int, dims: int) -> NDArray[np.int16]:
-    """Return the decoder inputs [d, L]: the centres of the cells."""
+    """Return the decoder inputs [m, L]: the centres of the cells."""
     return np.tile(grid.centres(levels), (dims, 1))
 
 
@@ -137,7 +139,7 @@ def export_model(
         )
     level_sets = _with_lambdas(learned, points, recipe.coordinates)
     integer = replace(integer, level_sets=level_sets)
-    notes = notes_of(recipe)
+    notes = notes_of(recipe, data.train.device)
     for level_set in level_sets:
         point = _measured(Codec(integer, level_set.levels), as_images(data.held_out, data))
         line = (
@@ -157,9 +159,13 @@ def finish(model: Model, data: Data, out: Path) -> Model:
     return model
 
 
-def notes_of(recipe: Recipe) -> dict[str, str]:
-    """Return how a model was made, as it stands in its file."""
-    return {"recipe": recipe.to_json(), "trained_with": f"torch {torch.__version__.split('+')[0]}"}
+def notes_of(recipe: Recipe, device: torch.device) -> dict[str, str]:
+    """Return how a model was made, and on what, as it stands in its file."""
+    return {
+        "recipe": recipe.to_json(),
+        "trained_with": f"torch {torch.__version__.split('+')[0]}",
+        "trained_on": describe(device),
+    }
 
 
 def _with_predictor(
@@ -219,13 +225,19 @@ def _rmse_of(point: Point, data: Data) -> float:
 
 
 def save_model(out: Path, model: Model) -> None:
-    """Write a model file, whole or not at all, once it has been read back and found valid."""
-    with TemporaryDirectory() as folder:
-        draft = Path(folder) / "model.safetensors"
-        write_model(draft, model)
-        read_model(draft)
-        with staging.file(out, overwrite=True) as file:
-            file.write(draft.read_bytes())
+    """Write a model file, whole or not at all, once it has been read back and found valid.
+
+    Raises `OutputError` where there is no room for it.
+    """
+    try:
+        with TemporaryDirectory() as folder:
+            draft = Path(folder) / "model.safetensors"
+            write_model(draft, model)
+            read_model(draft)
+            with staging.file(out, overwrite=True) as file:
+                file.write(draft.read_bytes())
+    except OSError as error:
+        raise OutputError(f"cannot write {str(out)!r}: {error.strerror or error}") from error
 
 
 def with_known_answer(model: Model, data: Data) -> Model:

@@ -33,11 +33,11 @@ class Chains:
     before: Callable[[Floats], Floats]
 
 
-def fold_residual(model: Autoencoder, dims: int) -> Chains:
+def fold_residual(model: Autoencoder, coordinates: int) -> Chains:
     """Return the chains of residual networks, whose every number is tanh(TANH_GAIN u)."""
 
     def before(z: Floats) -> Floats:
-        return np.tile(np.arctanh(z) / TANH_GAIN, (dims, 1))
+        return np.tile(np.arctanh(z) / TANH_GAIN, (coordinates, 1))
 
     return Chains(fold_encoder(model), fold_decoder(model), before)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from digitzip.network import Integers, Layer
 
-POINT_UNIT = 960  # z = 1; a multiple of most level counts, so that their cell centres are exact
+POINT_UNIT = 960  # z = 1; a multiple of many counts of cells, so that their centres are exact
 
 Values = NDArray[np.int64]
 

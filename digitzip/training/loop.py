@@ -18,7 +18,12 @@ from torch import Tensor
 from digitzip.errors import InputError
 from digitzip.training import quantise
 from digitzip.training.average import Average, norms_of, recalibrate
-from digitzip.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from digitzip.training.checkpoint import (
+    Checkpoint,
+    discard_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from digitzip.training.data import Data, prepare
 from digitzip.training.device import bfloat16_helps
 from digitzip.training.evaluate import evaluate
@@ -110,7 +115,7 @@ class Run:
             for norm in norms_of(self.model):
                 norm.eval()
         total = torch.zeros((), device=self.device)
-        for index, x in enumerate(self.data.batches(self.recipe, self.random)):
+        for index, x in enumerate(self.data.batches(self.recipe, self.epoch, self.random)):
             step = self.epoch * self.steps + index
             for group in self.optimiser.param_groups:
                 group["lr"] = self.learning_rate(step)
@@ -125,6 +130,11 @@ class Run:
             if index % 20 == 0:
                 watcher.step(step, self.total, loss.item())
         self.epoch += 1
+        if not math.isfinite(total.item()):
+            raise InputError(
+                f"training diverged in epoch {self.epoch}: its loss is {total.item()}; "
+                "a lower learning rate may help"
+            )
         return math.sqrt(total.item() / self.steps)
 
     def finished_model(self, *, exact: bool = True) -> Model:
@@ -146,7 +156,7 @@ class Run:
         """Yield batches such as training sees, always the same ones."""
         random = torch.Generator().manual_seed(self.recipe.seed)
         size = min(self.recipe.batch, len(self.data.train))
-        return islice(self.data.batches(self.recipe, random), -(-CALIBRATION // size))
+        return islice(self.data.batches(self.recipe, self.epoch, random), -(-CALIBRATION // size))
 
     def figures(self, train_rmse: float) -> Figures:
         """Measure the averaged model on the held-out images."""
@@ -154,7 +164,7 @@ class Run:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             cells = self.recipe.cells(self.recipe.levels[0])
             quality = evaluate(model, self.data.held_out, cells)
-        rate = self.learning_rate(self.epoch * self.steps)
+        rate = self.learning_rate(self.epoch * self.steps - 1)
         epochs = self.recipe.all_epochs
         return Figures(self.epoch, epochs, train_rmse, quality, rate, self.view)
 
@@ -214,7 +224,9 @@ def fit(
     run = Run(recipe, prepare(images, recipe, device), device)
     if resume:
         run.restore(load_checkpoint(checkpoint))
-    while run.epoch < min(recipe.all_epochs, until or recipe.all_epochs):
+    else:
+        discard_checkpoint(checkpoint)
+    while run.epoch < min(recipe.all_epochs, recipe.all_epochs if until is None else until):
         train_rmse = run.train_epoch(watcher)
         watcher.step(run.epoch * run.steps, run.total, train_rmse**2)
         save_checkpoint(checkpoint, run.checkpoint())

@@ -2,7 +2,8 @@
 
 Every layer is a matrix product, BatchNorm (folded into the product at export), an optional skip and
 a GELU, so that it becomes `table[clip(floor((W x + b) >> shift) + skip, low, high)]`. The code is
-a tanh of normalised outputs: without BatchNorm there, codes saturate and training collapses.
+a tanh of normalised outputs: without BatchNorm there, codes saturate and training collapses. What
+the networks see of a code are its m coordinates: its numbers, or the axes of their grids.
 """
 
 from collections.abc import Iterator
@@ -65,7 +66,7 @@ class Trunk(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Pixels [n, h*w] in [0, 1] -> u [n, d], each number about standard normal."""
+    """Pixels [n, h*w] in [0, 1] -> u [n, m], each coordinate about standard normal."""
 
     def __init__(self, pixels: int, recipe: Recipe) -> None:
         super().__init__()
@@ -82,7 +83,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Points z [n, d] in (-1, 1) -> logits of pixels [n, h*w]."""
+    """Points z [n, m] in (-1, 1) -> logits of pixels [n, h*w]."""
 
     def __init__(self, pixels: int, recipe: Recipe) -> None:
         super().__init__()
@@ -104,9 +105,9 @@ class Autoencoder(nn.Module):
         self.decoder = Decoder(pixels, recipe)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Map pixels [n, h*w] in [0, 1] to z [n, d] in (-1, 1)."""
+        """Map pixels [n, h*w] in [0, 1] to z [n, m] in (-1, 1)."""
         return torch.tanh(TANH_GAIN * self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
-        """Map z [n, d] to pixels [n, h*w] in [0, 1]."""
+        """Map z [n, m] to pixels [n, h*w] in [0, 1]."""
         return torch.sigmoid(self.decoder(z))

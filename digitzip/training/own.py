@@ -22,14 +22,15 @@ EPOCHS = range(20, 401)
 BATCHES = range(32, 257)
 
 
-def adapted(recipe: Recipe, n: int, epochs: int | None = None) -> Recipe:
+def adapted(recipe: Recipe, n: int, epochs: int | None = None, batch: int | None = None) -> Recipe:
     """Return the recipe with epochs, batch, and what depends on them, chosen for n images.
 
-    A tenth of the images is held out, at most `recipe.held_out`. `epochs` overrides the choice.
+    A tenth of the images is held out, at most `recipe.held_out`. `epochs` and
+    `batch` override the choice.
     """
     held_out = min(recipe.held_out, n // 10)
     learned = n - held_out
-    batch = _into(BATCHES, learned // 20)
+    batch = batch or _into(BATCHES, learned // 20)
     steps = max(1, learned // batch)  # an epoch
     epochs = epochs or _into(EPOCHS, -(-STEPS // steps))
     total = steps * epochs

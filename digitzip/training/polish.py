@@ -2,6 +2,7 @@
 
 One sweep of what `digitzip.search` does with integers at compression: a decoder that learns from
 the codes the search picks, not from those the encoder gives, serves the files that will be written.
+Numbers here are coordinates, also where the codes of files pack them into grids.
 """
 
 from collections.abc import Callable

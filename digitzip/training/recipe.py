@@ -51,7 +51,7 @@ class Recipe:
     learning_rate: float = 1.2e-2  # peak; linear warm-up, then as `schedule` says
     schedule: str = "cosine"  # to zero; or constant
     warm_up: int = 500  # steps
-    loss: str = "mse"  # of a batch; or rmse, its root; plain networks only
+    loss: str = "mse"  # of a batch; or rmse, its root
     weight_decay: float = 1e-4  # matrices only, adamw only
     average_decay: float = 0.999  # of the weights' running average, which is exported; 0: none
     autocast: bool = True  # bfloat16 matrix products where the machine has them
@@ -61,6 +61,7 @@ class Recipe:
     held_out_drawn: bool = False  # by the seed, not the first: a folder is sorted, and so biased
     shuffle: bool = True  # anew each epoch; else batches come in the order of the images
     warp_share: float = 0.9  # of each batch: as another hand might have written it
+    warp_share_end: float = 0.3  # to which it falls in the second half of the epochs
     warp_copies: int = 24  # of every image, made once, among which a batch chooses
     # rounding
     noise: float = 0.04  # standard deviation on each number of z, which lies in (-1, 1)
@@ -87,6 +88,16 @@ class Recipe:
             raise InputError(f"recipe asks for levels {self.levels}; each may appear once")
         if min(self.epochs, self.batch, self.encoder_width, self.decoder_width) < 1:
             raise InputError("recipe needs at least one epoch, one image a batch and one unit")
+        if self.batch == 1 and not self.encoder_network:
+            raise InputError("recipe has batches of 1 image; BatchNorm needs 2 or more")
+        if not 0 < self.learning_rate < math.inf:
+            raise InputError(
+                f"recipe has a learning rate of {self.learning_rate}, expected above 0"
+            )
+        if not 0 <= self.seed < 1 << 62:
+            raise InputError(f"recipe has the seed {self.seed}, expected 0 to below 2^62")
+        if self.codebook and (self.dims, self.axes, self.encoder_network) != (1, 1, ()):
+            raise InputError("recipe asks for a codebook, which has one number and no networks")
         if self.axes != 1:
             self._check_axes()
         if self.encoder_network:
@@ -125,6 +136,11 @@ class Recipe:
         """Epochs of the whole run, the polish among them."""
         return self.epochs + self.polish_epochs
 
+    def warp_share_at(self, epoch: int) -> float:
+        """Return which share of each batch is warped in an epoch, counted from 0."""
+        past = min(1.0, max(0.0, 2 * epoch / self.epochs - 1))
+        return self.warp_share + past * (self.warp_share_end - self.warp_share)
+
     def differences(self, other: "Recipe") -> str:
         """Say which values of `other` differ from this recipe's; empty when none does."""
         mine, theirs = asdict(self), asdict(other)
@@ -151,19 +167,23 @@ class Recipe:
 
 MNIST_10 = Recipe(name="mnist-10", held_out=1000)
 
-_MNIST_LEVELS = {
-    1: (255, 64, 16),
-    2: (216,),
-    3: (125,),
-    4: (49,),
-    5: (36,),
-    6: (28,),
-    7: (24,),
-    8: (20,),
-    9: (16,),
-}
-_MNIST_AXES = {2: 3, 3: 3, 4: 2, 5: 2}
-_MNIST_EPOCHS = {3: 50, 4: 50}
+CELL_NOISE = 0.56
+"""Standard deviation of the noise on a coordinate, in cells: a little less than rounding's."""
+
+_GRIDS = {1: (216, 3), 2: (216, 3), 3: (125, 3), 4: (49, 2), 5: (36, 2)}
+"""Where numbers are few: the values of each, and the axes of the grid whose cells they are."""
+
+
+def of_numbers(recipe: Recipe, dims: int) -> Recipe:
+    """Return the recipe with this many numbers, 1 to 10; few ones are cells of grids."""
+    if dims not in _GRIDS:
+        return replace(recipe, dims=dims)
+    levels, axes = _GRIDS[dims]
+    noise = CELL_NOISE / round(math.pow(levels, 1 / axes))
+    return replace(recipe, dims=dims, levels=(levels,), axes=axes, noise=noise)
+
+
+_MNIST_LEVELS = {6: 28, 7: 24, 8: 20, 9: 16}
 
 
 def mnist(dims: int) -> Recipe:
@@ -174,23 +194,22 @@ def mnist(dims: int) -> Recipe:
     """
     if dims == MNIST_10.dims:
         return MNIST_10
-    levels, axes = _MNIST_LEVELS[dims], _MNIST_AXES.get(dims, 1)
-    return replace(
-        MNIST_10,
+    few = replace(
+        of_numbers(MNIST_10, dims),
         name=f"mnist-{dims}",
-        dims=dims,
-        levels=levels,
-        axes=axes,
-        codebook=dims == 1,
-        noise=0.56 / levels[0] ** (1 / axes),
         decoder_width=512,
         decoder_hidden=256,
         encoder_width=384,
         encoder_hidden=192,
-        epochs=_MNIST_EPOCHS.get(dims, 20),
+        epochs=30 if dims in (3, 4) else 20,
         polish_epochs=3,
         predictor_images=12_000,
     )
+    if dims == 1:
+        return replace(few, codebook=True, axes=1, levels=(255, 64, 16), warp_share=0.0)
+    if levels := _MNIST_LEVELS.get(dims):
+        return replace(few, levels=(levels,), noise=CELL_NOISE / levels)
+    return few
 
 
 OWN = Recipe(
@@ -205,6 +224,7 @@ OWN = Recipe(
     weight_decay=1e-2,
     held_out_drawn=True,
     warp_share=0.5,
+    warp_share_end=0.5,
     warp_copies=4,
     polish_epochs=0,
     predictor_width=64,
@@ -227,6 +247,7 @@ EXPERIMENT_2016 = Recipe(
     autocast=False,
     shuffle=False,
     warp_share=0.0,
+    warp_share_end=0.0,
     noise=0.0,
     polish_epochs=0,
     predictor_width=64,
@@ -254,3 +275,12 @@ TOY = Recipe(
     predictor_batch=128,
 )
 """Seconds of one core: for tests and conformance files."""
+
+
+def recipe_of(name: str, dims: int | None = None) -> Recipe:
+    """Return the recipe called own, mnist or toy, with this many numbers or its own."""
+    if name == "toy":
+        return replace(TOY, dims=dims or TOY.dims)
+    if name == "mnist":
+        return mnist(dims or MNIST_10.dims)
+    return of_numbers(OWN, dims or OWN.dims)
