@@ -1,6 +1,6 @@
-"""Print SHA-256 of what the shipped model makes of fixed images and codes, in batches of a size.
+"""Print SHA-256 of what a shipped model makes of fixed images and codes, in batches of a size.
 
-    python -m tests.fingerprint BATCH [numpy|torch]
+    python -m tests.fingerprint MODEL BATCH [numpy|torch]
 
 Run in processes with other threads, BLAS kernels and libraries: the line must never change.
 """
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.codec import Codec
-from digitzip.model import DEFAULT, load_model
+from digitzip.model import load_model
 
 HERE = Path(__file__).parent / "conformance"
 IMAGES, SHIPPED = HERE / "images.npy", HERE / "shipped.json"
@@ -66,4 +66,4 @@ def fingerprint(name: str, batch: int, library: str = "numpy") -> list[str]:
 
 
 if __name__ == "__main__":
-    print(*fingerprint(DEFAULT, int(sys.argv[1]), sys.argv[2]))
+    print(*fingerprint(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

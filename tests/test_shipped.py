@@ -38,16 +38,23 @@ SETTINGS: dict[str, tuple[int, str, dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_the_same_codes_and_pixels_whatever_computes_them(setting: str) -> None:
+CASES = [(DEFAULT, setting) for setting in SETTINGS] + [
+    (model, setting)
+    for model in ("mnist-1", "mnist-4")  # a list, and grids
+    for setting in ("two threads", "batches of 7", "Haswell kernels")
+]
+
+
+@pytest.mark.parametrize(("model", "setting"), CASES)
+def test_the_same_codes_and_pixels_whatever_computes_them(model: str, setting: str) -> None:
     batch, library, variables = SETTINGS[setting]
     if library == "torch" and find_spec("torch") is None:
         pytest.skip("PyTorch is not installed")
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.fingerprint", str(batch), library],
+        [sys.executable, "-W", "ignore", "-m", "tests.fingerprint", model, str(batch), library],
         cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    expected = SHIPPED[DEFAULT]
+    expected = SHIPPED[model]
     assert done.stdout.split() == [expected["codes"], expected["pixels"], expected["ranks"]]
 
 

@@ -33,6 +33,7 @@ from digitzip.training.checkpoint import FILE_NAME, load_checkpoint  # noqa: E40
 from digitzip.training.data import prepare  # noqa: E402
 from digitzip.training.device import pick_device  # noqa: E402
 from digitzip.training.evaluate import evaluate  # noqa: E402
+from digitzip.training.export import as_images, export_model, round_model  # noqa: E402
 from digitzip.training.fold import Affine, run  # noqa: E402
 from digitzip.training.integers import Output, round_chain  # noqa: E402
 from digitzip.training.loop import Run, fit  # noqa: E402
@@ -258,6 +259,21 @@ def test_few_numbers_of_ones_own_are_cells_of_grids(dims: int) -> None:
     assert recipe.dims == dims
     assert (recipe.axes > 1) == (dims <= 5)
     assert recipe.noise * recipe.cells(recipe.levels[0]) == pytest.approx(0.6, abs=0.1)
+
+
+def test_a_light_encoder_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    recipe = replace(TOY, light_encoder_width=16, light_encoder_epochs=6)
+    run, listener = fit_toy(tmp_path, recipe), Listener()
+    float_model = run.finished_model()
+    out = tmp_path / "light.safetensors"
+    model = export_model(float_model, recipe, run.data, out, listener)
+    assert [layer.weight.shape[0] for layer in model.encoder.layers] == [16, 8, 16, TOY.dims]
+    first = round_model(float_model, recipe, run.data)
+    for mine, theirs in zip(model.decoder.layers, first.decoder.layers, strict=True):
+        assert mine.weight.shape == theirs.weight.shape
+    held_out = as_images(run.data.held_out, run.data)
+    codec = Codec(model, effort=0)
+    assert rmse(held_out, codec.decode(codec.encode(held_out))) < 0.25
 
 
 def test_half_the_epochs_have_their_warps_and_the_others_fewer() -> None:

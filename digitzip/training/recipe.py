@@ -38,6 +38,9 @@ class Recipe:
     decoder_hidden: int = 448
     decoder_blocks: int = 2
     codebook: bool = False  # one number: no networks, a list of images instead
+    # once the decoder is done, a narrower encoder is learned for it and takes the first one's place
+    light_encoder_width: int = 0  # its blocks are half as wide; 0: the first one stays
+    light_encoder_epochs: int = 20
     # or plain networks: sizes of the encoder's layers, the code last; the decoder mirrors them
     encoder_network: tuple[int, ...] = ()  # empty: the residual networks above
     tied: bool = False  # the decoder's matrices are the encoder's
@@ -123,6 +126,12 @@ class Recipe:
             raise InputError(f"noise level is {self.noise_level}, expected 0 to below {most:g}")
 
     @property
+    def lightened(self) -> "Recipe":
+        """The recipe with the light encoder for its encoder."""
+        width = self.light_encoder_width
+        return replace(self, encoder_width=width, encoder_hidden=width // 2, light_encoder_width=0)
+
+    @property
     def coordinates(self) -> int:
         """Coordinates of a code: what its networks see of its numbers."""
         return self.dims * self.axes
@@ -165,7 +174,7 @@ class Recipe:
         return cls(**values)
 
 
-MNIST_10 = Recipe(name="mnist-10", held_out=1000)
+MNIST_10 = Recipe(name="mnist-10", held_out=1000, light_encoder_width=640, predictor_images=20_000)
 
 CELL_NOISE = 0.56
 """Standard deviation of the noise on a coordinate, in cells: a little less than rounding's."""
@@ -201,6 +210,7 @@ def mnist(dims: int) -> Recipe:
         decoder_hidden=256,
         encoder_width=384,
         encoder_hidden=192,
+        light_encoder_width=0,
         epochs=30 if dims in (3, 4) else 20,
         polish_epochs=3,
         predictor_images=12_000,
