@@ -122,7 +122,7 @@ def export_model(
 
     Raises `ModelError` when NumPy and PyTorch disagree on one byte; nothing is written then.
     """
-    if recipe.light_encoder_width and isinstance(model, Autoencoder):
+    if recipe.light_encoder_hidden and isinstance(model, Autoencoder):
         model = with_light_encoder(model, recipe, data, watcher)
     watcher.say("rounding to integers, then learning a predictor for each number of levels")
     integer = round_model(model, recipe, data)

@@ -38,9 +38,8 @@ class Recipe:
     decoder_hidden: int = 448
     decoder_blocks: int = 2
     codebook: bool = False  # one number: no networks, a list of images instead
-    # once the decoder is done, a narrower encoder is learned for it and takes the first one's place
-    light_encoder_width: int = 0  # its blocks are half as wide; 0: the first one stays
-    light_encoder_epochs: int = 20
+    light_encoder_hidden: int = 0  # to which the encoder's is pruned once the decoder is done
+    light_encoder_epochs: int = 10  # in which it learns from what it was; 0 hidden: it stays
     # or plain networks: sizes of the encoder's layers, the code last; the decoder mirrors them
     encoder_network: tuple[int, ...] = ()  # empty: the residual networks above
     tied: bool = False  # the decoder's matrices are the encoder's
@@ -128,8 +127,7 @@ class Recipe:
     @property
     def lightened(self) -> "Recipe":
         """The recipe with the light encoder for its encoder."""
-        width = self.light_encoder_width
-        return replace(self, encoder_width=width, encoder_hidden=width // 2, light_encoder_width=0)
+        return replace(self, encoder_hidden=self.light_encoder_hidden, light_encoder_hidden=0)
 
     @property
     def coordinates(self) -> int:
@@ -174,7 +172,13 @@ class Recipe:
         return cls(**values)
 
 
-MNIST_10 = Recipe(name="mnist-10", held_out=1000, light_encoder_width=640, predictor_images=20_000)
+MNIST_10 = Recipe(
+    name="mnist-10",
+    held_out=1000,
+    light_encoder_hidden=288,
+    predictor_width=64,
+    predictor_images=20_000,
+)
 
 CELL_NOISE = 0.56
 """Standard deviation of the noise on a coordinate, in cells: a little less than rounding's."""
@@ -210,7 +214,8 @@ def mnist(dims: int) -> Recipe:
         decoder_hidden=256,
         encoder_width=384,
         encoder_hidden=192,
-        light_encoder_width=0,
+        light_encoder_hidden=0,
+        predictor_width=96,
         epochs=30 if dims in (3, 4) else 20,
         polish_epochs=3,
         predictor_images=12_000,
