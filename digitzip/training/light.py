@@ -60,8 +60,8 @@ def with_light_encoder(
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             total += loss.detach()
-        loss_text = f"{total.item() / steps:.5f}"
-        watcher.say(f"light encoder, epoch {epoch + 1}/{epochs}: loss {loss_text}")
+        mean = total.item() / steps
+        watcher.say(f"light encoder, epoch {epoch + 1}/{epochs}: loss {mean:.5f}")
     forget(light.encoder)
     with torch.no_grad():
         for x in islice(data.batches(recipe, recipe.epochs, random), MEASURED):
@@ -75,7 +75,8 @@ def pruned(encoder: Encoder, recipe: Recipe, x: Tensor) -> Encoder:
 
     What a unit says is its deviation times the norm of its column in the next matrix.
     """
-    light = Encoder(x.shape[1], recipe.lightened).to(x.device)
+    with torch.random.fork_rng(devices=[]):  # leave the caller's generator alone
+        light = Encoder(x.shape[1], recipe.lightened).to(x.device)
     light.load_state_dict({**light.state_dict(), **_common(encoder, light)})
     stream = encoder.trunk.stem(x)
     for old, new in zip(encoder.trunk.residuals(), light.trunk.residuals(), strict=True):
