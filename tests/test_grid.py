@@ -15,7 +15,7 @@ from digitzip.errors import InputError
 from digitzip.model import Model
 from digitzip.network import Network
 from digitzip.training import TOY, grid, train
-from digitzip.training.codebook import codebook_decoder
+from digitzip.training.codebook import _thresholds, codebook_decoder
 from tests.toy import make_images
 
 
@@ -145,3 +145,10 @@ def test_a_list_gives_its_entries() -> None:
     entries = make_images(6).reshape(6, -1)
     decoder = codebook_decoder(entries)
     np.testing.assert_array_equal(decoder(np.arange(6)[:, None]), entries)
+
+
+def test_a_list_may_be_as_long_as_a_byte_can_tell() -> None:
+    (thresholds,) = _thresholds(255)
+    assert len(thresholds) == 254
+    assert (np.diff(thresholds) >= 0).all()
+    assert (thresholds[0], thresholds[-1]) == (1, 254)

@@ -139,4 +139,4 @@ def _encoder(data: Data) -> Network:
 
 
 def _thresholds(levels: int) -> NDArray[np.int16]:
-    return np.arange(1, levels, dtype=np.int16)[None] * 256 // levels
+    return (np.arange(1, levels)[None] * 256 // levels).astype(np.int16)
