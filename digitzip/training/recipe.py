@@ -177,13 +177,14 @@ MNIST_10 = Recipe(
     held_out=1000,
     light_encoder_hidden=288,
     predictor_width=64,
-    predictor_images=20_000,
 )
 
 CELL_NOISE = 0.56
 """Standard deviation of the noise on a coordinate, in cells: a little less than rounding's."""
 
-_GRIDS = {1: (216, 3), 2: (216, 3), 3: (125, 3), 4: (49, 2), 5: (36, 2)}
+_GRIDS = {
+    1: (216, 3), 2: (216, 3), 3: (125, 3), 4: (49, 2), 5: (36, 2), 6: (25, 2), 7: (25, 2),
+}  # fmt: skip
 """Where numbers are few: the values of each, and the axes of the grid whose cells they are."""
 
 
@@ -196,13 +197,13 @@ def of_numbers(recipe: Recipe, dims: int) -> Recipe:
     return replace(recipe, dims=dims, levels=(levels,), axes=axes, noise=noise)
 
 
-_MNIST_LEVELS = {6: 28, 7: 24, 8: 20, 9: 16}
+_MNIST_LEVELS = {8: 20, 9: 16}
 
 
 def mnist(dims: int) -> Recipe:
     """Return the recipe of the shipped model with this many numbers, 1 to 10.
 
-    Fewer numbers are cut finer, up to five into the cells of a grid, and one names the entry of a
+    Fewer numbers are cut finer, up to seven into the cells of a grid, and one names the entry of a
     list. They need neither as wide a decoder nor as long a training as ten.
     """
     if dims == MNIST_10.dims:
