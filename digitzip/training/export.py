@@ -143,6 +143,10 @@ def export_model(
         )
     level_sets = _with_lambdas(learned, points, recipe.coordinates)
     integer = replace(integer, level_sets=level_sets)
+    if recipe.most_bits:
+        held_out = as_images(data.held_out, data)
+        level_sets = (within(integer, recipe.most_bits, held_out), *level_sets[1:])
+        integer = replace(integer, level_sets=level_sets)
     notes = notes_of(recipe, data.train.device)
     for level_set in level_sets:
         point = _measured(Codec(integer, level_set.levels), as_images(data.held_out, data))
@@ -211,6 +215,26 @@ def _with_lambdas(
         replace(level_set, lambda_=min(lambda_, MAX_LAMBDA))
         for level_set, lambda_ in zip(level_sets, lambdas, strict=True)
     )
+
+
+def within(model: Model, most_bits: float, images: Images) -> LevelSet:
+    """Return the default level set, its lambda raised until a code costs `most_bits` at most.
+
+    The least such lambda, to a sixteenth of it, by codes of images [n, h, w] at the default effort.
+    """
+    first = model.level_set()
+
+    def fits(lambda_: int) -> bool:
+        priced = (replace(first, lambda_=lambda_), *model.level_sets[1:])
+        return _measured(Codec(replace(model, level_sets=priced)), images).bits <= most_bits
+
+    low = high = first.lambda_
+    while high < MAX_LAMBDA and not fits(high):
+        low, high = high, min(MAX_LAMBDA, max(64, 2 * high))
+    while high - low > high // 16:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return replace(first, lambda_=high)
 
 
 def _measured(codec: Codec, images: Images) -> Point:

@@ -71,6 +71,8 @@ class Recipe:
     polish_epochs: int = 12  # after the others
     polish_rate: float = 1e-3  # learning rate at their start; cosine to zero
     polish_noise: float = 1.0  # weight of the loss after noise, which goes on beside
+    # rate
+    most_bits: float = 0.0  # of a code of the default levels, held out; 0: as the curve has it
     # predictor
     predictor_effort: int = 1  # of the search whose codes are learned
     predictor_width: int = 96
@@ -177,6 +179,7 @@ MNIST_10 = Recipe(
     held_out=1000,
     light_encoder_hidden=288,
     predictor_width=64,
+    most_bits=34.5,  # 4.43 bytes in planes: below 4.5, with room for digits of other hands
 )
 
 CELL_NOISE = 0.56
@@ -216,6 +219,7 @@ def mnist(dims: int) -> Recipe:
         encoder_width=384,
         encoder_hidden=192,
         light_encoder_hidden=0,
+        most_bits=0.0,
         predictor_width=96,
         epochs=30 if dims in (3, 4) else 20,
         polish_epochs=3,
