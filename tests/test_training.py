@@ -20,7 +20,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra: trai
 from digitzip.codec import Codec  # noqa: E402
 from digitzip.errors import InputError, ModelError  # noqa: E402
 from digitzip.metrics import rmse  # noqa: E402
-from digitzip.model import read_model  # noqa: E402
+from digitzip.model import LevelSet, read_model  # noqa: E402
+from digitzip.rate import ideal_bits  # noqa: E402
 from digitzip.training import (  # noqa: E402
     TOY,
     Figures,
@@ -33,7 +34,7 @@ from digitzip.training.checkpoint import FILE_NAME, load_checkpoint  # noqa: E40
 from digitzip.training.data import prepare  # noqa: E402
 from digitzip.training.device import pick_device  # noqa: E402
 from digitzip.training.evaluate import evaluate  # noqa: E402
-from digitzip.training.export import as_images, export_model, round_model  # noqa: E402
+from digitzip.training.export import as_images, export_model, round_model, within  # noqa: E402
 from digitzip.training.fold import Affine, run  # noqa: E402
 from digitzip.training.integers import Output, round_chain  # noqa: E402
 from digitzip.training.loop import Run, fit  # noqa: E402
@@ -359,3 +360,22 @@ def test_a_pipe_gets_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_automatic_device_is_one_that_works() -> None:
     assert torch.ones(2, device=pick_device("auto")).sum().item() == 2
+
+
+def test_a_recipe_with_few_bits_raises_lambda_until_codes_cost_no_more(
+    tmp_path: Path,
+) -> None:
+    free, bound = fit_toy(tmp_path), Listener()
+    model = export_model(free.finished_model(), TOY, free.data, tmp_path / "a.st", bound)
+    held_out = as_images(free.data.held_out, free.data)
+
+    def bits(level_set: LevelSet) -> float:
+        priced = replace(model, level_sets=(level_set, *model.level_sets[1:]))
+        codec = Codec(priced)
+        return ideal_bits(level_set.predict, codec.encode(held_out))
+
+    now = bits(model.level_set())
+    cheaper = within(model, now - 0.5, held_out)
+    assert cheaper.lambda_ > model.level_set().lambda_
+    assert bits(cheaper) <= now - 0.5
+    assert within(model, now + 1, held_out).lambda_ == model.level_set().lambda_
