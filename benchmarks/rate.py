@@ -26,7 +26,6 @@ from digitzip.model import load_model
 
 HIGHEST_EFFORT: Final = 9
 EFFORTS: Final = (0, DEFAULT_EFFORT)
-EFFORTS_OF_DEFAULT: Final = (0, DEFAULT_EFFORT, HIGHEST_EFFORT)
 ALONE: Final = 200  # digits compressed one by one
 PROCESSES: Final = 2
 
@@ -38,8 +37,8 @@ def settings() -> Iterator[Setting]:
         model = load_model(path)
         for level_set in model.level_sets:
             efforts = set(EFFORTS)
-            if model.id == default.id:
-                efforts |= {*EFFORTS_OF_DEFAULT}
+            if model.id == default.id and level_set.levels <= Codec(model).levels:
+                efforts.add(HIGHEST_EFFORT)  # which the bars name
                 if level_set.levels == Codec(model).levels:
                     efforts |= {*range(HIGHEST_EFFORT)}
             for effort in sorted(efforts):

@@ -96,28 +96,36 @@ class Network:
 
 
 class _Stage:
-    """A layer made ready to run: its integers held in floats, its weight transposed."""
+    """A layer made ready to run: its integers held in floats, its weight transposed.
+
+    Weights and bias are divided by the powers of two beforehand, which changes no digit of a sum.
+    A table that has an entry for 0 begins with it: negative places count from the end.
+    """
 
     def __init__(self, layer: Layer, dtype: type[np.floating[Any]]) -> None:
         self.layer = layer
         self._dtype = dtype
-        self._weight = np.ascontiguousarray(layer.weight.T, dtype)
-        self._bias = layer.bias.astype(dtype)
-        self._table = None if layer.table is None else layer.table.astype(np.float32)
-        self._scale = np.ldexp(np.ones(1, dtype), -layer.shift.astype(np.int32)).astype(dtype)
+        scale = np.ldexp(np.ones(1, dtype), -layer.shift.astype(np.int32)).astype(dtype)
+        self._weight: Floats = np.ascontiguousarray(layer.weight.T, dtype) * scale
+        self._bias = layer.bias.astype(dtype) * scale
+        self._first = 0 if layer.low <= 0 <= layer.high else layer.low
+        self._table: npt.NDArray[np.float32] | None = None
+        if layer.table is not None:
+            turned = np.roll(layer.table, layer.low - self._first)
+            self._table = turned.astype(np.float32)
 
     def __call__(self, x: Integers | Floats, skipped: Floats | None) -> Floats:
         layer = self.layer
         y = x.astype(self._dtype, copy=False) @ self._weight
         y += self._bias
-        y *= self._scale
         np.floor(y, out=y)
         if skipped is not None:
             y += skipped
         np.clip(y, layer.low, layer.high, out=y)
         if self._table is None:
             return y
-        y -= layer.low
+        if self._first:
+            y -= self._first
         return self._table.take(y.astype(np.intp))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -85,7 +86,7 @@ class LevelSet:
         return total
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Model:
     """A trained, validated codec: everything that `weights/*.safetensors` holds."""
 
@@ -137,7 +138,7 @@ class Model:
         images: Images = self.decoder(points, np.uint8).astype(np.uint8, copy=False)
         return images.reshape(-1, self.shape.height, self.shape.width)
 
-    @property
+    @cached_property
     def id(self) -> bytes:
         """The model id of FORMAT.md section 8: 16 bytes over all that decoding depends on."""
         digest = hashlib.sha256(_ID_TEXT)

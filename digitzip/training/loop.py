@@ -31,7 +31,7 @@ from digitzip.training.family import Model, build
 from digitzip.training.noise import disturb
 from digitzip.training.optimisers import optimiser_of
 from digitzip.training.plain import Plain
-from digitzip.training.polish import improve
+from digitzip.training.polish import searched_loss
 from digitzip.training.recipe import Recipe
 from digitzip.training.watch import Figures, View, Watcher
 
@@ -89,12 +89,13 @@ class Run:
         share = self.recipe.polish_noise
         pick = int(torch.randint(len(self.recipe.levels), (), generator=self.random))
         levels = self.recipe.cells(self.recipe.levels[pick])
-        with torch.no_grad():
-            codes = quantise.codes_of(self.model.encode(x), levels)
-            with torch.autocast(self.device.type, enabled=False):
-                codes = improve(x, codes, levels, self._decode_quickly)
-        found = F.mse_loss(self.model.decode(quantise.centres_of(codes, levels)), x)
+        with torch.autocast(self.device.type, enabled=False):  # but where it says otherwise
+            found = searched_loss(x, levels, self._encode_quickly, self._decode_quickly)
         return (found + share * self.loss(x)) / (1 + share)
+
+    def _encode_quickly(self, x: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            return self.model.encode(x)
 
     def _decode_quickly(self, z: Tensor) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):

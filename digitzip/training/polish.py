@@ -8,15 +8,25 @@ Numbers here are coordinates, also where the codes of files pack them into grids
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from digitzip.training.quantise import centres_of
+from digitzip.training.quantise import centres_of, codes_of
 
 DESCENTS = 4  # passes over the numbers of a code
 PROPOSALS = 2
 
 Decode = Callable[[Tensor], Tensor]
 """Points z [n, d] in (-1, 1) -> pixels [n, p] in [0, 1]."""
+
+
+def searched_loss(
+    x: Tensor, levels: int, encode: Callable[[Tensor], Tensor], decode: Decode
+) -> Tensor:
+    """Return the mean squared error of pixels x [n, p] from the codes that a search picks."""
+    with torch.no_grad():
+        codes = improve(x, codes_of(encode(x), levels), levels, decode)
+    return F.mse_loss(decode(centres_of(codes, levels)), x)
 
 
 @torch.no_grad()

@@ -38,8 +38,10 @@ class Recipe:
     decoder_hidden: int = 448
     decoder_blocks: int = 2
     codebook: bool = False  # one number: no networks, a list of images instead
-    light_encoder_hidden: int = 0  # to which the encoder's is pruned once the decoder is done
-    light_encoder_epochs: int = 10  # in which it learns from what it was; 0 hidden: it stays
+    light_encoder_hidden: int = 0  # to which blocks are pruned once they are trained; 0: not
+    light_decoder_hidden: int = 0
+    light_epochs: int = 30  # in which they learn on
+    light_polish_epochs: int = 6  # and these are polished
     # or plain networks: sizes of the encoder's layers, the code last; the decoder mirrors them
     encoder_network: tuple[int, ...] = ()  # empty: the residual networks above
     tied: bool = False  # the decoder's matrices are the encoder's
@@ -127,9 +129,13 @@ class Recipe:
             raise InputError(f"noise level is {self.noise_level}, expected 0 to below {most:g}")
 
     @property
-    def lightened(self) -> "Recipe":
-        """The recipe with the light encoder for its encoder."""
-        return replace(self, encoder_hidden=self.light_encoder_hidden, light_encoder_hidden=0)
+    def light(self) -> "Recipe":
+        """The recipe with the hidden units that are left after pruning."""
+        return replace(
+            self,
+            encoder_hidden=self.light_encoder_hidden or self.encoder_hidden,
+            decoder_hidden=self.light_decoder_hidden or self.decoder_hidden,
+        )
 
     @property
     def coordinates(self) -> int:
@@ -177,7 +183,8 @@ class Recipe:
 MNIST_10 = Recipe(
     name="mnist-10",
     held_out=1000,
-    light_encoder_hidden=288,
+    light_encoder_hidden=128,
+    light_decoder_hidden=256,
     predictor_width=64,
     most_bits=34.5,  # 4.43 bytes in planes: below 4.5, with room for digits of other hands
 )
@@ -219,6 +226,7 @@ def mnist(dims: int) -> Recipe:
         encoder_width=384,
         encoder_hidden=192,
         light_encoder_hidden=0,
+        light_decoder_hidden=0,
         most_bits=0.0,
         predictor_width=96,
         epochs=30 if dims in (3, 4) else 20,
