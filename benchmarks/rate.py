@@ -26,6 +26,7 @@ from digitzip.model import load_model
 
 HIGHEST_EFFORT: Final = 9
 EFFORTS: Final = (0, DEFAULT_EFFORT)
+MORE_EFFORTS: Final = (1, 2, 3, 5)  # of the default setting
 ALONE: Final = 200  # digits compressed one by one
 PROCESSES: Final = 2
 
@@ -40,7 +41,7 @@ def settings() -> Iterator[Setting]:
             if model.id == default.id and level_set.levels <= Codec(model).levels:
                 efforts.add(HIGHEST_EFFORT)  # which the bars name
                 if level_set.levels == Codec(model).levels:
-                    efforts |= {*range(HIGHEST_EFFORT)}
+                    efforts |= {*MORE_EFFORTS}
             for effort in sorted(efforts):
                 yield Setting(path, level_set.levels, effort)
 

@@ -19,7 +19,7 @@ Codes = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]
 
-DEFAULT_EFFORT: Final = 2
+DEFAULT_EFFORT: Final = 1
 
 EFFORT: Final = (
     Effort(sweeps=0, proposals=0, nearby=0),

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 MAX_SHIFT: Final = 30
 MAX_VALUE: Final = 1 << 23
-BATCH: Final = 512  # rows at a time: the activations of one batch stay in the cache
+BATCH: Final = 256  # rows at a time: the activations of one batch stay in the cache
 
 _FLOAT32_EXACT: Final = 1 << 24
 _FLOAT64_EXACT: Final = 1 << 52  # half of what float64 holds: room for a skipped output
@@ -71,7 +71,8 @@ class Network:
         self._stages: list[_Stage] = []
         for index, layer in enumerate(self.layers):
             _check(self.layers, index, self.inputs)
-            self._stages.append(_Stage(layer, float_type(layer, self.range, index)))
+            skipped = self.layers[index - layer.skip].range if layer.skip else (0, 0)
+            self._stages.append(_Stage(layer, float_type(layer, self.range, index), skipped))
             self.range = layer.range
         self.input_range = (low, high)
 
@@ -99,34 +100,53 @@ class _Stage:
     """A layer made ready to run: its integers held in floats, its weight transposed.
 
     Weights and bias are divided by the powers of two beforehand, which changes no digit of a sum.
-    A table that has an entry for 0 begins with it: negative places count from the end.
+    A sum before a table is its place there from the start, if it is exact wherever it counts: then
+    conversion rounds it down, since what it does with negative ones falls to the clip.
     """
 
-    def __init__(self, layer: Layer, dtype: type[np.floating[Any]]) -> None:
+    def __init__(
+        self, layer: Layer, dtype: type[np.floating[Any]], skipped: tuple[int, int]
+    ) -> None:
         self.layer = layer
         self._dtype = dtype
         scale = np.ldexp(np.ones(1, dtype), -layer.shift.astype(np.int32)).astype(dtype)
         self._weight: Floats = np.ascontiguousarray(layer.weight.T, dtype) * scale
         self._bias = layer.bias.astype(dtype) * scale
-        self._first = 0 if layer.low <= 0 <= layer.high else layer.low
         self._table: npt.NDArray[np.float32] | None = None
+        self._direct = False
         if layer.table is not None:
-            turned = np.roll(layer.table, layer.low - self._first)
-            self._table = turned.astype(np.float32)
+            self._table = layer.table.astype(np.float32)
+            self._direct = _is_direct(layer, dtype, max(map(abs, skipped)))
+        if self._direct:
+            self._bias -= layer.low
 
     def __call__(self, x: Integers | Floats, skipped: Floats | None) -> Floats:
         layer = self.layer
         y = x.astype(self._dtype, copy=False) @ self._weight
         y += self._bias
-        np.floor(y, out=y)
+        if not self._direct:
+            np.floor(y, out=y)
         if skipped is not None:
             y += skipped
-        np.clip(y, layer.low, layer.high, out=y)
         if self._table is None:
+            np.clip(y, layer.low, layer.high, out=y)
             return y
-        if self._first:
-            y -= self._first
-        return self._table.take(y.astype(np.intp))
+        if not self._direct:
+            y -= layer.low
+        return self._table.take(y.astype(np.intp), mode="clip")
+
+
+def _is_direct(layer: Layer, dtype: type[np.floating[Any]], skipped: int) -> bool:
+    """Tell whether places in the table of `layer` can be summed without rounding down first.
+
+    A sum of multiples of 2^-shift is exact below 2^(bits - shift). Where that is as far as the table
+    and a skipped output together reach, a sum that is not exact lies outside the table anyway.
+    """
+    bits = np.finfo(dtype).nmant + 1
+    span = layer.high - layer.low + 1 + skipped
+    first = layer.bias.astype(np.int64) - (layer.low << layer.shift.astype(np.int64))
+    far = span << int(layer.shift.max())
+    return far <= 1 << bits and int(np.abs(first).max()) < 1 << bits
 
 
 def float_type(layer: Layer, inputs: tuple[int, int], index: int = 0) -> type[np.floating[Any]]:
