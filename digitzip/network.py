@@ -139,8 +139,8 @@ class _Stage:
 def _is_direct(layer: Layer, dtype: type[np.floating[Any]], skipped: int) -> bool:
     """Tell whether places in the table of `layer` can be summed without rounding down first.
 
-    A sum of multiples of 2^-shift is exact below 2^(bits - shift). Where that is as far as table and
-    skipped output together reach, a sum that is not exact lies outside the table anyway.
+    A sum of multiples of 2^-shift is exact below 2^(bits - shift). Where that is as far as the
+    table and a skipped output together reach, a sum that is not exact lies outside the table.
     """
     bits = np.finfo(dtype).nmant + 1
     span = layer.high - layer.low + 1 + skipped
