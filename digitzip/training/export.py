@@ -220,9 +220,8 @@ def _with_lambdas(
 def within(model: Model, most_bits: float, images: Images) -> LevelSet:
     """Return the default level set, its lambda raised until a code costs `most_bits` at most.
 
-    Where no lambda reaches that, it is the greatest.
-
-    The least such lambda, to a sixteenth of it, by codes of images [n, h, w] at the default effort.
+    The least such lambda, to a sixteenth of it, by codes of images [n, h, w] at the default effort;
+    where none is enough, the greatest.
     """
     first = model.level_set()
 
