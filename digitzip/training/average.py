@@ -42,15 +42,10 @@ class Average:
 @torch.no_grad()
 def recalibrate(model: Autoencoder, batches: Iterable[Tensor], levels: int) -> None:
     """Measure the BatchNorm statistics of a model on batches of pixels [n, h*w], rounded codes."""
-    forget(model)
+    for norm in norms_of(model):
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over the batches
     model.train()
     for x in batches:
         model.decoder(centres_of(codes_of(model.encode(x), levels), levels))
     model.eval()
-
-
-def forget(network: nn.Module) -> None:
-    """Forget the statistics of every BatchNorm; the next are plain means over batches."""
-    for norm in norms_of(network):
-        norm.reset_running_stats()
-        norm.momentum = None

@@ -18,7 +18,7 @@ from digitzip.training.average import recalibrate
 from digitzip.training.data import Data
 from digitzip.training.device import bfloat16_helps
 from digitzip.training.networks import Autoencoder, Trunk
-from digitzip.training.optimisers import optimiser_of
+from digitzip.training.optimisers import cosine, optimiser_of
 from digitzip.training.polish import searched_loss
 from digitzip.training.recipe import Recipe
 from digitzip.training.watch import Watcher
@@ -65,9 +65,8 @@ class Tuning:
             for index, x in enumerate(self.batches()):
                 step = epoch * steps + index
                 ramp = min(1.0, (step + 1) / max(1, self.recipe.warm_up))
-                fall = 0.5 * (1 + math.cos(math.pi * step / (epochs * steps)))
                 for group in optimiser.param_groups:
-                    group["lr"] = rate * ramp * fall
+                    group["lr"] = rate * ramp * cosine(step / (epochs * steps))
                 found = loss(x)
                 optimiser.zero_grad(set_to_none=True)
                 found.backward()  # type: ignore[no-untyped-call]

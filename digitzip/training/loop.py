@@ -29,7 +29,7 @@ from digitzip.training.device import bfloat16_helps
 from digitzip.training.evaluate import evaluate
 from digitzip.training.family import Model, build
 from digitzip.training.noise import disturb
-from digitzip.training.optimisers import optimiser_of
+from digitzip.training.optimisers import cosine, optimiser_of
 from digitzip.training.plain import Plain
 from digitzip.training.polish import searched_loss
 from digitzip.training.recipe import Recipe
@@ -67,9 +67,9 @@ class Run:
         recipe = self.recipe
         turn = self.steps * recipe.epochs
         if step >= turn:
-            return recipe.polish_rate * _cosine((step - turn) / max(1, self.total - turn))
+            return recipe.polish_rate * cosine((step - turn) / max(1, self.total - turn))
         ramp = min(1.0, (step + 1) / recipe.warm_up) if recipe.warm_up else 1.0
-        fall = 1.0 if recipe.schedule == "constant" else _cosine(step / turn)
+        fall = 1.0 if recipe.schedule == "constant" else cosine(step / turn)
         return recipe.learning_rate * ramp * fall
 
     def loss(self, x: Tensor) -> Tensor:
@@ -233,8 +233,3 @@ def fit(
         save_checkpoint(checkpoint, run.checkpoint())
         watcher.epoch(run.figures(train_rmse))
     return run
-
-
-def _cosine(part: float) -> float:
-    """Return half a cosine from 1 at `part` 0 down to 0 at 1."""
-    return 0.5 * (1 + math.cos(math.pi * part))

@@ -1,5 +1,6 @@
 """The optimisers a recipe can name. Learning rates are set by the loop, step by step."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -43,6 +44,11 @@ class RMSProp(torch.optim.Optimizer):
             state["square"] = torch.ones_like(weight)
         square: Tensor = state["square"]
         return square
+
+
+def cosine(part: float) -> float:
+    """Return half a cosine from 1 at `part` 0 down to 0 at 1, by which a learning rate falls."""
+    return 0.5 * (1 + math.cos(math.pi * part))
 
 
 def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
