@@ -54,7 +54,7 @@ def of_this_issue(rate: Result, speed: Result) -> list[Bar]:
         _rate("four numbers: the same", at(rate, 4, 0, default), "2.7", 2.7),
         _rate("three numbers: the same", at(rate, 3, 0, default), "", 2.4),
         _less(
-            "planes above the predictor's ideal", usual, "planes_over_ideal", 0.03, 0.01, ".2%"
+            "codes above the predictor's ideal", usual, "codes_over_ideal", 0.03, 0.01, ".2%"
         ),
         _less(
             "digits that another network reads differently at ≤ 4.5 bytes, default effort",
@@ -82,7 +82,7 @@ def standing(rate: Result, speed: Result, startup: Result, scale: Result) -> lis
     ratio = speed["compress_without_search_over_png_encode"]
     return [
         Bar("one digit alone", "≤ 110 bytes", "", f"{alone} bytes", alone <= 110),
-        Bar("everything but the planes", "< 0.6 %", "", percent(over), over < 0.006),
+        Bar("everything but the codes", "< 0.6 %", "", percent(over), over < 0.006),
         Bar("decoded digits that keep their code", "≥ 99 %", "", percent(kept), kept >= 0.99),
         Bar("compress without search / Pillow PNG encode", "≥ 1", "", f"{ratio:.2f}", ratio >= 1),
         Bar(

@@ -45,7 +45,7 @@ class Point:
     bytes: int
     bytes_per_digit: float
     ideal_bytes_per_digit: float  # of an arithmetic coder with the model's own predictor
-    planes_over_ideal: float  # bytes of the planes alone over that, less 1
+    codes_over_ideal: float  # bytes of the codes alone over that, less 1
     rmse: float
     psnr: float
     d32: float
@@ -112,7 +112,7 @@ def measure(setting: Setting) -> Point:
         bytes=len(data),
         bytes_per_digit=len(data) / len(images),
         ideal_bytes_per_digit=ideal,
-        planes_over_ideal=(len(data) - overhead(data)) / len(images) / ideal - 1,
+        codes_over_ideal=(len(data) - overhead(data)) / len(images) / ideal - 1,
         rmse=rmse(images, decoded),
         psnr=psnr(images, decoded),
         d32=d32(images, decoded),
@@ -123,21 +123,21 @@ def measure(setting: Setting) -> Point:
 
 
 def overhead(data: bytes) -> int:
-    """Return how many bytes of a file of one unnamed chunk are not the planes themselves.
+    """Return how many bytes of a file of one unnamed chunk are not the codes themselves.
 
     Counts header, trailer, frame header, chunk head, the header of every Zstandard block, checksum.
     """
     header = Header.from_bytes(data)
     position = header.size + 5 + {0: 1, 1: 2, 2: 4, 3: 8}[data[header.size + 4] >> 6]
-    planes, blocks, last = 0, 0, False
+    codes, blocks, last = 0, 0, False
     while not last:
         block = int.from_bytes(data[position : position + 3], "little")
         last, kind, size = bool(block & 1), block >> 1 & 3, block >> 3
         stored = 1 if kind == 1 else size
-        planes += stored if blocks else 0  # the first block is the head of the chunk
+        codes += stored if blocks else 0  # the first block is the head of the chunk
         position += 3 + stored
         blocks += 1
-    return len(data) - planes
+    return len(data) - codes
 
 
 def _sources() -> list[Path]:

@@ -69,14 +69,14 @@ def points() -> str:
 def ideals() -> str:
     rate = load("rate")
     rows = [
-        "| model | levels | bytes a digit | ideal of the predictor | planes above it |",
+        "| model | levels | bytes a digit | ideal of the predictor | codes above it |",
         "|---|---|---|---|---|",
     ]
     for p in rate["points"]:
         if p["default_levels"] and p["effort"] == rate["default_effort"]:
             rows.append(
                 f"| {p['model']} | {p['levels']} | {p['bytes_per_digit']:.3f} "
-                f"| {p['ideal_bytes_per_digit']:.3f} | {claims.percent(p['planes_over_ideal'])} |"
+                f"| {p['ideal_bytes_per_digit']:.3f} | {claims.percent(p['codes_over_ideal'])} |"
             )
     return "\n".join(rows)
 

@@ -1,4 +1,4 @@
-"""Codes <-> the bytes of a codes layer: values or ranks in planes (FORMAT.md section 4.1).
+"""Codes <-> the bytes of a codes layer: values in planes, or coded (FORMAT.md section 4.1).
 
 A predictor reaches this room as a callable; models and files do not.
 """
@@ -11,20 +11,24 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from digitzip import ans
 from digitzip.errors import DamagedError
+from digitzip.rate import bounds
 
 Codes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.integer[Any]]
 Predictor = Callable[[Codes], Integers]
 """Previous numbers uint8 [n, j] -> int32 scores [n, levels] of number j; higher is likelier."""
 
-RANKS: Final = 1
+CODED: Final = 1
 
-_BATCH: Final = 2048
+_BATCH: Final = 2048  # a multiple of any number of lanes
+_DIGITS_OF_A_LANE: Final = 256  # fewer cost bytes, more cost time
+_MOST_LANES: Final = 64
 
 
 class Packer:
-    """Packs codes of `levels` values a number, ranked by the scores that `predict` gives."""
+    """Packs codes of `levels` values a number, as likely as the scores of `predict` say."""
 
     def __init__(self, levels: int, predict: Predictor) -> None:
         self.levels = levels
@@ -32,53 +36,55 @@ class Packer:
 
     def representations(self, codes: Codes) -> Iterator[tuple[bytes, ...]]:
         """Yield every representation of `codes`, uint8 [n, d]: the pieces of a layer's body."""
-        for kind, numbers in ((0, codes), (RANKS, self.rank(codes))):
-            group = 1
-            while self.levels**group <= 256:
-                yield bytes([kind | group << 1]), *_join(numbers, self.levels, group)
-                group += 1
+        group = 1
+        while self.levels**group <= 256:
+            yield bytes([group << 1]), *_join(codes, self.levels, group)
+            group += 1
+        yield self.coded(codes, min(len(codes) // _DIGITS_OF_A_LANE, _MOST_LANES))
+
+    def coded(self, codes: Codes, lanes: int) -> tuple[bytes, bytes]:
+        """Return the coded representation, in as many lanes or the next lower power of two."""
+        log = max(lanes, 1).bit_length() - 1
+        rounds = [self.intervals(codes, j) for j in range(codes.shape[1])]
+        return bytes([CODED | log << 1]), ans.encode(rounds, 1 << log)
+
+    def intervals(self, codes: Codes, j: int) -> tuple[Integers, Integers]:
+        """Return the places that number j of each code, uint8 [n, d], owns: from [n], to [n]."""
+        begins, ends = (np.empty(len(codes), np.int64) for _ in range(2))
+        for rows in _slices(len(codes)):
+            found = self._bounds(codes[rows, :j])
+            value, all_rows = codes[rows, j].astype(np.intp), np.arange(len(found))
+            begins[rows] = found[all_rows, value]
+            ends[rows] = found[all_rows, value + 1]
+        return begins, ends
 
     def unpack(self, body: bytes, digits: int, dims: int) -> Codes:
         """Return the codes, uint8 [digits, dims], of a layer's body; raises `DamagedError`."""
-        group = body[0] >> 1 if body else 0
-        if not 1 <= group <= 8 or self.levels**group > 256:
+        kind, parameter = (body[0] & CODED, body[0] >> 1) if body else (0, 0)
+        if kind == CODED and 1 << parameter <= ans.MAX_LANES:
+            return self._decode(body[1:], 1 << parameter, digits, dims)
+        group = parameter
+        if kind == CODED or not 1 <= group <= 8 or self.levels**group > 256:
             raise DamagedError(f"codes: unknown representation {body[:1].hex() or 'of no bytes'}")
         planes: Codes = np.frombuffer(body, np.uint8, offset=1)
         if planes.size != digits * -(-dims // group):
             raise DamagedError(
                 f"codes: {planes.size} bytes, expected {digits} x {-(-dims // group)}"
             )
-        numbers = _split(planes.reshape(-1, digits), self.levels, group, dims)
-        return self.unrank(numbers) if body[0] & RANKS else numbers
+        return _split(planes.reshape(-1, digits), self.levels, group, dims)
 
-    def rank(self, codes: Codes) -> Codes:
-        """Codes uint8 [n, d] -> ranks uint8 [n, d]."""
-        ranks = np.empty(codes.shape, np.uint8)
-        for rows in _slices(len(codes)):
-            for j in range(codes.shape[1]):
-                keys = self._keys(codes[rows, :j])
-                true = np.take_along_axis(keys, codes[rows, j : j + 1].astype(np.intp), axis=1)
-                ranks[rows, j] = np.count_nonzero(keys < true, axis=1)
-        return ranks
-
-    def unrank(self, ranks: Codes) -> Codes:
-        """Ranks uint8 [n, d] -> codes uint8 [n, d]."""
-        codes = np.empty(ranks.shape, np.uint8)
-        for rows in _slices(len(ranks)):
-            for j in range(ranks.shape[1]):
-                keys = np.sort(self._keys(codes[rows, :j]), axis=1)
-                chosen = np.take_along_axis(keys, ranks[rows, j : j + 1].astype(np.intp), axis=1)
-                codes[rows, j] = chosen[:, 0] % self.levels
+    def _decode(self, data: bytes, lanes: int, digits: int, dims: int) -> Codes:
+        decoder = ans.Decoder(data, lanes)
+        codes = np.empty((digits, dims), np.uint8)
+        for j in range(dims):
+            for rows in _slices(digits):
+                codes[rows, j] = decoder.take(self._bounds(codes[rows, :j]))
+        decoder.finish()
         return codes
 
-    def _keys(self, previous: Codes) -> Integers:
-        """Return keys int32 [n, levels] that sort as the values are expected.
-
-        A key is `value - score * levels`: no two are equal, and the value is `key % levels`.
-        """
-        scores = self._predict(previous)
-        keys: Integers = np.arange(self.levels, dtype=np.int32) - scores * self.levels
-        return keys
+    def _bounds(self, previous: Codes) -> Integers:
+        """Numbers uint8 [n, j] -> where the values of number j begin and end, [n, levels + 1]."""
+        return bounds(self._predict(previous), ans.TOTAL)
 
 
 def _slices(n: int) -> Iterator[slice]:

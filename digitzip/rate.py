@@ -1,8 +1,9 @@
-"""What a number costs: predictor scores -> costs in 1/32 of a nat, in integers only.
+"""What a number costs: predictor scores -> costs and probabilities, in integers only.
 
-A score s among scores S costs `32 ln(sum(exp(S / 32))) - s`, rounded. Both tables are integers that
-no platform's libm touches: Python's `decimal` rounds `exp` correctly by its specification, so they
-are the same everywhere, and so is all that follows. Models and files this room does not know.
+A score s among scores S costs `32 ln(sum(exp(S / 32))) - s`, rounded, in 1/32 of a nat. Both tables
+are integers that no platform's libm touches: Python's `decimal` rounds `exp` correctly by its
+specification, so they are the same everywhere, and so is all that follows. Models and files this
+room does not know.
 """
 
 from __future__ import annotations
@@ -32,6 +33,22 @@ def costs(scores: Integers) -> Integers:
     below = scores.max(axis=1, keepdims=True) - scores
     total = exponentials.take(below, mode="clip").sum(axis=1, keepdims=True, dtype=np.int32)
     found: Integers = below + np.searchsorted(bounds, total, side="right").astype(np.int32)
+    return found
+
+
+def bounds(scores: Integers, total: int) -> Integers:
+    """Scores int32 [n, levels] -> where the values begin and end, int64 [n, levels + 1].
+
+    Value v has its share of 0 ... total - 1, and at least one, from column v to below column v + 1:
+    FORMAT.md section 4.1. `total` is 2^24 at most.
+    """
+    exponentials, _ = _tables()
+    below = scores.max(axis=1, keepdims=True) - scores
+    n, levels = scores.shape
+    sums = np.zeros((n, levels + 1))  # whole numbers below 2^28, and 2^52 when scaled
+    exponentials.take(below, mode="clip").cumsum(axis=1, out=sums[:, 1:])
+    shares = sums * (total - levels) / sums[:, -1:]  # rounded, but never up to a whole number
+    found: Integers = shares.astype(np.int64) + np.arange(levels + 1)
     return found
 
 

@@ -1,8 +1,8 @@
 """The search for better codes: which code near a given one is worth most for an image.
 
-What it minimises is `squared error + lambda * rate`. Everything is exact on integers below 2^53, so
-the search finds the same code on every machine. It knows decoder and predictor as callables; models
-and files it does not.
+What it minimises is `squared error + lambda * rate`, and a code without error is the best. All is
+exact on integers below 2^53, so the search finds the same code on every machine. It knows decoder
+and predictor as callables; models and files it does not.
 """
 
 from __future__ import annotations
@@ -87,17 +87,20 @@ def search(pixels: Pixels, codes: Codes, target: Target, effort: Effort) -> Code
 def _best_of_all(pixels: Pixels, target: Target, dims: int) -> Codes:
     """Return the codes worth most of all that there are, the smaller of two.
 
-    `|x - y|^2 = |x|^2 - 2 x . y + |y|^2`, of which the first is the same for every code y.
+    `|x - y|^2 = |x|^2 - 2 x . y + |y|^2`.
     """
     places = np.indices((target.levels,) * dims).reshape(dims, -1)
     every = np.ascontiguousarray(places.T, np.uint8)  # ascending: argmin takes the smaller
     decoded = target.decode(every).astype(np.float64)
-    worth = np.einsum("kp,kp->k", decoded, decoded) + _paid(target.prices(every), every)
+    squares = np.einsum("kp,kp->k", decoded, decoded)
+    paid = _paid(target.prices(every), every)
     chosen = np.empty(len(pixels), np.intp)
     for start in range(0, len(pixels), _BATCH):
         part = slice(start, start + _BATCH)
-        products = np.matmul(pixels[part].astype(np.float64), decoded.T)
-        chosen[part] = np.argmin(worth - 2 * products, axis=1)
+        image = pixels[part].astype(np.float64)
+        own = np.einsum("np,np->n", image, image)[:, None]
+        error = own - 2 * np.matmul(image, decoded.T) + squares
+        chosen[part] = np.argmin(_worth(error, paid), axis=1)
     best: Codes = every[chosen]
     return best
 
@@ -116,8 +119,8 @@ class _Best:
     def of(cls, image: Exact, codes: Codes, target: Target) -> _Best:
         missing = image - target.decode(codes)
         prices = target.prices(codes)
-        worth = np.einsum("np,np->n", missing, missing) + _paid(prices, codes)
-        return cls(image, codes.copy(), missing, prices, worth)
+        error = np.einsum("np,np->n", missing, missing)
+        return cls(image, codes.copy(), missing, prices, _worth(error, _paid(prices, codes)))
 
     def offer(self, other: _Best) -> None:
         """Take the codes that are worth more, or as much and smaller."""
@@ -228,6 +231,14 @@ def _dearer(prices: Exact | None, codes: Codes, steps: Exact) -> Exact | float:
     new = old + steps.T[:, None].astype(np.intp)
     dearer = np.take_along_axis(prices, new, axis=1) - np.take_along_axis(prices, old, axis=1)
     return dearer[:, 0].T
+
+
+def _worth(error: Exact, paid: Exact) -> Exact:
+    """Return what codes are worth by squared error and what they cost: the less, the better.
+
+    No price leads away from a code that gives the image itself: what was decoded once stays.
+    """
+    return np.where(error == 0, -1.0, error + paid)
 
 
 def _paid(prices: Exact | None, codes: Codes) -> Exact:

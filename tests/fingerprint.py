@@ -39,7 +39,7 @@ def many_images() -> npt.NDArray[np.uint8]:
 
 
 def fingerprint(name: str, batch: int, library: str = "numpy") -> list[str]:
-    """Return SHA-256 of the codes of the images, and of the pixels and ranks of the codes.
+    """Return SHA-256 of the codes of the images, and of the pixels and intervals of the codes.
 
     Each covers every number of levels of the model.
     """
@@ -59,7 +59,9 @@ def fingerprint(name: str, batch: int, library: str = "numpy") -> list[str]:
             encoded = np.concatenate([codec.encode(images[i : i + batch]) for i in parts])
             decoded = np.concatenate([codec.decode(codes[i : i + batch]) for i in parts])
         searched = Codec(model, codec.levels, effort=1).encode(images[:: CODES // SEARCHED])
-        arrays = (np.concatenate([encoded, searched]), decoded, codec.packer.rank(codes))
+        places = [codec.packer.intervals(codes, j) for j in range(model.shape.dims)]
+        owned = np.array(places, "<i8")
+        arrays = (np.concatenate([encoded, searched]), decoded, owned)
         for digest, array in zip(hashes, arrays, strict=True):
             digest.update(np.ascontiguousarray(array).data)
     return [digest.hexdigest() for digest in hashes]

@@ -28,10 +28,13 @@ def main() -> int:
         out.append(digits, names)
     shipped = {}
     for path in sorted(shipped_folder().glob("*.safetensors")):
-        codes, pixels, ranks = fingerprint(path.stem, 4096)
+        codes, pixels, intervals = fingerprint(path.stem, 4096)
         shipped[path.stem] = {
-            "id": load_model(path.stem).id.hex(), "codes": codes, "pixels": pixels, "ranks": ranks,
-        }  # fmt: skip
+            "id": load_model(path.stem).id.hex(),
+            "codes": codes,
+            "pixels": pixels,
+            "intervals": intervals,
+        }
     SHIPPED.write_text(json.dumps(shipped, indent=1) + "\n", encoding="utf-8")
     return 0
 

@@ -9,8 +9,10 @@ import json
 import math
 import struct
 import zlib
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Context, Decimal, localcontext
 from operator import mul
 from typing import Any, NamedTuple
 
@@ -119,7 +121,7 @@ def read_tensors(data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
 class Quantiser:
     points: list[tuple[int, ...]]
     predictors: list[list[Layer]]
-    ranked: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
+    bounds: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
 
 
 class Model:
@@ -221,14 +223,19 @@ class Model:
             self.images[levels, code] = bytes(run(self.decoder, self.point(levels, code)))
         return self.images[levels, code]
 
-    def ranked(self, levels: int, before: tuple[int, ...]) -> list[int]:
-        """F 4.1: the order in which the next number's values are expected."""
+    def bounds(self, levels: int, before: tuple[int, ...]) -> list[int]:
+        """F 4.1: the places that the next number's values own."""
         quantiser = self.quantisers[levels]
-        if before not in quantiser.ranked:
+        if before not in quantiser.bounds:
             scores = run(quantiser.predictors[len(before)], self.point(levels, before))
-            order = sorted(range(levels), key=lambda value: (-scores[value], value))
-            quantiser.ranked[before] = order
-        return quantiser.ranked[before]
+            with localcontext(Context(prec=40)):
+                share = [2**20 * (Decimal(score - max(scores)) / 32).exp() for score in scores]
+                weights = [int(w.to_integral_value()) for w in share]
+            sums = [sum(weights[:v]) for v in range(levels + 1)]
+            quantiser.bounds[before] = [
+                each * (16_384 - levels) // sums[-1] + v for v, each in enumerate(sums)
+            ]
+        return quantiser.bounds[before]
 
 
 def decimal(text: str, low: int, high: int) -> int:
@@ -278,7 +285,7 @@ def read_header(data: bytes, model: Model) -> tuple[bytes, int]:
     need(file.take(4) == b"\x5d\x2a\x4d\x18", "header: frame magic")
     size = file.fixed(4)
     need(file.take(7) == b"\x89DZ\r\n\x1a\n", "header: signature")
-    need((version := file.fixed(1)) == 1, f"version {version} is unknown")
+    need((version := file.fixed(1)) == 2, f"version {version} is unknown")
     need(33 <= size <= 52, "header: size")
     need(len(data) >= 8 + size, "header: cut")
     crc = int.from_bytes(data[4 + size : 8 + size], "little")
@@ -343,6 +350,9 @@ def unpack_frame(frame: bytes) -> bytes:
 def read_codes(body: Cursor, digits: int, levels: int, model: Model) -> list[tuple[int, ...]]:
     """F 4.1."""
     representation, dims = body.fixed(1), model.dims
+    if representation & 1:
+        need(representation >> 1 <= 8, "codes: unknown representation")
+        return read_coded(body, 1 << (representation >> 1), digits, levels, model)
     group = representation >> 1
     need(1 <= group <= 8 and levels**group <= 256, "codes: unknown representation")
     planes: list[list[int]] = []
@@ -354,10 +364,28 @@ def read_codes(body: Cursor, digits: int, levels: int, model: Model) -> list[tup
     body.end("codes")
     codes: list[tuple[int, ...]] = [()] * digits
     for plane in planes:
-        if representation & 1:  # ranks
-            expected = [model.ranked(levels, code) for code in codes]
-            plane = [order[rank] for order, rank in zip(expected, plane, strict=True)]
         codes = [(*code, value) for code, value in zip(codes, plane, strict=True)]
+    return codes
+
+
+def read_coded(
+    body: Cursor, lanes: int, digits: int, levels: int, model: Model
+) -> list[tuple[int, ...]]:
+    """F 4.1: coded."""
+    states = [body.fixed(4) for _ in range(lanes)]
+    need(min(states) >= 1 << 16, "codes: a state too small")
+    codes: list[tuple[int, ...]] = [()] * digits
+    for _ in range(model.dims):
+        for i, code in enumerate(codes):
+            bounds, x = model.bounds(levels, code), states[i % lanes]
+            r = x % 16_384
+            v = bisect_right(bounds, r) - 1
+            x = (bounds[v + 1] - bounds[v]) * (x // 16_384) + r - bounds[v]
+            if x < 1 << 16:
+                x = x << 16 | body.fixed(2)
+            codes[i], states[i % lanes] = (*code, v), x
+    body.end("codes")
+    need(states == [1 << 16] * lanes, "codes: a state at the end")
     return codes
 
 

@@ -110,7 +110,7 @@ def test_nerds_last_point_is_an_rmse_of_nine_hundredths() -> None:
 def a_point(dims: int, quality: int, rmse: float, size: float, **more: object) -> bars.Result:
     found: bars.Result = {
         "dims": dims, "quality": quality, "effort": 9, "rmse": rmse, "bytes_per_digit": size,
-        "d32": 5.3, "planes_over_ideal": 0.02, "read_differently": 0.009, "default": False,
+        "d32": 5.3, "codes_over_ideal": 0.02, "read_differently": 0.009, "default": False,
         "default_levels": quality == 2,
     }  # fmt: skip
     return found | more

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from digitzip.errors import DamagedError
-from digitzip.packing import Codes, Packer
+from digitzip.packing import CODED, Codes, Packer
+from digitzip.rate import UNIT, ideal_bits
 
 
 def predict(previous: Codes, levels: int) -> npt.NDArray[np.int32]:
@@ -37,30 +38,42 @@ def test_codes_come_back_from_every_representation(case: tuple[Codes, int]) -> N
     codes, levels = case
     bodies = [b"".join(pieces) for pieces in packer(levels).representations(codes)]
     groups = [g for g in range(1, 9) if levels**g <= 256]
-    assert sorted(body[0] for body in bodies) == [g << 1 | k for g in groups for k in (0, 1)]
+    assert [body[0] for body in bodies] == [*(g << 1 for g in groups), CODED]
     for body in bodies:
         np.testing.assert_array_equal(packer(levels).unpack(body, *codes.shape), codes)
 
 
-def test_batches_do_not_show_in_the_ranks() -> None:
-    rng = np.random.default_rng(1)
-    codes = rng.integers(0, 16, (5000, 4), dtype=np.uint8)
-    ranks = packer(16).rank(codes)
-    alone = np.concatenate([packer(16).rank(codes[i : i + 1]) for i in range(0, 5000, 97)])
-    np.testing.assert_array_equal(ranks[::97], alone)
+@given(codes_and_levels(), st.integers(0, 8))
+def test_codes_come_back_from_any_number_of_lanes(case: tuple[Codes, int], log: int) -> None:
+    codes, levels = case
+    body = b"".join(packer(levels).coded(codes, 1 << log))
+    assert body[0] == CODED | log << 1
+    np.testing.assert_array_equal(packer(levels).unpack(body, *codes.shape), codes)
 
 
-def test_rank_0_is_the_value_expected_most_and_the_smaller_of_equals() -> None:
-    tie = Packer(4, lambda previous: np.tile(np.array([5, 9, 9, 1], np.int32), (len(previous), 1)))
-    ranks = tie.rank(np.array([[0], [1], [2], [3]], np.uint8))
-    assert ranks[:, 0].tolist() == [2, 0, 1, 3]
+def test_batches_do_not_show_in_what_comes_back() -> None:
+    codes = np.random.default_rng(1).integers(0, 16, (5000, 4), dtype=np.uint8)
+    body = b"".join(packer(16).coded(codes, 64))
+    np.testing.assert_array_equal(packer(16).unpack(body, *codes.shape), codes)
+
+
+def test_likely_codes_cost_what_the_predictor_says_they_should() -> None:
+    rng = np.random.default_rng(2)
+    codes = np.zeros((4096, 6), np.uint8)
+    for j in range(6):  # drawn as the predictor expects them
+        noise = rng.gumbel(size=(4096, 12))
+        codes[:, j] = np.argmax(predict(codes[:, :j], 12) / UNIT + noise, axis=1)
+    ideal = ideal_bits(lambda previous: predict(previous, 12), codes) * 4096 / 8
+    assert ideal < 0.9 * 4096 * 6 * np.log2(12) / 8
+    for lanes in (1, 16):
+        size = sum(map(len, packer(12).coded(codes, lanes)))
+        assert ideal < size < ideal * 1.0015 + 1 + 4 * lanes
 
 
 def test_planes_stand_one_after_the_other_each_of_one_or_more_numbers() -> None:
     codes = np.array([[0, 1, 4], [2, 0, 0], [0, 0, 3]], np.uint8)
     pieces = {p[0][0]: p[1:] for p in packer(5).representations(codes)}
     assert pieces[0b0010] == (bytes([0, 2, 0]), bytes([1, 0, 0]), bytes([4, 0, 3]))
-    assert pieces[0b0011] == tuple(plane.tobytes() for plane in packer(5).rank(codes).T)
     assert pieces[0b0100] == (bytes([0 + 1 * 5, 2, 0]), bytes([4, 0, 3]))
     assert pieces[0b0110] == (bytes([0 + 1 * 5 + 4 * 25, 2, 3 * 25]),)
 
@@ -75,7 +88,12 @@ def test_planes_stand_one_after_the_other_each_of_one_or_more_numbers() -> None:
         b"\x02" + bytes(5),
         b"\x02" + bytes(7),
         b"\x02" + bytes([0, 0, 0, 0, 0, 5]),
-        b"\x03" + bytes([0, 0, 0, 0, 0, 5]),
+        b"\x13" + bytes(2048),  # 512 lanes
+        b"\x21" + bytes(8),  # a reserved bit
+        b"\x01",
+        b"\x01" + bytes(4),  # a state below 2^16
+        b"\x01" + bytes([255] * 4),  # too few words
+        b"\x01" + bytes([0, 0, 1, 0] * 9),  # too many
         b"\x04" + bytes(2),
         b"\x04" + bytes([0, 0, 25]),
         b"\x06" + bytes([0, 0, 25]),  # three fit a byte, but the plane holds two
@@ -87,6 +105,7 @@ def test_bodies_that_break_the_format_are_refused(body: bytes) -> None:
 
 
 @given(st.binary(max_size=12))
+@example(b"\x01" + bytes([0, 0, 1, 0, 1, 1]))
 def test_arbitrary_bytes_are_codes_in_range_or_damage(body: bytes) -> None:
     try:
         codes = packer(5).unpack(body, 3, 2)

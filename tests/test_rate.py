@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 import numpy as np
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from digitzip.model import Model
-from digitzip.rate import Integers, costs
+from digitzip.rate import Integers, bounds, costs
 
 SCORES = arrays(
     np.int32,
@@ -47,3 +48,14 @@ def test_the_rate_of_a_code_is_the_sum_of_what_its_numbers_cost(tiny: Model) -> 
         parts = [level_set.costs(code[None, :j])[0, code[j]] for j in range(3)]
         assert rate == sum(parts)
     assert level_set.rate(codes[:0]).shape == (0,)
+
+
+@given(SCORES)
+def test_values_own_places_as_the_format_page_says(scores: Integers) -> None:
+    found = bounds(scores, 1 << 14)
+    for row, places in zip(scores.tolist(), found.tolist(), strict=True):
+        weights = [math.floor(2**20 * math.exp((score - max(row)) / 32) + 0.5) for score in row]
+        sums = [sum(weights[:v]) for v in range(len(row) + 1)]
+        expected = [s * ((1 << 14) - len(row)) // sums[-1] + v for v, s in enumerate(sums)]
+        assert places == expected
+        assert min(np.diff(places)) >= 1

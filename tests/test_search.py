@@ -115,3 +115,23 @@ def test_no_effort_decodes_nothing() -> None:
     pixels = IMAGES[:3].reshape(3, -1)
     target = Target(8, never, never)
     np.testing.assert_array_equal(search(pixels, codes, target, EFFORT[0]), codes)
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_no_price_leads_away_from_a_code_that_gives_the_image_itself(few: bool) -> None:
+    model = few_codes(1 << 20) if few else priced(make_model(seed=3), 1 << 20)
+    codes = np.random.default_rng(3).integers(0, 5, (50, model.shape.dims), np.uint8)
+    decoded = Codec(model).decode(codes)
+    level_set = model.level_sets[0]
+    target = Target(
+        level_set.levels,
+        lambda codes: Codec(model).decode(codes).reshape(len(codes), -1),
+        level_set.costs,
+        level_set.lambda_,
+    )
+    found, other = (
+        search(images.reshape(50, -1), codes, target, EFFORT[1])
+        for images in (decoded, 255 - decoded)
+    )
+    np.testing.assert_array_equal(Codec(model).decode(found), decoded)
+    assert (level_set.rate(other) < level_set.rate(codes)).mean() > 0.5  # so strong is the price

@@ -55,7 +55,7 @@ def test_the_same_codes_and_pixels_whatever_computes_them(model: str, setting: s
         cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     expected = SHIPPED[model]
-    assert done.stdout.split() == [expected["codes"], expected["pixels"], expected["ranks"]]
+    assert done.stdout.split() == [expected["codes"], expected["pixels"], expected["intervals"]]
 
 
 def test_every_shipped_model_loads_and_is_the_released_one() -> None:

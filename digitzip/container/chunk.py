@@ -14,7 +14,7 @@ from digitzip.errors import DamagedError, LimitError, UnsupportedError
 
 MAX_DIGITS: Final = 16_384
 MAX_BYTES: Final = 16 << 20
-LEVEL: Final = 1  # ranks hold no matches to search for
+LEVEL: Final = 1  # codes hold no matches to search for
 TEXT_LEVEL: Final = 19
 
 _FIRST_ANCILLARY: Final = 0x80

@@ -12,7 +12,7 @@ from digitzip.limits import DIMS, LEVELS, SIDES
 
 MAGIC: Final = b"\x5d\x2a\x4d\x18"
 SIGNATURE: Final = b"\x89DZ\r\n\x1a\n"
-VERSION: Final = 1
+VERSION: Final = 2
 MODEL_ID_SIZE: Final = 16
 
 _PREFIX_SIZE: Final = 16  # frame magic, frame size, signature, version

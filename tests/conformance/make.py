@@ -136,7 +136,9 @@ class Parts:
 
 def chunk(codec: Codec, first: int, n: int, kind: int = 2, *layers: Layer) -> Chunk:
     codes = np.random.default_rng(first + n).integers(0, codec.levels, (n, DIMS), dtype=np.uint8)
-    body = next(p for p in codec.packer.representations(codes) if p[0][0] == kind)
+    coded = codec.packer.coded(codes, 1 << (kind >> 1))
+    bodies = [*codec.packer.representations(codes), coded]
+    body = next(pieces for pieces in bodies if pieces[0][0] == kind)
     pixels = codec.decode(codes)
     return Chunk(first, n, zlib.crc32(pixels.data), (Layer(LayerType.CODES, body), *layers))
 
@@ -164,13 +166,15 @@ def valid_files(codec: Codec, five: Codec) -> dict[str, bytes]:
         "thousand": written(codec, 1000),
         "five-levels": written(five, 60),
         "values": Parts(codec, [chunk(codec, 0, 40, 0b010)]).to_bytes(),
-        "ranks": Parts(codec, [chunk(codec, 0, 40, 0b011)]).to_bytes(),
+        "coded": Parts(codec, [chunk(codec, 0, 40, 0b001)]).to_bytes(),
         "values-in-pairs": Parts(codec, [chunk(codec, 0, 40, 0b100)]).to_bytes(),
-        "ranks-in-pairs": Parts(codec, [chunk(codec, 0, 40, 0b101)]).to_bytes(),
-        "ranks-in-triples": Parts(five, [chunk(five, 0, 40, 0b111)]).to_bytes(),
+        "values-in-triples": Parts(five, [chunk(five, 0, 40, 0b110)]).to_bytes(),
+        "coded-in-two-lanes": Parts(codec, [chunk(codec, 0, 41, 0b011)]).to_bytes(),
+        "coded-in-more-lanes-than-digits": Parts(codec, [chunk(codec, 0, 5, 0b111)]).to_bytes(),
+        "coded-with-five-levels": Parts(five, [chunk(five, 0, 40, 0b101)]).to_bytes(),
         "three-chunks": Parts(codec, [chunk(codec, f, 7) for f in (0, 7, 14)]).to_bytes(),
-        "names-front-coded": Parts(codec, [chunk(codec, 0, 4, 0b011, names)]).to_bytes(),
-        "names-counter": Parts(codec, [chunk(codec, 0, 4, 0b011, counter)]).to_bytes(),
+        "names-front-coded": Parts(codec, [chunk(codec, 0, 4, 0b001, names)]).to_bytes(),
+        "names-counter": Parts(codec, [chunk(codec, 0, 4, 0b001, counter)]).to_bytes(),
         "labels": Parts(codec, [chunk(codec, 0, 4, 0b010, Layer(LayerType.LABELS, (bytes(5),)))]).to_bytes(),
         "unknown-ancillary-layer": Parts(codec, [chunk(codec, 0, 4, 0b010, Layer(0xF0, (b"?",)))]).to_bytes(),
         "guard-fields": Parts(codec, [chunk(codec, 0, 4)], guard).to_bytes(),
@@ -209,6 +213,9 @@ def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
         parts.frames = [(frame, digits)]
         return parts.to_bytes()
 
+    coded = chunk(codec, 0, 7, 0b001).layers[0].body
+    unused = chunk(codec, 0, 7, 0b1001).layers[0].body  # of 16 lanes, of which 7 are used
+    unused = unused[1:61] + b"\1\0\1\0" + unused[65:]
     large = chunk(codec, 0, 200, 0b010).to_bytes()  # long enough for a content size of two bytes
     content = zstandard.ZstdDecompressor().decompress(large)
     plain = zstandard.ZstdCompressor(write_checksum=True)
@@ -236,7 +243,8 @@ def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
         "no-bytes": (b"", damaged, "not a .dz file"),
         "another-format": (b"\x89PNG\r\n\x1a\n" + bytes(60), damaged, "not a .dz file"),
         "text-mode": (text_mode, damaged, "text-mode"),
-        "version-2": (header(15, 2), unsupported, "container version 2; this build reads 1"),
+        "version-1": (header(15, 1), unsupported, "container version 1; this build reads 2"),
+        "version-3": (header(15, 3), unsupported, "container version 3; this build reads 2"),
         "header-crc": (head[:20] + b"?" + data[21:], damaged, "CRC"),
         "header-size": (data[:4] + b"\xff\xff\xff\x7f" + data[8:], damaged, "header: claims"),
         "unknown-model": (header(16, head[16] ^ 1), unknown, "no model with id|file needs model"),
@@ -283,7 +291,13 @@ def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
         "codes-too-few": (codes(b"\x02", bytes(20)), damaged, "20 bytes, expected 7 x 3"),
         "codes-too-many": (codes(b"\x04", bytes(15)), damaged, "15 bytes, expected 7 x 2"),
         "codes-value-8": (codes(b"\x02", bytes(20) + b"\x08"), damaged, "a byte is 8, expected below 8"),
-        "codes-rank-8": (codes(b"\x03", bytes(20) + b"\x08"), damaged, "a byte is 8, expected below 8"),
+        "coded-in-512-lanes": (codes(b"\x13", bytes(4096)), damaged, "unknown representation 13"),
+        "coded-without-all-states": (codes(b"\x03", bytes(6)), damaged, "6 bytes, expected an even number from 8"),
+        "coded-in-half-a-word": (codes(coded[:1], coded[1:] + b"\0"), damaged, "expected an even number"),
+        "coded-with-a-state-too-small": (codes(b"\x01", b"\xff\xff\0\0"), damaged, "a state is 65535"),
+        "coded-a-word-less": (codes(coded[:1], coded[1:-2]), damaged, "they end early"),
+        "coded-a-word-more": (codes(coded[:1], coded[1:] + b"\1\0"), damaged, "something is left"),
+        "coded-a-lane-not-used": (codes(b"\x09", unused), damaged, "something is left"),
         "codes-pair-64": (codes(b"\x04", b"\x40" + bytes(13)), damaged, "a byte is 64, expected below 64"),
         "codes-last-of-pairs-8": (codes(b"\x04", bytes(13) + b"\x08"), damaged, "a byte is 8, expected below 8"),
         "name-leaves-the-folder": (names(b"\0" + b"\0\x04../a" + b"\0\x01b" * 3), damaged, "relative path"),
