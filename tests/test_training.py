@@ -30,14 +30,16 @@ from digitzip.training import (  # noqa: E402
     verify,
 )
 from digitzip.training.activations import Activation  # noqa: E402
-from digitzip.training.checkpoint import FILE_NAME, load_checkpoint  # noqa: E402
+from digitzip.training.checkpoint import FILE_NAME, discard_checkpoint, load_checkpoint  # noqa: E402
 from digitzip.training.data import prepare  # noqa: E402
 from digitzip.training.device import pick_device  # noqa: E402
 from digitzip.training.evaluate import evaluate  # noqa: E402
 from digitzip.training.export import as_images, export_model, round_model, within  # noqa: E402
 from digitzip.training.fold import Affine, run  # noqa: E402
 from digitzip.training.integers import Output, round_chain  # noqa: E402
+from digitzip.training.light import pruned  # noqa: E402
 from digitzip.training.loop import Run, fit  # noqa: E402
+from digitzip.training.networks import Autoencoder  # noqa: E402
 from digitzip.training.recipe import Recipe, recipe_of  # noqa: E402
 from digitzip.training.watch import Screen  # noqa: E402
 
@@ -71,13 +73,31 @@ def blobs(n: int = 640, height: int = 12, width: int = 10) -> np.ndarray:
     return images
 
 
-def fit_toy(folder: Path, recipe: Recipe = TOY, **options: bool | int | None) -> Run:
+class Stopping(Listener):
+    """A watcher that stops a run after some epochs, as Ctrl-C does."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after = after
+
+    def epoch(self, figures: Figures) -> None:
+        super().epoch(figures)
+        if figures.epoch == self.after:
+            raise KeyboardInterrupt
+
+
+def fit_toy(
+    folder: Path,
+    recipe: Recipe = TOY,
+    watcher: Listener | None = None,
+    **options: bool | int | None,
+) -> Run:
     resume, until = bool(options.get("resume")), options.get("until")
     return fit(
         recipe,
         blobs(),
         checkpoint=folder,
-        watcher=Listener(),
+        watcher=watcher or Listener(),
         device=CPU,
         resume=resume,
         until=until,
@@ -262,22 +282,57 @@ def test_few_numbers_of_ones_own_are_cells_of_grids(dims: int) -> None:
     assert recipe.noise * recipe.cells(recipe.levels[0]) == pytest.approx(0.6, abs=0.1)
 
 
+LIGHTER = replace(
+    TOY,
+    light_encoder_rank=24,
+    light_encoder_hidden=8,
+    light_decoder_hidden=16,
+    light_decoder_rank=20,
+    light_epochs=4,
+    light_polish_epochs=1,
+)
+
+
 def test_lighter_networks_lose_little(tmp_path: Path) -> None:
-    recipe = replace(
-        TOY, light_encoder_hidden=8, light_decoder_hidden=16, light_epochs=4, light_polish_epochs=1
-    )
-    run = fit_toy(tmp_path, recipe)
-    float_model = run.finished_model()
-    model = export_model(float_model, recipe, run.data, tmp_path / "light.st", Listener())
+    whole = fit_toy(tmp_path / "whole", TOY)
+    run = fit_toy(tmp_path / "light", LIGHTER)
+    assert run.epoch == 5
+    model = export_model(run.finished_model(), LIGHTER, run.data, tmp_path / "light.st", Listener())
     widths = [[len(layer.weight) for layer in net.layers] for net in (model.encoder, model.decoder)]
-    assert widths == [[32, 8, 32, TOY.dims], [32, 16, 32, 16, 32, 120]]
-    first = round_model(float_model, recipe, run.data)
+    assert widths == [[24, 32, 8, 32, TOY.dims], [32, 16, 32, 16, 32, 20, 120]]
+    first = round_model(whole.finished_model(), TOY, whole.data)
     held_out = as_images(run.data.held_out, run.data)
     before, after = (
         rmse(held_out, one.decode(one.encode(held_out)))
         for one in (Codec(first, effort=0), Codec(model, effort=0))
     )
     assert after < 1.1 * before
+
+
+def test_pruning_to_the_same_sizes_changes_nothing(tmp_path: Path) -> None:
+    run = fit_toy(tmp_path, TOY)
+    model = run.finished_model()
+    assert isinstance(model, Autoencoder)
+    x = run.data.held_out.float() / 255
+    for recipe in (TOY, replace(TOY, encoder_rank=120, decoder_rank=32)):
+        same = pruned(model, recipe, x)
+        torch.testing.assert_close(same.encode(x), model.encode(x), rtol=0, atol=1e-3)
+        z = model.encode(x)
+        torch.testing.assert_close(same.decode(z), model.decode(z), rtol=0, atol=1e-3)
+
+
+def test_lighter_networks_resume_to_the_same_bytes(tmp_path: Path) -> None:
+    whole = fit_toy(tmp_path / "whole", LIGHTER)
+    stopping = Stopping(after=LIGHTER.epochs + LIGHTER.polish_epochs + 2)
+    with pytest.raises(KeyboardInterrupt):
+        fit_toy(tmp_path / "cut", LIGHTER, watcher=stopping)
+    resumed = fit_toy(tmp_path / "cut", LIGHTER, resume=True)
+    for mine, theirs in zip(
+        whole.finished_model().parameters(), resumed.finished_model().parameters(), strict=True
+    ):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
+    discard_checkpoint(tmp_path / "cut")
+    assert not (tmp_path / "cut").exists()
 
 
 def test_half_the_epochs_have_their_warps_and_the_others_fewer() -> None:

@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitzip.training.board import Board
-from digitzip.training.checkpoint import discard_checkpoint, load_checkpoint
+from digitzip.training.checkpoint import (
+    below,
+    discard_checkpoint,
+    has_checkpoint,
+    load_checkpoint,
+)
 from digitzip.training.codebook import train_codebook
 from digitzip.training.data import prepare, split
 from digitzip.training.device import pick_device
 from digitzip.training.export import as_images, export_model, finish
-from digitzip.training.loop import Run, fit
+from digitzip.training.loop import Run, fit, lighter_run
 from digitzip.training.milestones import Milestones
 from digitzip.training.own import Measured, adapted, measure
 from digitzip.training.recipe import (
@@ -106,6 +111,8 @@ def export_checkpoint(
     place = pick_device(device)
     run = Run(stored.recipe, prepare(images, stored.recipe, place), place)
     run.restore(stored)
+    if (lighter := stored.recipe.lighter) and has_checkpoint(below(checkpoint)):
+        run = lighter_run(run, lighter, checkpoint)
     with ExitStack() as stack:
         watcher = progress or stack.enter_context(Screen())
         export_model(run.finished_model(), stored.recipe, run.data, out, watcher)

@@ -18,6 +18,7 @@ from digitzip.errors import InputError, OutputError
 from digitzip.training.recipe import Recipe
 
 FILE_NAME = "checkpoint.pt"
+LIGHTER = "lighter"
 VERSION = 1
 
 
@@ -71,8 +72,19 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         raise InputError(f"{path} lacks parts of a checkpoint; remove it, train anew") from error
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Tell whether a run left its state in a folder."""
+    return (folder / FILE_NAME).exists()
+
+
+def below(folder: Path) -> Path:
+    """Return the folder of the checkpoint of lighter networks, that follow those of `folder`."""
+    return folder / LIGHTER
+
+
 def discard_checkpoint(folder: Path) -> None:
-    """Remove the folder's checkpoint, and the folder if nothing else is in it."""
-    with suppress(OSError):
-        (folder / FILE_NAME).unlink()
-        folder.rmdir()
+    """Remove the folder's checkpoints, and the folder if nothing else is in it."""
+    for place in (below(folder), folder):
+        with suppress(OSError):
+            (place / FILE_NAME).unlink()
+            place.rmdir()

@@ -27,8 +27,6 @@ from digitzip.training.family import Model as FloatModel
 from digitzip.training.fold import Chains, fold_residual
 from digitzip.training.fold_plain import fold_plain
 from digitzip.training.integers import Output, round_chain
-from digitzip.training.light import lightened
-from digitzip.training.networks import Autoencoder
 from digitzip.training.plain import Plain
 from digitzip.training.predictor import train_predictor
 from digitzip.training.recipe import Recipe
@@ -122,8 +120,6 @@ def export_model(
 
     Raises `ModelError` when NumPy and PyTorch disagree on one byte; nothing is written then.
     """
-    if recipe.light != recipe and isinstance(model, Autoencoder):
-        model = lightened(model, recipe, data, watcher)
     watcher.say("rounding to integers, then learning a predictor for each number of levels")
     integer = round_model(model, recipe, data)
     learned: list[LevelSet] = []

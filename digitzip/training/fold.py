@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from digitzip.training.activations import Activation, Floats
-from digitzip.training.networks import TANH_GAIN, Autoencoder, Trunk
+from digitzip.training.networks import TANH_GAIN, Autoencoder, Narrow, Trunk
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ def fold_decoder(model: Autoencoder) -> list[Affine]:
     """Return the chain from z in (-1, 1) to the logits of pixels."""
     decoder = model.decoder
     last = Affine(as_floats(decoder.out.weight), as_floats(decoder.out.bias), Activation.NONE)
-    return [*_trunk(decoder.trunk), last]
+    return [*_trunk(decoder.trunk), *_narrow(decoder.narrow), last]
 
 
 def run(chain: list[Affine], x: Floats) -> list[Floats]:
@@ -68,10 +68,17 @@ def run(chain: list[Affine], x: Floats) -> list[Floats]:
 
 
 def _trunk(trunk: Trunk) -> list[Affine]:
-    chain = [_folded(trunk.stem.linear, trunk.stem.norm)]
+    chain = [*_narrow(trunk.stem.narrow), _folded(trunk.stem.linear, trunk.stem.norm)]
     for block in trunk.residuals():
         chain += [_folded(block.linear1, block.norm1), _folded(block.linear2, block.norm2, skip=2)]
     return chain
+
+
+def _narrow(matrix: nn.Module) -> list[Affine]:
+    """Return the first of two matrices that make one of low rank, if there are two."""
+    if not isinstance(matrix, Narrow):
+        return []
+    return [Affine(as_floats(matrix.weight), np.zeros(matrix.out_features), Activation.NONE)]
 
 
 def _folded(

@@ -71,6 +71,8 @@ def _hidden(activation: Activation, scale: float) -> Output:
         values = activation(np.arange(low, high + 1, dtype=np.float64) / SQUASH_UNIT)
         table = np.rint(values * ACTIVATION_HIGH).astype(np.int32)
         return Output(1 / SQUASH_UNIT, low, high, table, 1 / ACTIVATION_HIGH)
+    if activation is Activation.NONE:
+        return Output(scale, -ACTIVATION_HIGH, ACTIVATION_HIGH)
     if activation is not Activation.GELU:
         return Output(scale, 0, ACTIVATION_HIGH)
     low = -min(math.ceil(GELU_FLAT / scale), ACTIVATION_HIGH)

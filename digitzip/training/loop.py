@@ -20,7 +20,9 @@ from digitzip.training import quantise
 from digitzip.training.average import Average, norms_of, recalibrate
 from digitzip.training.checkpoint import (
     Checkpoint,
+    below,
     discard_checkpoint,
+    has_checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
@@ -28,6 +30,8 @@ from digitzip.training.data import Data, prepare
 from digitzip.training.device import bfloat16_helps
 from digitzip.training.evaluate import evaluate
 from digitzip.training.family import Model, build
+from digitzip.training.light import SEEN, pruned
+from digitzip.training.networks import Autoencoder
 from digitzip.training.noise import disturb
 from digitzip.training.optimisers import cosine, optimiser_of
 from digitzip.training.plain import Plain
@@ -40,22 +44,30 @@ CALIBRATION = 8192
 
 
 class Run:
-    """One training run in progress."""
+    """One training run in progress; one of lighter networks follows an `earlier` one."""
 
-    def __init__(self, recipe: Recipe, data: Data, device: torch.device) -> None:
+    def __init__(
+        self, recipe: Recipe, data: Data, device: torch.device, earlier: "Run | None" = None
+    ) -> None:
         self.recipe, self.data, self.device = recipe, data, device
+        self.epoch = 0
+        self.epochs_before: int = earlier.epoch if earlier else 0
         with torch.random.fork_rng(devices=[]):  # leave the caller's generator alone
             torch.manual_seed(recipe.seed)
             model = build(data.height * data.width, recipe)
+        if earlier:
+            heavy = earlier.finished_model()
+            assert isinstance(heavy, Autoencoder)
+            model = pruned(heavy, recipe, data.train[:SEEN].float() / 255)
         self.model = model.to(device)
         self.average = Average(self.model, recipe.average_decay)
         self.optimiser = optimiser_of(self.model, recipe)
         self.random = torch.Generator().manual_seed(recipe.seed)
         self.autocast = recipe.autocast and bfloat16_helps(device)
-        self.epoch = 0
         size = min(recipe.batch, len(data.train))
         self.steps = len(data.train) // size  # an epoch
-        self.total = self.steps * recipe.all_epochs
+        self.last_epoch = recipe.epochs + recipe.polish_epochs
+        self.total = self.steps * self.last_epoch
 
     @property
     def polishing(self) -> bool:
@@ -166,8 +178,8 @@ class Run:
             cells = self.recipe.cells(self.recipe.levels[0])
             quality = evaluate(model, self.data.held_out, cells)
         rate = self.learning_rate(self.epoch * self.steps - 1)
-        epochs = self.recipe.all_epochs
-        return Figures(self.epoch, epochs, train_rmse, quality, rate, self.view)
+        done, epochs = (self.epochs_before + n for n in (self.epoch, self.recipe.all_epochs))
+        return Figures(done, epochs, train_rmse, quality, rate, self.view)
 
     @torch.no_grad()
     def view(self) -> View:
@@ -221,13 +233,33 @@ def fit(
     resume: bool = False,
     until: int | None = None,
 ) -> Run:
-    """Train on images [n, h, w] with a checkpoint after each epoch; `until` stops earlier."""
+    """Train on images [n, h, w] with a checkpoint after each epoch; `until` stops earlier.
+
+    Lighter networks, if the recipe asks for them, have a checkpoint of their own in a folder below.
+    """
+    if not resume:
+        discard_checkpoint(checkpoint)
     run = Run(recipe, prepare(images, recipe, device), device)
     if resume:
         run.restore(load_checkpoint(checkpoint))
-    else:
-        discard_checkpoint(checkpoint)
-    while run.epoch < min(recipe.all_epochs, recipe.all_epochs if until is None else until):
+    _finish(run, checkpoint, watcher, until)
+    lighter = recipe.lighter
+    if lighter is None or run.epoch < run.last_epoch:
+        return run
+    watcher.say("pruning the networks, which then learn on")
+    return _finish(lighter_run(run, lighter, checkpoint), below(checkpoint), watcher, None)
+
+
+def lighter_run(run: Run, recipe: Recipe, checkpoint: Path) -> Run:
+    """Return the run of lighter networks that follows `run`, where its own checkpoint stands."""
+    follower = Run(recipe, run.data, run.device, run)
+    if has_checkpoint(below(checkpoint)):
+        follower.restore(load_checkpoint(below(checkpoint)))
+    return follower
+
+
+def _finish(run: Run, checkpoint: Path, watcher: Watcher, until: int | None) -> Run:
+    while run.epoch < min(run.last_epoch, run.last_epoch if until is None else until):
         train_rmse = run.train_epoch(watcher)
         watcher.step(run.epoch * run.steps, run.total, train_rmse**2)
         save_checkpoint(checkpoint, run.checkpoint())

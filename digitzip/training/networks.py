@@ -18,16 +18,24 @@ TANH_GAIN = 0.8
 """z = tanh(TANH_GAIN * u) spreads a normal u almost evenly over (-1, 1)."""
 
 
-class Stem(nn.Module):
-    """gelu(BN(L x)): from the inputs to the residual stream."""
+class Narrow(nn.Linear):
+    """A matrix without bias, which with the next one makes a matrix of low rank."""
 
-    def __init__(self, inputs: int, width: int) -> None:
+    def __init__(self, inputs: int, rank: int) -> None:
+        super().__init__(inputs, rank, bias=False)
+
+
+class Stem(nn.Module):
+    """gelu(BN(L x)): from the inputs to the residual stream; L may be of low rank."""
+
+    def __init__(self, inputs: int, width: int, rank: int = 0) -> None:
         super().__init__()
-        self.linear = nn.Linear(inputs, width, bias=False)
+        self.narrow = Narrow(inputs, rank) if rank else nn.Identity()
+        self.linear = nn.Linear(rank or inputs, width, bias=False)
         self.norm = nn.BatchNorm1d(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.gelu(self.norm(self.linear(x)))
+        return F.gelu(self.norm(self.linear(self.narrow(x))))
 
 
 class Block(nn.Module):
@@ -48,9 +56,9 @@ class Block(nn.Module):
 class Trunk(nn.Module):
     """A stem and its blocks."""
 
-    def __init__(self, inputs: int, width: int, hidden: int, blocks: int) -> None:
+    def __init__(self, inputs: int, width: int, hidden: int, blocks: int, rank: int = 0) -> None:
         super().__init__()
-        self.stem = Stem(inputs, width)
+        self.stem = Stem(inputs, width, rank)
         self.blocks = nn.ModuleList(Block(width, hidden) for _ in range(blocks))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,7 +79,9 @@ class Encoder(nn.Module):
     def __init__(self, pixels: int, recipe: Recipe) -> None:
         super().__init__()
         width = recipe.encoder_width
-        self.trunk = Trunk(pixels, width, recipe.encoder_hidden, recipe.encoder_blocks)
+        self.trunk = Trunk(
+            pixels, width, recipe.encoder_hidden, recipe.encoder_blocks, recipe.encoder_rank
+        )
         self.head = nn.Linear(width, recipe.coordinates, bias=False)
         self.norm = nn.BatchNorm1d(recipe.coordinates, affine=False)
 
@@ -87,12 +97,13 @@ class Decoder(nn.Module):
 
     def __init__(self, pixels: int, recipe: Recipe) -> None:
         super().__init__()
-        width, inputs = recipe.decoder_width, recipe.coordinates
+        width, inputs, rank = recipe.decoder_width, recipe.coordinates, recipe.decoder_rank
         self.trunk = Trunk(inputs, width, recipe.decoder_hidden, recipe.decoder_blocks)
-        self.out = nn.Linear(width, pixels)
+        self.narrow = Narrow(width, rank) if rank else nn.Identity()
+        self.out = nn.Linear(rank or width, pixels)
 
     def forward(self, z: Tensor) -> Tensor:
-        logits: Tensor = self.out(self.trunk(z))
+        logits: Tensor = self.out(self.narrow(self.trunk(z)))
         return logits.float()
 
 

@@ -7,6 +7,7 @@ This module must not know torch: a recipe is a value that can be printed, stored
 import json
 import math
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 from digitzip.errors import InputError
 from digitzip.limits import DIMS, LEVELS
@@ -30,17 +31,24 @@ class Recipe:
     dims: int = 10  # numbers in a code
     levels: tuple[int, ...] = (14, 5, 8, 24)  # values a number can take; first the default
     axes: int = 1  # coordinates that a number stands for: its values are the cells of a grid
-    # networks: a stem to `width`, then `blocks` residual blocks through `hidden`
+    # networks: a stem to `width`, then `blocks` residual blocks through `hidden`; the matrix beside
+    # the pixels may be one of `rank`, 0 for a full one
+    encoder_rank: int = 0
     encoder_width: int = 896
     encoder_hidden: int = 448
     encoder_blocks: int = 1
     decoder_width: int = 896
     decoder_hidden: int = 448
     decoder_blocks: int = 2
+    decoder_rank: int = 0
     codebook: bool = False  # one number: no networks, a list of images instead
-    light_encoder_hidden: int = 0  # to which blocks are pruned once they are trained; 0: not
+    # lighter networks, to which those are pruned once they are trained; 0: that stays as it is
+    light_encoder_rank: int = 0
+    light_encoder_hidden: int = 0
     light_decoder_hidden: int = 0
+    light_decoder_rank: int = 0
     light_epochs: int = 30  # in which they learn on
+    light_learning_rate: float = 3e-3  # peak
     light_polish_epochs: int = 6  # and these are polished
     # or plain networks: sizes of the encoder's layers, the code last; the decoder mirrors them
     encoder_network: tuple[int, ...] = ()  # empty: the residual networks above
@@ -129,13 +137,24 @@ class Recipe:
             raise InputError(f"noise level is {self.noise_level}, expected 0 to below {most:g}")
 
     @property
-    def light(self) -> "Recipe":
-        """The recipe with the hidden units that are left after pruning."""
+    def lighter(self) -> "Recipe | None":
+        """The recipe by which lighter networks learn on, None where there are none."""
+        sizes: dict[str, Any] = {
+            name.removeprefix("light_"): size
+            for name in (
+                "light_encoder_rank", "light_encoder_hidden", "light_decoder_hidden",
+                "light_decoder_rank",
+            )
+            if (size := getattr(self, name))
+        }  # fmt: skip
+        if not sizes:
+            return None
+        none: dict[str, Any] = {f"light_{name}": 0 for name in sizes}
         return replace(
-            self,
-            encoder_hidden=self.light_encoder_hidden or self.encoder_hidden,
-            decoder_hidden=self.light_decoder_hidden or self.decoder_hidden,
-        )
+            self, **sizes, **none,
+            epochs=self.light_epochs, learning_rate=self.light_learning_rate,
+            polish_epochs=self.light_polish_epochs, warp_share=self.warp_share_end,
+        )  # fmt: skip
 
     @property
     def coordinates(self) -> int:
@@ -148,8 +167,9 @@ class Recipe:
 
     @property
     def all_epochs(self) -> int:
-        """Epochs of the whole run, the polish among them."""
-        return self.epochs + self.polish_epochs
+        """Epochs of the whole run, the polish and those of lighter networks among them."""
+        lighter = self.lighter
+        return self.epochs + self.polish_epochs + (lighter.all_epochs if lighter else 0)
 
     def warp_share_at(self, epoch: int) -> float:
         """Return which share of each batch is warped in an epoch, counted from 0."""
@@ -183,8 +203,10 @@ class Recipe:
 MNIST_10 = Recipe(
     name="mnist-10",
     held_out=1000,
+    light_encoder_rank=160,
     light_encoder_hidden=128,
-    light_decoder_hidden=256,
+    light_decoder_hidden=208,
+    light_decoder_rank=128,
     predictor_width=64,
     most_bits=34.5,  # 4.43 bytes in planes: below 4.5, with room for digits of other hands
 )
@@ -225,8 +247,10 @@ def mnist(dims: int) -> Recipe:
         decoder_hidden=256,
         encoder_width=384,
         encoder_hidden=192,
+        light_encoder_rank=0,
         light_encoder_hidden=0,
         light_decoder_hidden=0,
+        light_decoder_rank=0,
         most_bits=0.0,
         predictor_width=96,
         epochs=30 if dims in (3, 4) else 20,
