@@ -417,7 +417,7 @@ def test_the_automatic_device_is_one_that_works() -> None:
     assert torch.ones(2, device=pick_device("auto")).sum().item() == 2
 
 
-def test_a_recipe_with_few_bits_raises_lambda_until_codes_cost_no_more(
+def test_the_bits_of_a_recipe_decide_lambda(
     tmp_path: Path,
 ) -> None:
     free, bound = fit_toy(tmp_path), Listener()
@@ -430,7 +430,7 @@ def test_a_recipe_with_few_bits_raises_lambda_until_codes_cost_no_more(
         return ideal_bits(level_set.predict, codec.encode(held_out))
 
     now = bits(model.level_set())
-    cheaper = within(model, now - 0.2, held_out)
+    cheaper = within(model.level_set(), model, now - 0.2, held_out)
     assert cheaper.lambda_ > model.level_set().lambda_
     assert bits(cheaper) <= now - 0.2
-    assert within(model, now + 1, held_out).lambda_ == model.level_set().lambda_
+    assert within(model.level_set(), model, 99.0, held_out).lambda_ == 0

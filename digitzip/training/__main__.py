@@ -6,7 +6,9 @@
 import argparse
 import sys
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
+from typing import Any, get_args, get_origin
 
 import numpy as np
 import torch
@@ -33,14 +35,19 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--logdir", type=Path, default=None)
     for field in fields(Recipe):
         flag = "--" + field.name.replace("_", "-")
-        if field.name in ("levels", "encoder_network"):
-            parser.add_argument(flag, type=lambda text: tuple(map(int, text.split(","))))
+        if get_origin(field.type) is tuple:
+            number = get_args(field.type)[0]
+            parser.add_argument(flag, type=partial(_numbers, number))
         elif field.type is bool:
             parser.add_argument(flag, action=argparse.BooleanOptionalAction)
         else:
             assert isinstance(field.type, type)
             parser.add_argument(flag, type=field.type)
     return parser.parse_args()
+
+
+def _numbers(number: type, text: str) -> tuple[Any, ...]:
+    return tuple(map(number, text.split(",")))
 
 
 def main() -> int:

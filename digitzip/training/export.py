@@ -139,10 +139,13 @@ def export_model(
         )
     level_sets = _with_lambdas(learned, points, recipe.coordinates)
     integer = replace(integer, level_sets=level_sets)
-    if recipe.most_bits:
-        held_out = as_images(data.held_out, data)
-        level_sets = (within(integer, recipe.most_bits, held_out), *level_sets[1:])
-        integer = replace(integer, level_sets=level_sets)
+    held_out = as_images(data.held_out, data)
+    bounds = recipe.most_bits or (0.0,) * len(level_sets)
+    level_sets = tuple(
+        within(level_set, integer, most_bits, held_out) if most_bits else level_set
+        for level_set, most_bits in zip(level_sets, bounds, strict=True)
+    )
+    integer = replace(integer, level_sets=level_sets)
     notes = notes_of(recipe, data.train.device)
     for level_set in level_sets:
         point = _measured(Codec(integer, level_set.levels), as_images(data.held_out, data))
@@ -178,7 +181,10 @@ def _with_predictor(
     """Return the level set with predictors of the codes that a search finds, and its point."""
     threads = min(THREADS[-1], os.cpu_count() or 1)
     codec = Codec(model, level_set.levels, recipe.predictor_effort, threads)
-    codes = codec.encode(as_images(data.train[: recipe.predictor_images], data))
+    copies = [data.train, *data.warped[: recipe.predictor_copies]]
+    codes = np.concatenate(
+        [codec.encode(as_images(each[: recipe.predictor_images], data)) for each in copies]
+    )
     held_out = as_images(data.held_out, data)
     found = codec.encode(held_out)
     learned, bits = train_predictor(level_set, codes, found, recipe)
@@ -213,25 +219,26 @@ def _with_lambdas(
     )
 
 
-def within(model: Model, most_bits: float, images: Images) -> LevelSet:
-    """Return the default level set, its lambda raised until a code costs `most_bits` at most.
+def within(level_set: LevelSet, model: Model, most_bits: float, images: Images) -> LevelSet:
+    """Return a level set of a model with the lambda by which a code costs `most_bits` at most.
 
     The least such lambda, to a sixteenth of it, by codes of images [n, h, w] at the default effort;
     where none is enough, the greatest.
     """
-    first = model.level_set()
 
     def fits(lambda_: int) -> bool:
-        priced = (replace(first, lambda_=lambda_), *model.level_sets[1:])
-        return _measured(Codec(replace(model, level_sets=priced)), images).bits <= most_bits
+        priced = replace(model, level_sets=(replace(level_set, lambda_=lambda_),))
+        return _measured(Codec(priced), images).bits <= most_bits
 
-    low = high = first.lambda_
+    if fits(0):
+        return replace(level_set, lambda_=0)
+    low, high = 0, max(64, level_set.lambda_)
     while high < MAX_LAMBDA and not fits(high):
-        low, high = high, min(MAX_LAMBDA, max(64, 2 * high))
+        low, high = high, min(MAX_LAMBDA, 2 * high)
     while high - low > high // 16:
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle, high)
-    return replace(first, lambda_=high)
+    return replace(level_set, lambda_=high)
 
 
 def _measured(codec: Codec, images: Images) -> Point:

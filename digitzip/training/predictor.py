@@ -21,6 +21,7 @@ from digitzip.training import grid
 from digitzip.training.activations import Activation
 from digitzip.training.fold import Affine
 from digitzip.training.integers import Output, round_chain
+from digitzip.training.optimisers import cosine
 from digitzip.training.recipe import Recipe
 
 SCORE_CLIP = 8191
@@ -116,9 +117,9 @@ def _fit(level_set: LevelSet, codes: Codes, held_out: Codes, recipe: Recipe) -> 
     best, best_loss = copy.deepcopy(predictors), math.inf
     steps = recipe.predictor_steps
     for step in range(1, steps + 1):
-        cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+        rate = recipe.predictor_learning_rate * min(1.0, step / 100) * cosine(step / steps)
         for group in optimiser.param_groups:
-            group["lr"] = recipe.predictor_learning_rate * min(1.0, step / 100) * cosine
+            group["lr"] = rate
         rows = torch.randint(len(x), (recipe.predictor_batch,), generator=random)
         optimiser.zero_grad(set_to_none=True)
         _loss(predictors, x[rows], y[rows]).backward()  # type: ignore[no-untyped-call]

@@ -82,7 +82,7 @@ class Recipe:
     polish_rate: float = 1e-3  # learning rate at their start; cosine to zero
     polish_noise: float = 1.0  # weight of the loss after noise, which goes on beside
     # rate
-    most_bits: float = 0.0  # of a code of the default levels, held out; 0: as the curve has it
+    most_bits: tuple[float, ...] = ()  # of a held-out code, by level count; 0: as the curve has it
     # predictor
     predictor_effort: int = 1  # of the search whose codes are learned
     predictor_width: int = 96
@@ -90,6 +90,7 @@ class Recipe:
     predictor_batch: int = 1024
     predictor_learning_rate: float = 5e-3
     predictor_images: int = 60_000  # whose codes are learned, at most
+    predictor_copies: int = 0  # warped ones of the training images, whose codes are learned too
 
     def __post_init__(self) -> None:
         if self.dims not in DIMS:
@@ -97,6 +98,11 @@ class Recipe:
         if not self.levels or any(count not in LEVELS for count in self.levels):
             raise InputError(
                 f"recipe asks for levels {self.levels}; each must be 2 to {LEVELS[-1]}"
+            )
+        if len(self.most_bits) not in (0, len(self.levels)):
+            raise InputError(
+                f"recipe bounds the bits of {len(self.most_bits)} level counts; it has "
+                f"{len(self.levels)}"
             )
         if len(set(self.levels)) != len(self.levels):
             raise InputError(f"recipe asks for levels {self.levels}; each may appear once")
@@ -208,7 +214,7 @@ MNIST_10 = Recipe(
     light_decoder_hidden=208,
     light_decoder_rank=128,
     predictor_width=64,
-    most_bits=34.5,  # 4.43 bytes in planes: below 4.5, with room for digits of other hands
+    most_bits=(35.5, 0.0, 28.2, 0.0),  # below 4.5 and 3.6 bytes, with room for other hands
 )
 
 CELL_NOISE = 0.56
@@ -251,7 +257,7 @@ def mnist(dims: int) -> Recipe:
         light_encoder_hidden=0,
         light_decoder_hidden=0,
         light_decoder_rank=0,
-        most_bits=0.0,
+        most_bits=(),
         predictor_width=96,
         epochs=30 if dims in (3, 4) else 20,
         polish_epochs=3,
