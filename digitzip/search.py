@@ -22,7 +22,8 @@ Integers = npt.NDArray[np.integer[Any]]
 Exact = npt.NDArray[np.float64]
 """Integers below 2^53, held in float64."""
 
-_BATCH: Final = 128
+_BATCH: Final = 256
+_TOGETHER: Final = 8  # codes for each image, decoded at once
 _FEW: Final = 1024  # codes that there can be in all, to try every one of them
 
 
@@ -79,7 +80,9 @@ def search(pixels: Pixels, codes: Codes, target: Target, effort: Effort) -> Code
     found = np.empty_like(codes)
     for start in range(0, len(codes), _BATCH):
         part = slice(start, start + _BATCH)
-        best = _Best.of(pixels[part].astype(np.float64), codes[part], target)
+        start_codes = codes[part]
+        image, prices = pixels[part].astype(np.float64), target.prices(start_codes)
+        best = _Best.of(image, start_codes, target.decode(start_codes), prices)
         found[part] = _descend(best, target, effort).codes
     return found
 
@@ -116,11 +119,23 @@ class _Best:
     worth: Exact  # [n], the less the better
 
     @classmethod
-    def of(cls, image: Exact, codes: Codes, target: Target) -> _Best:
-        missing = image - target.decode(codes)
-        prices = target.prices(codes)
+    def of(cls, image: Exact, codes: Codes, decoded: Pixels, prices: Exact | None) -> _Best:
+        """Return what codes [n, d] are worth, decoded to [n, p] and each value at its price."""
+        missing = image - decoded
         error = np.einsum("np,np->n", missing, missing)
         return cls(image, codes.copy(), missing, prices, _worth(error, _paid(prices, codes)))
+
+    def offer_all(self, trials: Codes, target: Target) -> None:
+        """Take those of the codes [k, n, d] that are worth more."""
+        n, dims = self.codes.shape
+        for start in range(0, len(trials), _TOGETHER):
+            some = trials[start : start + _TOGETHER]
+            flat = some.reshape(-1, dims)
+            decoded, prices = target.decode(flat), target.prices(flat)
+            for i, codes in enumerate(some):
+                rows = slice(i * n, (i + 1) * n)
+                priced = None if prices is None else prices[:, :, rows]
+                self.offer(_Best.of(self.image, codes, decoded[rows], priced))
 
     def offer(self, other: _Best) -> None:
         """Take the codes that are worth more, or as much and smaller."""
@@ -167,10 +182,9 @@ def _descend(best: _Best, target: Target, effort: Effort) -> _Best:
 def _try_values(best: _Best, target: Target) -> None:
     """Give each number in turn the value that is worth most, the others as they are."""
     for j in range(best.codes.shape[1]):
-        for value in range(target.levels):
-            trial = best.codes.copy()
-            trial[:, j] = value
-            best.offer(_Best.of(best.image, trial, target))
+        trials = np.repeat(best.codes[None], target.levels, axis=0)
+        trials[:, :, j] = np.arange(target.levels, dtype=np.uint8)[:, None]
+        best.offer_all(trials, target)
 
 
 def _sweep(best: _Best, target: Target, effort: Effort, *, outward: bool) -> None:
@@ -189,18 +203,19 @@ def _sweep(best: _Best, target: Target, effort: Effort, *, outward: bool) -> Non
     model = Quadratic(curvature, target.levels)
     descent = _times(slopes, best.missing)
     gains = 2 * steps * descent - model.own.T - _dearer(best.prices, best.codes, steps)
-    nearest = np.argmax(gains, axis=1)
-    best.offer(_Best.of(best.image, trials[np.arange(n), nearest], target))
+    best_step = (np.arange(n), np.argmax(gains, axis=1))
+    nearest = trials[best_step]
+    best.offer(_Best.of(best.image, nearest, decoded[best_step], target.prices(nearest)))
     for _ in range(effort.proposals):
         descent = _times(slopes, best.missing)
         proposal = model.least(descent, best.codes, best.prices)
         if (proposal == best.codes).all():
             break
-        best.offer(_Best.of(best.image, proposal, target))
+        best.offer_all(proposal[None], target)
     if effort.nearby:
         descent = _times(slopes, best.missing)
-        for trial in model.nearby(descent, best.codes, best.prices, effort.nearby):
-            best.offer(_Best.of(best.image, trial, target))
+        trials = model.nearby(descent, best.codes, best.prices, effort.nearby)
+        best.offer_all(trials, target)
 
 
 def _neighbours(codes: Codes, levels: int, *, outward: bool) -> tuple[Codes, Exact]:
