@@ -181,10 +181,7 @@ def _with_predictor(
     """Return the level set with predictors of the codes that a search finds, and its point."""
     threads = min(THREADS[-1], os.cpu_count() or 1)
     codec = Codec(model, level_set.levels, recipe.predictor_effort, threads)
-    copies = [data.train, *data.warped[: recipe.predictor_copies]]
-    codes = np.concatenate(
-        [codec.encode(as_images(each[: recipe.predictor_images], data)) for each in copies]
-    )
+    codes = codec.encode(as_images(data.train[: recipe.predictor_images], data))
     held_out = as_images(data.held_out, data)
     found = codec.encode(held_out)
     learned, bits = train_predictor(level_set, codes, found, recipe)

@@ -90,7 +90,6 @@ class Recipe:
     predictor_batch: int = 1024
     predictor_learning_rate: float = 5e-3
     predictor_images: int = 60_000  # whose codes are learned, at most
-    predictor_copies: int = 0  # warped ones of the training images, whose codes are learned too
 
     def __post_init__(self) -> None:
         if self.dims not in DIMS:
