@@ -99,7 +99,6 @@ def test_a_digit_alone_is_a_file_of_110_bytes_at_most(digits: npt.NDArray[np.uin
 
 
 @needs_mnist
-@pytest.mark.xfail(reason="a search that weighs rate keeps 95.3 % where 99 % is asked", strict=True)
 def test_decoded_digits_keep_their_code(digits: npt.NDArray[np.uint8]) -> None:
     codec = digitzip.load_codec()
     codes = codec.encode(digits)

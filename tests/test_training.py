@@ -275,9 +275,13 @@ def test_a_recipe_that_cannot_be_trained_is_refused(changes: dict[str, Any], mat
 
 
 @pytest.mark.parametrize("dims", [1, 3, 5, 9])
-def test_few_numbers_of_ones_own_are_cells_of_grids(dims: int) -> None:
-    recipe = recipe_of("own", dims)
+@pytest.mark.parametrize("name", ["own", "mnist"])
+def test_few_numbers_are_cells_of_grids(dims: int, name: str) -> None:
+    recipe = recipe_of(name, dims)
     assert recipe.dims == dims
+    assert recipe.lighter is None
+    if recipe.codebook:
+        return
     assert recipe.axes > 1
     assert recipe.noise * recipe.cells(recipe.levels[0]) == pytest.approx(0.6, abs=0.1)
 

@@ -232,7 +232,7 @@ def of_numbers(recipe: Recipe, dims: int) -> Recipe:
         return replace(recipe, dims=dims)
     levels, axes = _GRIDS[dims]
     noise = CELL_NOISE / round(math.pow(levels, 1 / axes))
-    return replace(recipe, dims=dims, levels=(levels,), axes=axes, noise=noise)
+    return replace(recipe, dims=dims, levels=(levels,), axes=axes, noise=noise, most_bits=())
 
 
 def mnist(dims: int) -> Recipe:
@@ -254,7 +254,6 @@ def mnist(dims: int) -> Recipe:
         light_encoder_hidden=0,
         light_decoder_hidden=0,
         light_decoder_rank=0,
-        most_bits=(),
         predictor_width=96,
         epochs=30 if dims in (3, 4) else 20,
         polish_epochs=3,
