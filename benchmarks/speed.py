@@ -23,7 +23,7 @@ OVERRIDES: Final = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 ROUNDS: Final = 7
 SEARCH_ROUNDS: Final = 3
 EFFORTS: Final = range(10)
-SEARCHED: Final = 400  # digits whose search is timed, beside as many WebP files
+SEARCHED: Final = 1000  # digits whose search is timed, beside as many WebP files
 
 
 def interleaved(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:

@@ -1,7 +1,7 @@
 """The entropy coder: asymmetric numeral systems in lanes (FORMAT.md section 4.1).
 
-Symbols come in rounds, and are dealt to lanes that take turns; so NumPy codes many at once. What a
-symbol is, and how likely, this room is told as intervals of `TOTAL`.
+Symbols come in rounds, and are dealt to lanes that take turns; so NumPy decodes many at once. What
+a symbol is, and how likely, this room is told as intervals of `TOTAL`.
 
 Source: J. Duda, "Asymmetric numeral systems", arXiv 1311.2540; the lanes: F. Giesen, "Interleaved
 entropy coders", arXiv 1402.3392.
@@ -18,8 +18,8 @@ import numpy.typing as npt
 from digitzip.errors import DamagedError
 
 Integers = npt.NDArray[np.integer[Any]]
-Interval = tuple[Integers, Integers]
-"""Where the intervals of symbols begin, [n], and where they end, [n]."""
+Intervals = tuple[Integers, Integers]
+"""Where the intervals of the symbols of a round begin, [n], and where they end, [n]."""
 
 BITS: Final = 14
 TOTAL: Final = 1 << BITS
@@ -31,35 +31,38 @@ _LEAST: Final = 1 << _WORD  # states lie from here to below 2^32
 _STATE_BYTES: Final = 4
 
 
-def encode(rounds: Sequence[Interval], lanes: int) -> bytes:
+def encode(rounds: Sequence[Intervals], lanes: int) -> bytes:
     """Return the bytes from which `Decoder` takes these symbols, round by round.
 
     In each round symbol i goes to lane `i % lanes`. Intervals are not empty and end at `TOTAL` at
     most.
     """
-    states = np.full(lanes, _LEAST, np.int64)
-    words: list[Integers] = []
+    states = [_LEAST] * lanes
+    words: list[int] = []
     for begins, ends in reversed(rounds):
-        begin, size = begins.astype(np.int64), (ends - begins).astype(np.int64)
-        for start in reversed(range(0, len(begin), lanes)):
-            part = slice(start, start + lanes)
-            state = states[: len(begin[part])]
-            full = state >= size[part] << (32 - BITS)
-            words.append(state[full] & (_LEAST - 1))
-            state[full] >>= _WORD
-            times, rest = np.divmod(state, size[part])
-            state[:] = (times << BITS) + rest + begin[part]
-    stored = np.concatenate([states[:0], *reversed(words)])
-    return states.astype("<u4").tobytes() + stored.astype("<u2").tobytes()
+        sizes = ends - begins
+        lane = (len(begins) - 1) % lanes
+        for begin, size in zip(begins[::-1].tolist(), sizes[::-1].tolist(), strict=True):
+            state = states[lane]
+            if state >= size << (32 - BITS):
+                words.append(state & (_LEAST - 1))
+                state >>= _WORD
+            times, rest = divmod(state, size)
+            states[lane] = (times << BITS) + rest + begin
+            lane = (lane or lanes) - 1
+    return np.array(states, "<u4").tobytes() + np.array(words[::-1], "<u2").tobytes()
 
 
 class Decoder:
     """Takes symbols from what `encode` returned; calls raise `DamagedError` for other bytes."""
 
-    def __init__(self, data: bytes, lanes: int) -> None:
+    def __init__(self, data: bytes, lanes: int, symbols: int) -> None:
         head = lanes * _STATE_BYTES
-        if len(data) < head or len(data) % 2:
-            raise DamagedError(f"codes: {len(data)} bytes, expected an even number from {head}")
+        most = head + 2 * symbols  # a word for each at most
+        if not head <= len(data) <= most or len(data) % 2:
+            raise DamagedError(
+                f"codes: {len(data)} bytes, expected an even number from {head} to {most}"
+            )
         self._states = np.frombuffer(data, "<u4", lanes).astype(np.int64)
         self._words = np.frombuffer(data, "<u2", offset=head).astype(np.int64)
         self._used = 0

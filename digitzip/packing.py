@@ -24,6 +24,7 @@ CODED: Final = 1
 
 _BATCH: Final = 2048  # a multiple of any number of lanes
 _DIGITS_OF_A_LANE: Final = 256  # fewer cost bytes, more cost time
+_MOST_OF_A_LANE: Final = 1024
 _MOST_LANES: Final = 64
 
 
@@ -74,7 +75,11 @@ class Packer:
         return _split(planes.reshape(-1, digits), self.levels, group, dims)
 
     def _decode(self, data: bytes, lanes: int, digits: int, dims: int) -> Codes:
-        decoder = ans.Decoder(data, lanes)
+        if digits > _MOST_OF_A_LANE * lanes:
+            raise DamagedError(
+                f"codes: {digits} digits in lanes: {lanes}, expected at most {_MOST_OF_A_LANE} each"
+            )
+        decoder = ans.Decoder(data, lanes, digits * dims)
         codes = np.empty((digits, dims), np.uint8)
         for j in range(dims):
             for rows in _slices(digits):

@@ -57,6 +57,13 @@ class Quadratic:
             move /= unit
         return (here + move).T.astype(np.uint8)
 
+    def change(self, descent: Exact, codes: Codes, there: Codes) -> Exact:
+        """Return by how much the error differs, [n], at other codes [n, d]."""
+        move = there.T.astype(np.float64) - codes.T
+        bend = np.einsum("jkn,kn->jn", self._curvature, move)
+        change: Exact = np.einsum("jn,jn->n", move, bend - 2 * descent.T)
+        return change
+
     def nearby(self, descent: Exact, codes: Codes, prices: Exact | None, count: int) -> Codes:
         """Return codes uint8 [count, n, d]: the best moves of one or two numbers by one level.
 

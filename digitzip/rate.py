@@ -29,10 +29,10 @@ _LOGS: Final = 178  # 32 ln(255), rounded up
 
 def costs(scores: Integers) -> Integers:
     """Scores int32 [n, levels] within ±2^15 -> the cost of each value, int32 [n, levels], >= 0."""
-    exponentials, bounds = _tables()
+    exponentials, borders = _tables()
     below = scores.max(axis=1, keepdims=True) - scores
     total = exponentials.take(below, mode="clip").sum(axis=1, keepdims=True, dtype=np.int32)
-    found: Integers = below + np.searchsorted(bounds, total, side="right").astype(np.int32)
+    found: Integers = below + np.searchsorted(borders, total, side="right").astype(np.int32)
     return found
 
 
@@ -76,8 +76,8 @@ def _tables() -> tuple[Integers, Integers]:
     with localcontext(Context(prec=50)):
         exponentials = [_exp(Decimal(-m) / UNIT, ROUND_HALF_EVEN) for m in range(_REACH + 1)]
         middles = (Decimal(2 * r + 1) / (2 * UNIT) for r in range(_LOGS))
-        bounds = [_exp(middle, ROUND_CEILING) for middle in middles]
-    return np.array(exponentials, np.int32), np.array(bounds, np.int32)
+        borders = [_exp(middle, ROUND_CEILING) for middle in middles]
+    return np.array(exponentials, np.int32), np.array(borders, np.int32)
 
 
 def _exp(x: Decimal, rounding: str) -> int:

@@ -206,6 +206,8 @@ def _sweep(best: _Best, target: Target, effort: Effort, *, outward: bool) -> Non
     best_step = (np.arange(n), np.argmax(gains, axis=1))
     nearest = trials[best_step]
     best.offer(_Best.of(best.image, nearest, decoded[best_step], target.prices(nearest)))
+    if best.prices is not None:
+        _offer_exact(best, model, _times(slopes, best.missing), target)
     for _ in range(effort.proposals):
         descent = _times(slopes, best.missing)
         proposal = model.least(descent, best.codes, best.prices)
@@ -216,6 +218,18 @@ def _sweep(best: _Best, target: Target, effort: Effort, *, outward: bool) -> Non
         descent = _times(slopes, best.missing)
         trials = model.nearby(descent, best.codes, best.prices, effort.nearby)
         best.offer_all(trials, target)
+
+
+def _offer_exact(best: _Best, model: Quadratic, descent: Exact, target: Target) -> None:
+    """Offer what is best without prices where that is much nearer: to digits decoded before."""
+    there = model.least(descent, best.codes, None)
+    error = np.einsum("np,np->n", best.missing, best.missing)
+    left = error + model.change(descent, best.codes, there)
+    rows = np.flatnonzero(4 * left < 3 * error)
+    if rows.size:
+        part = best.at(rows)
+        part.offer_all(there[None, rows], target)
+        best.put(rows, part)
 
 
 def _neighbours(codes: Codes, levels: int, *, outward: bool) -> tuple[Codes, Exact]:

@@ -372,6 +372,8 @@ def read_coded(
     body: Cursor, lanes: int, digits: int, levels: int, model: Model
 ) -> list[tuple[int, ...]]:
     """F 4.1: coded."""
+    need(digits <= 1024 * lanes, "codes: too many digits for the lanes")
+    need(len(body.data) - body.at <= 4 * lanes + 2 * digits * model.dims, "codes: too many words")
     states = [body.fixed(4) for _ in range(lanes)]
     need(min(states) >= 1 << 16, "codes: a state too small")
     codes: list[tuple[int, ...]] = [()] * digits

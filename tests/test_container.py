@@ -70,7 +70,7 @@ def test_headers_come_back_whatever_follows(header: Header, rest: bytes) -> None
 
 
 def test_the_header_of_the_format_page_stands_byte_for_byte() -> None:
-    assert HEADER.to_bytes()[:16] == bytes.fromhex("5d2a4d1821000000 89445a0d0a1a0a01")
+    assert HEADER.to_bytes()[:16] == bytes.fromhex("5d2a4d1821000000 89445a0d0a1a0a02")
     assert HEADER.to_bytes()[32:37] == bytes([28, 28, 10, 16, 0])
     assert HEADER.size == 41
 
@@ -87,7 +87,7 @@ def test_no_flipped_bit_of_a_header_goes_unseen(header: Header, data: st.DataObj
 def test_another_version_is_refused_by_its_number() -> None:
     stored = bytearray(HEADER.to_bytes())
     stored[15] = 9
-    with pytest.raises(UnsupportedError, match="container version 9; this build reads 1"):
+    with pytest.raises(UnsupportedError, match="container version 9; this build reads 2"):
         Header.from_bytes(bytes(stored))
 
 

@@ -51,10 +51,15 @@ def test_codes_come_back_from_any_number_of_lanes(case: tuple[Codes, int], log: 
     np.testing.assert_array_equal(packer(levels).unpack(body, *codes.shape), codes)
 
 
-def test_batches_do_not_show_in_what_comes_back() -> None:
+@pytest.mark.parametrize("lanes", [16, 256])
+def test_batches_do_not_show(lanes: int) -> None:
     codes = np.random.default_rng(1).integers(0, 16, (5000, 4), dtype=np.uint8)
-    body = b"".join(packer(16).coded(codes, 64))
+    body = b"".join(packer(16).coded(codes, lanes))
     np.testing.assert_array_equal(packer(16).unpack(body, *codes.shape), codes)
+    together = np.array([packer(16).intervals(codes, j) for j in range(4)])
+    for i in range(0, 5000, 97):
+        alone = [packer(16).intervals(codes[i : i + 1], j) for j in range(4)]
+        np.testing.assert_array_equal(np.array(alone), together[:, :, i : i + 1])
 
 
 def test_likely_codes_cost_what_the_predictor_says_they_should() -> None:
@@ -93,7 +98,8 @@ def test_planes_stand_one_after_the_other_each_of_one_or_more_numbers() -> None:
         b"\x01",
         b"\x01" + bytes(4),  # a state below 2^16
         b"\x01" + bytes([255] * 4),  # too few words
-        b"\x01" + bytes([0, 0, 1, 0] * 9),  # too many
+        b"\x01" + bytes([0, 0, 1, 0] * 4),  # too many, and yet as many as there may be
+        b"\x01" + bytes([0, 0, 1, 0] * 9),  # more than numbers
         b"\x04" + bytes(2),
         b"\x04" + bytes([0, 0, 25]),
         b"\x06" + bytes([0, 0, 25]),  # three fit a byte, but the plane holds two

@@ -89,7 +89,7 @@ def digits() -> npt.NDArray[np.uint8]:
 def test_mnist_digits_cost_five_bytes_and_lose_little(digits: npt.NDArray[np.uint8]) -> None:
     data = digitzip.compress(digits)
     error = (digitzip.decompress(data).astype(np.float64) - digits) / 255
-    assert len(data) / len(digits) <= 5.2  # a small file: its tables weigh more
+    assert len(data) / len(digits) <= 5.2  # a small file
     assert np.sqrt(np.mean(error**2)) <= 0.105
 
 

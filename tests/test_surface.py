@@ -27,6 +27,7 @@ MUST_NOT_KNOW = {
     "errors": {"digitzip", "numpy", "zstandard", "PIL", "safetensors", "click", "rich"},
     "container": {"numpy", "PIL", "safetensors", "network", "model", "codec", "packing"},
     "network": {"container", "model", "codec", "images", "packing", "safetensors", "zstandard"},
+    "ans": {"container", "network", "model", "codec", "images", "packing", "rate", "zstandard"},
     "packing": {"container", "network", "model", "codec", "images", "zstandard"},
     "limits": {"digitzip", "numpy"},
     "metrics": {"container", "network", "model", "codec", "images", "packing", "PIL"},

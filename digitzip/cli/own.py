@@ -108,11 +108,11 @@ def keeping(training: Any, checkpoint: Path) -> Iterator[None]:
 
 def _kept(training: Any, checkpoint: Path) -> str:
     try:
-        stored = training.load_checkpoint(checkpoint)
+        done, epochs = training.epochs_done(checkpoint)
     except InputError:
         return "no epoch was finished, so there is nothing to resume"
     return (
-        f"the state after epoch {stored.epoch} of {stored.recipe.all_epochs} is in"
+        f"the state after epoch {done} of {epochs} is in"
         f" {str(checkpoint)!r}: the same command with --resume goes on"
     )
 

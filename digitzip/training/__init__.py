@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from digitzip.training.board import Board
 from digitzip.training.checkpoint import (
-    below,
     discard_checkpoint,
+    epochs_done,
     has_checkpoint,
+    lighter_folder,
     load_checkpoint,
 )
 from digitzip.training.codebook import train_codebook
@@ -46,6 +47,7 @@ __all__ = [
     "Watcher",
     "adapted",
     "discard_checkpoint",
+    "epochs_done",
     "export_checkpoint",
     "load_checkpoint",
     "measure",
@@ -111,7 +113,7 @@ def export_checkpoint(
     place = pick_device(device)
     run = Run(stored.recipe, prepare(images, stored.recipe, place), place)
     run.restore(stored)
-    if (lighter := stored.recipe.lighter) and has_checkpoint(below(checkpoint)):
+    if (lighter := stored.recipe.lighter) and has_checkpoint(lighter_folder(checkpoint)):
         run = lighter_run(run, lighter, checkpoint)
     with ExitStack() as stack:
         watcher = progress or stack.enter_context(Screen())

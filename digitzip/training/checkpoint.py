@@ -77,14 +77,26 @@ def has_checkpoint(folder: Path) -> bool:
     return (folder / FILE_NAME).exists()
 
 
-def below(folder: Path) -> Path:
+def lighter_folder(folder: Path) -> Path:
     """Return the folder of the checkpoint of lighter networks, that follow those of `folder`."""
     return folder / LIGHTER
 
 
+def epochs_done(folder: Path) -> tuple[int, int]:
+    """Return how many epochs the run in a folder has done, and of how many.
+
+    Raises InputError as `load_checkpoint` does.
+    """
+    stored = load_checkpoint(folder)
+    lighter = lighter_folder(folder)
+    more = load_checkpoint(lighter).epoch if has_checkpoint(lighter) else 0
+    return stored.epoch + more, stored.recipe.all_epochs
+
+
 def discard_checkpoint(folder: Path) -> None:
     """Remove the folder's checkpoints, and the folder if nothing else is in it."""
-    for place in (below(folder), folder):
+    for place in (lighter_folder(folder), folder):
         with suppress(OSError):
             (place / FILE_NAME).unlink()
+        with suppress(OSError):
             place.rmdir()

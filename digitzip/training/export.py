@@ -148,7 +148,7 @@ def export_model(
     integer = replace(integer, level_sets=level_sets)
     notes = notes_of(recipe, data.train.device)
     for level_set in level_sets:
-        point = _measured(Codec(integer, level_set.levels), as_images(data.held_out, data))
+        point = _measured(Codec(integer, level_set.levels), held_out)
         line = (
             f"rmse {_rmse_of(point, data):.4f} at the default effort, {point.bits:.2f} bits, "
             f"lambda {level_set.lambda_}"
@@ -232,7 +232,7 @@ def within(level_set: LevelSet, model: Model, most_bits: float, images: Images) 
     low, high = 0, max(64, level_set.lambda_)
     while high < MAX_LAMBDA and not fits(high):
         low, high = high, min(MAX_LAMBDA, 2 * high)
-    while high - low > high // 16:
+    while high - low > max(1, high // 16):
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle, high)
     return replace(level_set, lambda_=high)

@@ -20,9 +20,9 @@ from digitzip.training import quantise
 from digitzip.training.average import Average, norms_of, recalibrate
 from digitzip.training.checkpoint import (
     Checkpoint,
-    below,
     discard_checkpoint,
     has_checkpoint,
+    lighter_folder,
     load_checkpoint,
     save_checkpoint,
 )
@@ -52,13 +52,14 @@ class Run:
         self.recipe, self.data, self.device = recipe, data, device
         self.epoch = 0
         self.epochs_before: int = earlier.epoch if earlier else 0
-        with torch.random.fork_rng(devices=[]):  # leave the caller's generator alone
-            torch.manual_seed(recipe.seed)
-            model = build(data.height * data.width, recipe)
         if earlier:
             heavy = earlier.finished_model()
-            assert isinstance(heavy, Autoencoder)
-            model = pruned(heavy, recipe, data.train[:SEEN].float() / 255)
+            assert isinstance(heavy, Autoencoder)  # others have no lighter recipe
+            model: Model = pruned(heavy, recipe, data.train[:SEEN].float() / 255)
+        else:
+            with torch.random.fork_rng(devices=[]):  # leave the caller's generator alone
+                torch.manual_seed(recipe.seed)
+                model = build(data.height * data.width, recipe)
         self.model = model.to(device)
         self.average = Average(self.model, recipe.average_decay)
         self.optimiser = optimiser_of(self.model, recipe)
@@ -141,7 +142,7 @@ class Run:
             self.average.update(self.model, step)
             total += loss.detach()
             if index % 20 == 0:
-                watcher.step(step, self.total, loss.item())
+                self.tell(watcher, index, loss.item())
         self.epoch += 1
         if not math.isfinite(total.item()):
             raise InputError(
@@ -149,6 +150,11 @@ class Run:
                 "a lower learning rate may help"
             )
         return math.sqrt(total.item() / self.steps)
+
+    def tell(self, watcher: Watcher, index: int, loss: float) -> None:
+        """Say how far the run is, those before and after it counted too, and a step's loss."""
+        done = (self.epochs_before + self.epoch) * self.steps + index
+        watcher.step(done, (self.epochs_before + self.recipe.all_epochs) * self.steps, loss)
 
     def finished_model(self, *, exact: bool = True) -> Model:
         """Return the averaged model with its own statistics, measured in float32 if `exact`.
@@ -233,9 +239,10 @@ def fit(
     resume: bool = False,
     until: int | None = None,
 ) -> Run:
-    """Train on images [n, h, w] with a checkpoint after each epoch; `until` stops earlier.
+    """Train on images [n, h, w] with a checkpoint after each epoch.
 
-    Lighter networks, if the recipe asks for them, have a checkpoint of their own in a folder below.
+    `until` stops earlier, and before any lighter networks; those, if the recipe asks for them, have
+    a checkpoint of their own in a folder below.
     """
     if not resume:
         discard_checkpoint(checkpoint)
@@ -244,24 +251,24 @@ def fit(
         run.restore(load_checkpoint(checkpoint))
     _finish(run, checkpoint, watcher, until)
     lighter = recipe.lighter
-    if lighter is None or run.epoch < run.last_epoch:
+    if lighter is None or until is not None:
         return run
     watcher.say("pruning the networks, which then learn on")
-    return _finish(lighter_run(run, lighter, checkpoint), below(checkpoint), watcher, None)
+    return _finish(lighter_run(run, lighter, checkpoint), lighter_folder(checkpoint), watcher, None)
 
 
 def lighter_run(run: Run, recipe: Recipe, checkpoint: Path) -> Run:
     """Return the run of lighter networks that follows `run`, where its own checkpoint stands."""
     follower = Run(recipe, run.data, run.device, run)
-    if has_checkpoint(below(checkpoint)):
-        follower.restore(load_checkpoint(below(checkpoint)))
+    if has_checkpoint(lighter_folder(checkpoint)):
+        follower.restore(load_checkpoint(lighter_folder(checkpoint)))
     return follower
 
 
 def _finish(run: Run, checkpoint: Path, watcher: Watcher, until: int | None) -> Run:
     while run.epoch < min(run.last_epoch, run.last_epoch if until is None else until):
         train_rmse = run.train_epoch(watcher)
-        watcher.step(run.epoch * run.steps, run.total, train_rmse**2)
+        run.tell(watcher, 0, train_rmse**2)
         save_checkpoint(checkpoint, run.checkpoint())
         watcher.epoch(run.figures(train_rmse))
     return run

@@ -30,6 +30,7 @@ class Stem(nn.Module):
 
     def __init__(self, inputs: int, width: int, rank: int = 0) -> None:
         super().__init__()
+        rank = rank if rank < inputs else 0  # which would save nothing
         self.narrow = Narrow(inputs, rank) if rank else nn.Identity()
         self.linear = nn.Linear(rank or inputs, width, bias=False)
         self.norm = nn.BatchNorm1d(width)
@@ -97,7 +98,8 @@ class Decoder(nn.Module):
 
     def __init__(self, pixels: int, recipe: Recipe) -> None:
         super().__init__()
-        width, inputs, rank = recipe.decoder_width, recipe.coordinates, recipe.decoder_rank
+        width, inputs = recipe.decoder_width, recipe.coordinates
+        rank = recipe.decoder_rank if recipe.decoder_rank < min(width, pixels) else 0
         self.trunk = Trunk(inputs, width, recipe.decoder_hidden, recipe.decoder_blocks)
         self.narrow = Narrow(width, rank) if rank else nn.Identity()
         self.out = nn.Linear(rank or width, pixels)

@@ -117,6 +117,8 @@ class Recipe:
             raise InputError(f"recipe has the seed {self.seed}, expected 0 to below 2^62")
         if self.codebook and (self.dims, self.axes, self.encoder_network) != (1, 1, ()):
             raise InputError("recipe asks for a codebook, which has one number and no networks")
+        if self.lighter:
+            self._check_lighter()
         if self.axes != 1:
             self._check_axes()
         if self.encoder_network:
@@ -124,6 +126,14 @@ class Recipe:
         for name, known in CHOICES.items():
             if (value := getattr(self, name)) not in known:
                 raise InputError(f"recipe has {name} {value!r}, expected {', '.join(known)}")
+
+    def _check_lighter(self) -> None:
+        for name in ("encoder_hidden", "decoder_hidden"):
+            if getattr(self, f"light_{name}") > getattr(self, name):
+                raise InputError(f"recipe asks for lighter networks with a greater {name}")
+        for name in ("encoder_rank", "decoder_rank"):
+            if getattr(self, f"light_{name}") and getattr(self, name):
+                raise InputError(f"recipe asks for lighter networks, but has an {name} before")
 
     def _check_axes(self) -> None:
         if self.axes < 1 or self.encoder_network or len(self.levels) > 1:
@@ -152,7 +162,7 @@ class Recipe:
             )
             if (size := getattr(self, name))
         }  # fmt: skip
-        if not sizes:
+        if not sizes or self.encoder_network or self.codebook:
             return None
         none: dict[str, Any] = {f"light_{name}": 0 for name in sizes}
         return replace(
