@@ -146,8 +146,8 @@ def main() -> None:
     torch.set_num_threads(1)
     test = record.test_images()
     rows: list[dict[str, Any]] = [{**asdict(row), "epochs": epochs} for row in ROWS]
-    for column in ("as_it_ran", "as_documented"):
-        for row, entry in zip(ROWS, rows, strict=True):
+    for row, entry in zip(ROWS, rows, strict=True):
+        for column in ("as_it_ran", "as_documented"):
             recipe = replace(row.recipe(documented=column == "as_documented"), epochs=epochs)
             print(f"{column}: {row}", flush=True)
             entry[column] = measured(recipe, test)
