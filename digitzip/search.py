@@ -206,22 +206,25 @@ def _sweep(best: _Best, target: Target, effort: Effort, *, outward: bool) -> Non
     best_step = (np.arange(n), np.argmax(gains, axis=1))
     nearest = trials[best_step]
     best.offer(_Best.of(best.image, nearest, decoded[best_step], target.prices(nearest)))
-    if best.prices is not None:
-        _offer_exact(best, model, _times(slopes, best.missing), target)
-    for _ in range(effort.proposals):
+    descent = _times(slopes, best.missing)
+    if best.prices is not None and _offer_exact(best, model, descent, target):
         descent = _times(slopes, best.missing)
+    for _ in range(effort.proposals):
         proposal = model.least(descent, best.codes, best.prices)
         if (proposal == best.codes).all():
             break
         best.offer_all(proposal[None], target)
-    if effort.nearby:
         descent = _times(slopes, best.missing)
+    if effort.nearby:
         trials = model.nearby(descent, best.codes, best.prices, effort.nearby)
         best.offer_all(trials, target)
 
 
-def _offer_exact(best: _Best, model: Quadratic, descent: Exact, target: Target) -> None:
-    """Offer what is best without prices where that is much nearer: to digits decoded before."""
+def _offer_exact(best: _Best, model: Quadratic, descent: Exact, target: Target) -> bool:
+    """Offer what is best without prices where that is much nearer: to digits decoded before.
+
+    Returns whether there were any such digits.
+    """
     there = model.least(descent, best.codes, None)
     error = np.einsum("np,np->n", best.missing, best.missing)
     left = error + model.change(descent, best.codes, there)
@@ -230,6 +233,7 @@ def _offer_exact(best: _Best, model: Quadratic, descent: Exact, target: Target) 
         part = best.at(rows)
         part.offer_all(there[None, rows], target)
         best.put(rows, part)
+    return bool(rows.size)
 
 
 def _neighbours(codes: Codes, levels: int, *, outward: bool) -> tuple[Codes, Exact]:

@@ -122,6 +122,7 @@ def export_model(
     """
     watcher.say("rounding to integers, then learning a predictor for each number of levels")
     integer = round_model(model, recipe, data)
+    held_out = as_images(data.held_out, data)
     learned: list[LevelSet] = []
     points: list[Point] = []
     for level_set in integer.level_sets:
@@ -131,15 +132,12 @@ def export_model(
         learned.append(predicted)
         points.append(replace(point, rounding=rounding))
         fast = Codec(integer, level_set.levels, 0)
-        held_out = as_images(data.held_out, data)
         after = rmse(held_out, fast.decode(fast.encode(held_out)))
         watcher.say(
             f"{level_set.levels} levels: held out rmse {after:.4f} (in floats {before.rmse:.4f}), "
             f"{_rmse_of(point, data):.4f} with the search, {point.bits:.2f} bits"
         )
     level_sets = _with_lambdas(learned, points, recipe.coordinates)
-    integer = replace(integer, level_sets=level_sets)
-    held_out = as_images(data.held_out, data)
     bounds = recipe.most_bits or (0.0,) * len(level_sets)
     level_sets = tuple(
         within(level_set, integer, most_bits, held_out) if most_bits else level_set
