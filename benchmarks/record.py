@@ -61,7 +61,10 @@ def data_folder() -> Path:
     """Return the folder of MNIST's IDX files, `DIGITZIP_DATA`."""
     folder = os.environ.get("DIGITZIP_DATA")
     if not folder:
-        raise SystemExit("benchmarks need MNIST: set DIGITZIP_DATA to the folder of its IDX files")
+        raise SystemExit(
+            "benchmarks need MNIST: set DIGITZIP_DATA to the folder of its IDX files, which "
+            "`digitzip fetch mnist` downloads"
+        )
     return Path(folder)
 
 

@@ -40,7 +40,7 @@ def file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]
     `write` that meets a full disk.
     """
     target = _target(path)
-    with _writing(target):
+    with writing(target):
         if target.exists() and not target.is_file():
             raise OutputError(f"cannot write {str(path)!r}: it exists and is not a regular file")
         if target.exists() and not overwrite:
@@ -50,7 +50,7 @@ def file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]
     buffer = io.BufferedWriter(part)
     try:
         yield buffer
-        with _writing(target):
+        with writing(target):
             buffer.flush()
             os.fsync(part.fileno())
             if sys.platform == "win32":
@@ -72,7 +72,7 @@ def folder(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
     Raises OutputError where `path` must not or cannot be written.
     """
     target = _target(path)
-    with _writing(target):
+    with writing(target):
         if target.exists() and not target.is_dir():
             raise OutputError(f"cannot write a folder {str(path)!r}: it exists and is a file")
         if target.exists() and any(target.iterdir()) and not overwrite:
@@ -81,10 +81,10 @@ def folder(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
     part = _Part.create(target)
     files = _files_of(part.path)
     try:
-        with _writing(target):
+        with writing(target):
             files.mkdir()
         yield files
-        with _writing(target):
+        with writing(target):
             if target.is_dir():
                 _merge(files, target, overwrite=overwrite)
             else:
@@ -107,7 +107,7 @@ class _Part(io.FileIO):
     @classmethod
     def create(cls, target: Path) -> "_Part":
         while True:
-            with _writing(target):
+            with writing(target):
                 part = cls(target)
             with suppress(BlockingIOError):
                 _lock(part.fileno())
@@ -118,7 +118,7 @@ class _Part(io.FileIO):
             part.discard()
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        with _writing(self.target):
+        with writing(self.target):
             return super().write(data)
 
     def discard(self) -> None:
@@ -140,7 +140,8 @@ def _target(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def _writing(target: Path) -> Iterator[None]:
+def writing(target: Path) -> Iterator[None]:
+    """Make errors of the system while `target` is written an OutputError that names it."""
     try:
         yield
     except OSError as error:

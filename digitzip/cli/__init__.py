@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "models": "models.models",
     "demo": "demo.demo",
     "train": "train.train",
+    "fetch": "fetch.fetch",
 }
 
 

@@ -42,9 +42,9 @@ class Talk:
             print(printable(line), file=sys.stderr)
 
     @contextmanager
-    def bar(self, total: int | None = None) -> Iterator[Bar]:
-        """Give a progress bar for `total` digits, which is shown on a terminal unless quiet."""
-        bar = Bar(total)
+    def bar(self, total: int | None = None, *, unit: str = "digits") -> Iterator[Bar]:
+        """Give a progress bar for `total` digits or bytes, shown on a terminal unless quiet."""
+        bar = Bar(total, unit)
         if self.quiet or not sys.stderr.isatty():
             yield bar
             return
@@ -60,10 +60,15 @@ class Talk:
 
 
 class Bar:
-    """Progress in digits. Not shown before `show`: short runs do without, and never import rich."""
+    """Progress in digits, or in bytes.
 
-    def __init__(self, total: int | None) -> None:
+    Not shown before `show`: short runs do without, and never import rich.
+    """
+
+    def __init__(self, total: int | None, unit: str = "digits") -> None:
         self.total = total
+        self._unit = unit
+        self._what = ""
         self._done = 0
         self._progress: Progress | None = None
 
@@ -77,6 +82,11 @@ class Bar:
             yield item
             self._done += size(item)
 
+    def reach(self, done: int, total: int | None, what: str = "") -> None:
+        """Stand at `done` of `total`, in a work that is called `what`."""
+        self._done, self.total, self._what = done, total, what
+        self._update()
+
     def show(self) -> None:
         """Draw the bar from now on."""
         from rich import progress
@@ -84,8 +94,9 @@ class Bar:
 
         self._progress = progress.Progress(
             progress.SpinnerColumn(),
+            progress.TextColumn("{task.description}"),
             progress.BarColumn(),
-            progress.MofNCompleteColumn(),
+            progress.DownloadColumn() if self._unit == "bytes" else progress.MofNCompleteColumn(),
             progress.TimeElapsedColumn(),
             progress.TimeRemainingColumn(),
             console=Console(stderr=True),
@@ -105,7 +116,9 @@ class Bar:
     def _update(self) -> None:
         if self._progress is not None and self._progress.tasks:
             task = self._progress.tasks[0].id
-            self._progress.update(task, completed=self._done, total=self.total)
+            self._progress.update(
+                task, completed=self._done, total=self.total, description=self._what
+            )
 
 
 def talk_options(command: Command) -> Command:
