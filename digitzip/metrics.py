@@ -12,6 +12,9 @@ Images = npt.NDArray[np.uint8]
 Reals = npt.NDArray[np.float64]
 
 _SIDE: Final = 32  # of the images that D32 compares
+_REACH: Final = 11  # pixels of the window of SSIM
+_C1: Final = (0.01 * 255) ** 2
+_C2: Final = (0.03 * 255) ** 2
 _BATCH: Final = 1024
 
 
@@ -52,6 +55,39 @@ def d32(x: Images, y: Images) -> float:
         difference = (x[rows].astype(np.float64) - y[rows]) / 255
         total += float(np.square(down @ difference @ across.T).sum())
     return total / max(1, len(x))
+
+
+def ssim(x: Images, y: Images) -> float:
+    """Return the mean structural similarity of images: 1 for equal ones.
+
+    `x` and `y` are uint8 [n, height, width]. As Wang, Bovik, Sheikh and Simoncelli defined it (IEEE
+    Transactions on Image Processing 13, 2004): a Gaussian window of 11 pixels a side, deviation
+    1.5, wherever it fits; one as large as the image where that is smaller. Without images it is 1.
+    Raises `ValueError` for images of two shapes.
+    """
+    _check(x, y)
+    down, across = _window(x.shape[1]), _window(x.shape[2]).T
+    total = 0.0
+    for start in range(0, len(x), _BATCH):
+        a, b = (images[start : start + _BATCH].astype(np.float64) for images in (x, y))
+        mean_a, mean_b = down @ a @ across, down @ b @ across
+        cross = down @ (a * b) @ across - mean_a * mean_b
+        squares = down @ (a * a + b * b) @ across - mean_a**2 - mean_b**2
+        luminance = (2 * mean_a * mean_b + _C1) / (mean_a**2 + mean_b**2 + _C1)
+        total += float((luminance * (2 * cross + _C2) / (squares + _C2)).mean(axis=(1, 2)).sum())
+    return total / len(x) if len(x) else 1.0
+
+
+def _window(size: int) -> Reals:
+    """Return the matrix [places, size] that averages a line of `size` pixels by the window."""
+    reach = min(_REACH, size)
+    weights = np.exp(-0.5 * np.square((np.arange(reach) - (reach - 1) / 2) / 1.5))
+    weights /= weights.sum()
+    places = size - reach + 1
+    windows: Reals = np.zeros((places, size))
+    for place in range(places):
+        windows[place, place : place + reach] = weights
+    return windows
 
 
 def _resizer(size: int) -> Reals:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from digitzip.metrics import d32, psnr, rmse
+from digitzip.metrics import d32, psnr, rmse, ssim
 
 Images = npt.NDArray[np.uint8]
 
@@ -51,19 +51,45 @@ def test_d32_is_the_sum_of_an_image_and_the_mean_of_images() -> None:
     assert d32(black, np.full_like(black, 255)) == pytest.approx(1024)
 
 
-def test_d32_does_not_depend_on_how_images_are_batched() -> None:
+@pytest.mark.parametrize("size", [(28, 28), (12, 20), (8, 64)])
+def test_ssim_is_the_mean_over_all_places_of_a_gaussian_window(size: tuple[int, int]) -> None:
+    x, y = pictures(1, *size), pictures(2, *size)
+    y = ((x.astype(np.int64) + y) // 2).astype(np.uint8)
+    high, wide = (min(11, side) for side in size)
+    rows, columns = (np.arange(n) - (n - 1) / 2 for n in (high, wide))
+    window = np.exp(-(rows[:, None] ** 2 + columns**2) / (2 * 1.5**2))
+    window /= window.sum()
+    places = []
+    for a, b in zip(x / 1.0, y / 1.0, strict=True):
+        for top in range(size[0] - high + 1):
+            for left in range(size[1] - wide + 1):
+                p, q = (image[top : top + high, left : left + wide] for image in (a, b))
+                mean_p, mean_q = (window * p).sum(), (window * q).sum()
+                of_p, of_q = p - mean_p, q - mean_q
+                both = (window * of_p * of_q).sum()
+                own = (window * of_p**2).sum() + (window * of_q**2).sum()
+                luminance = (2 * mean_p * mean_q + 6.5025) / (mean_p**2 + mean_q**2 + 6.5025)
+                places.append(luminance * (2 * both + 58.5225) / (own + 58.5225))
+    assert ssim(x, y) == pytest.approx(np.mean(places))
+    assert 0.2 < ssim(x, y) < 0.95
+
+
+@pytest.mark.parametrize("metric", [d32, ssim])
+def test_metrics_do_not_depend_on_how_images_are_batched(
+    metric: Callable[[Images, Images], float],
+) -> None:
     x, y = pictures(3, 28, 28), pictures(4, 28, 28)
     many, others = np.tile(x, (300, 1, 1)), np.tile(y, (300, 1, 1))
-    assert d32(many, others) == pytest.approx(d32(x, y))
+    assert metric(many, others) == pytest.approx(metric(x, y))
 
 
-@pytest.mark.parametrize("metric", [rmse, psnr, d32])
+@pytest.mark.parametrize("metric", [rmse, psnr, d32, ssim])
 def test_metrics_know_equal_no_and_unequal_images(
     metric: Callable[[Images, Images], float],
 ) -> None:
     x = pictures(5, 28, 28)
-    nothing_lost = math.inf if metric is psnr else 0
-    assert metric(x, x) == nothing_lost
+    nothing_lost = math.inf if metric is psnr else 1 if metric is ssim else 0
+    assert metric(x, x) == pytest.approx(nothing_lost)
     assert metric(x[:0], x[:0]) == nothing_lost
     with pytest.raises(ValueError, match="shape"):
         metric(x, x[:, :1])
