@@ -5,8 +5,11 @@
     codec = digitzip.load_codec("mnist-10")       # .encode(images) -> codes, .decode(codes)
     with digitzip.open("digits.dz") as dz:        # len(dz), dz[i], dz[a:b], dz.codes, dz.names
         ...
-    with digitzip.create("digits.dz") as out:
+    with digitzip.create("digits.dz") as out:         # or digitzip.append, to an archive
         out.append(images)
+    digitzip.join(["a.dz", "b.dz"], "both.dz")
+    digitzip.extract(dz, dz.find("7", "a/*.png"), "some.dz")
+    digitzip.recover("broken.dz", "saved.dz")     # -> what was lost
 
 Names are loaded when they are first used: importing digitzip imports no other package.
 """
@@ -17,7 +20,20 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from digitzip.archive import Archive, Info, Writer, compress, create, decompress, open
+    from digitzip.archive import (
+        Archive,
+        Info,
+        Recovered,
+        Writer,
+        append,
+        compress,
+        create,
+        decompress,
+        extract,
+        join,
+        open,
+        recover,
+    )
     from digitzip.codec import Codec, load_codec
     from digitzip.errors import (
         BoundError,
@@ -31,7 +47,20 @@ if TYPE_CHECKING:
     )
 
 _ROOMS = {
-    "archive": ("Archive", "Info", "Writer", "compress", "create", "decompress", "open"),
+    "archive": (
+        "Archive",
+        "Info",
+        "Recovered",
+        "Writer",
+        "append",
+        "compress",
+        "create",
+        "decompress",
+        "extract",
+        "join",
+        "open",
+        "recover",
+    ),
     "codec": ("Codec", "load_codec"),
     "errors": (
         "BoundError",
@@ -49,11 +78,16 @@ _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = [  # noqa: RUF022 - by room
     "Archive",
     "Info",
+    "Recovered",
     "Writer",
+    "append",
     "compress",
     "create",
     "decompress",
+    "extract",
+    "join",
     "open",
+    "recover",
     "Codec",
     "load_codec",
     "BoundError",

@@ -110,7 +110,7 @@ class _Part(io.FileIO):
             with writing(target):
                 part = cls(target)
             with suppress(BlockingIOError):
-                _lock(part.fileno())
+                lock(part.fileno())
                 # Until it was locked, another run's sweep could take the part for a stale one.
                 if part.path.exists():
                     return part
@@ -217,7 +217,7 @@ def _tree(root: Path) -> Iterator[Path]:
 
 if sys.platform == "win32":
 
-    def _lock(descriptor: int) -> None:
+    def lock(descriptor: int) -> None:
         """Do nothing: a file that is open cannot be deleted."""
 
     def _remove_unlocked(part: Path) -> None:
@@ -229,7 +229,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> None:
+    def lock(descriptor: int) -> None:
         """Lock for this run; BlockingIOError where another run holds the lock."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

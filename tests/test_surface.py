@@ -76,8 +76,9 @@ def test_only_the_room_of_training_imports_torch() -> None:
 def test_public_names_are_these() -> None:
     assert sorted(digitzip.__all__) == [
         "Archive", "BoundError", "Codec", "DamagedError", "DigitzipError", "Info", "InputError",
-        "LimitError", "ModelError", "OutputError", "UnsupportedError", "Writer", "__version__",
-        "compress", "create", "decompress", "load_codec", "open",
+        "LimitError", "ModelError", "OutputError", "Recovered", "UnsupportedError", "Writer",
+        "__version__", "append", "compress", "create", "decompress", "extract", "join",
+        "load_codec", "open", "recover",
     ]  # fmt: skip
     for name in digitzip.__all__:
         assert getattr(digitzip, name) is not None

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import io
 from contextlib import AbstractContextManager
-from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.archive.appending import append
+from digitzip.archive.extracting import extract
+from digitzip.archive.frames import Writable
+from digitzip.archive.joining import join
 from digitzip.archive.reader import Archive, Info
+from digitzip.archive.recovery import Recovered, recover
 from digitzip.archive.storage import Readable
 from digitzip.archive.writer import Writer
 from digitzip.archive.writer import create as _create
@@ -23,7 +27,20 @@ from digitzip.errors import LimitError
 from digitzip.limits import MAX_DIGITS
 from digitzip.model import Model
 
-__all__ = ["Archive", "Info", "Writer", "compress", "create", "decompress", "open"]
+__all__ = [
+    "Archive",
+    "Info",
+    "Recovered",
+    "Writer",
+    "append",
+    "compress",
+    "create",
+    "decompress",
+    "extract",
+    "join",
+    "open",
+    "recover",
+]
 
 
 def compress(
@@ -91,7 +108,7 @@ def open(
 
 
 def create(
-    file: str | PathLike[str] | BinaryIO,
+    file: Writable,
     *,
     model: str | Path | Model | None = None,
     dims: int | None = None,

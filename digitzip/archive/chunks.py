@@ -15,6 +15,7 @@ from digitzip.container import Chunk, Layer, LayerType
 from digitzip.errors import DamagedError
 
 _REMEMBERED: Final = 4
+_PLAIN: Final = frozenset({LayerType.CODES, LayerType.NAMES})
 
 
 class Chunks:
@@ -39,6 +40,23 @@ class Chunks:
     def first(self, number: int) -> int:
         """Return the first digit of a chunk."""
         return self.index.places[number].first
+
+    def digits(self, number: int) -> int:
+        """Return how many digits a chunk holds."""
+        return self.index.places[number].entry.digits
+
+    def pixel_crc(self, number: int) -> int:
+        """Return the CRC of a chunk's pixels, as its writer saw them."""
+        return self._read(number).pixel_crc
+
+    def plain(self, number: int) -> bool:
+        """Tell whether a chunk has codes and names, and no other layer."""
+        return {layer.type for layer in self._read(number).layers} <= _PLAIN
+
+    def stored(self, number: int) -> bytes:
+        """Return a chunk as it stands in the file, checked without unpacking a digit."""
+        self._read(number)
+        return read_stored(self._storage, self.index.places[number])
 
     def check_stored(self) -> None:
         """Read every chunk without unpacking a digit."""

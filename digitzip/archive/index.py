@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -13,9 +14,10 @@ from digitzip.archive.storage import Storage
 from digitzip.container import Chunk, Entry, Header, Trailer, trailer_size
 from digitzip.container.chunk import MAX_BYTES, frame_size
 from digitzip.container.header import MAX_SIZE as MAX_HEADER_SIZE
+from digitzip.container.header import SIZES as HEADER_SIZES
 from digitzip.container.trailer import BACK_POINTER_SIZE
 from digitzip.container.trailer import MAGIC as TRAILER_MAGIC
-from digitzip.errors import DamagedError
+from digitzip.errors import DamagedError, UnsupportedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,16 @@ def read_index(storage: Storage, header: Header) -> Index:
     tail = storage.read(storage.size - BACK_POINTER_SIZE, BACK_POINTER_SIZE)
     size = trailer_size(tail, storage.size - header.size)
     start = storage.size - size
-    trailer = Trailer.from_bytes(storage.read(start, size), header.to_bytes())
+    data = storage.read(start, size)
+    try:
+        return _index(storage, header, Trailer.from_bytes(data, header.to_bytes()), start)
+    except DamagedError:
+        _refuse_joined(storage, header, data, start)
+        raise
+
+
+def _index(storage: Storage, header: Header, trailer: Trailer, start: int) -> Index:
+    """Return the index that a trailer at `start` gives."""
     lengths = [entry.length for entry in trailer.entries]
     offsets = list(accumulate(lengths, initial=header.size))
     if offsets[-1] != start:
@@ -91,6 +102,27 @@ def rebuild_index(storage: Storage, header: Header) -> Index:
             break
         offset += length
     return Index(places, damaged=True)
+
+
+def _refuse_joined(storage: Storage, header: Header, data: bytes, start: int) -> None:
+    """Refuse a file that ends in a whole archive, whose trailer `data` is, which begins later."""
+    try:
+        end = start - Trailer.body_size(data)  # of the header of that archive
+        for size in HEADER_SIZES:
+            if end - size < header.size:
+                return
+            with suppress(DamagedError, UnsupportedError):
+                last = Header.from_bytes(storage.read(end - size, size))
+                Trailer.from_bytes(data, last.to_bytes())
+                break
+        else:
+            return
+    except DamagedError:
+        return
+    raise DamagedError(
+        "two archives or more, one after another, as plain cat joins them: "
+        "digitzip cat joins archives to one"
+    )
 
 
 def read_stored(storage: Storage, place: Place) -> bytes:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive.chunks import Chunks
+from digitzip.archive.finding import find
 from digitzip.archive.index import Index, read_header, read_index, rebuild_index
 from digitzip.archive.storage import Readable, Storage
 from digitzip.archive.views import CodesView, NamesView, resolve
@@ -75,7 +76,7 @@ class Archive:
         try:
             self.header: Header = read_header(self._storage)
             index = self._find_chunks(rebuild)
-            self._model, self._threads, self._max_digits = model, threads, max_digits
+            self._model, self._threads, self.max_digits = model, threads, max_digits
             if model is not None:
                 _ = self.codec  # a model that was given and does not fit is refused at once
             self.chunks = Chunks(self._storage, index, lambda: self.codec)
@@ -88,9 +89,9 @@ class Archive:
     def _find_chunks(self, rebuild: bool) -> Index:
         try:
             return read_index(self._storage, self.header)
-        except DamagedError:
+        except DamagedError as error:
             if not rebuild:
-                raise
+                raise DamagedError(f"{error}; digitzip recover saves what is whole") from error
             return rebuild_index(self._storage, self.header)
 
     @cached_property
@@ -99,7 +100,7 @@ class Archive:
 
         Raises `ModelError` when no known folder holds the model.
         """
-        return Codec(_model_for(self.header, self._model), self.header.levels, 0, self._threads)
+        return Codec(model_for(self.header, self._model), self.header.levels, 0, self._threads)
 
     def __len__(self) -> int:
         return self.chunks.index.digits
@@ -138,6 +139,19 @@ class Archive:
         if self.chunks.index.damaged:
             raise DamagedError("the file has no valid trailer")
 
+    def find(self, *words: str) -> npt.NDArray[np.intp]:
+        """Return the digits, intp [n], that numbers, ranges, names and patterns mean, each once.
+
+        Raises `InputError` for a word that means no digit of the archive.
+        """
+        self._check_open()
+        return find(self, words)
+
+    def prove(self, digits: npt.NDArray[np.intp]) -> None:
+        """Prove the chunks that hold `digits` as `test` proves all; raises `DamagedError`."""
+        for number, _ in self.locate(digits):
+            self.chunks.images(number, 0, self.chunks.digits(number))
+
     @property
     def info(self) -> Info:
         """What the archive holds, without decoding it."""
@@ -169,7 +183,7 @@ class Archive:
     def resolve(self, key: Any) -> npt.NDArray[np.intp]:
         """Return the digits, intp [n] or [], that an index, slice or index array means."""
         self._check_open()
-        return resolve(key, len(self), self._max_digits)
+        return resolve(key, len(self), self.max_digits)
 
     def _check_open(self) -> None:
         if self._storage.closed:
@@ -202,7 +216,7 @@ class Archive:
         return self._reopen, (source,)
 
 
-def _model_for(header: Header, model: str | Path | Model | None) -> Model:
+def model_for(header: Header, model: str | Path | Model | None) -> Model:
     """Return the model the file was made with, which `model` must be if it is given."""
     if model is None:
         found = find_model(header.model_id)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from os import PathLike
 from types import TracebackType
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from digitzip import staging
 from digitzip.archive import naming
-from digitzip.codec import Codec, Codes, Images
-from digitzip.container import Chunk, Entry, Header, Layer, LayerType, Trailer
+from digitzip.archive.frames import Frames, Writable, opened
+from digitzip.codec import Codec, Codes
+from digitzip.container import Chunk, Guard, Header, Layer, LayerType
 from digitzip.container.chunk import MAX_DIGITS
 from digitzip.errors import InputError
+from digitzip.model import Shape
+
+if TYPE_CHECKING:
+    from digitzip.archive.reader import Archive
 
 _STEP: Final = 4096  # digits that are encoded at a time
 _MAX_NAME_BYTES: Final = 8 << 20  # in a chunk: half of what a chunk may hold
@@ -29,68 +32,125 @@ class Writer:
     Holds the codes of at most one chunk. The archive is complete when `close` returns.
     """
 
-    def __init__(self, out: BinaryIO, codec: Codec) -> None:
+    def __init__(self, out: BinaryIO, codec: Codec, guard: Guard | None = None) -> None:
         shape = codec.model.shape
-        self._out = out
         self._codec = codec
-        self._header = Header(
-            codec.model.id, shape.height, shape.width, shape.dims, codec.levels
-        ).to_bytes()
-        self._entries: list[Entry] = []
-        self._written = 0
+        self._frames = Frames(
+            out,
+            Header(
+                codec.model.id,
+                shape.height,
+                shape.width,
+                shape.dims,
+                codec.levels,
+                guard or Guard(),
+            ),
+        )
         self._named: bool | None = None
+        self.taken: frozenset[str] = frozenset()
+        """The names of the digits that were in the file before, where it is appended to."""
         self._codes: list[Codes] = []  # of the chunk to come, with their names
         self._names: list[str] = []
         self._name_bytes = 0
         self._pending = 0
         self._pixel_crc = 0
         self._closed = False
-        out.write(self._header)
+
+    @property
+    def shape(self) -> Shape:
+        """Height and width of an image, and the numbers of a code."""
+        return self._codec.model.shape
+
+    @property
+    def named(self) -> bool | None:
+        """Whether digits have names; None before the first digit."""
+        return self._named
 
     def append(self, images: npt.NDArray[Any], names: Sequence[str] | None = None) -> None:
         """Add images uint8 [n, height, width] or [height, width], with a name each or none.
 
-        Raises `InputError` for other arrays, for names that FORMAT.md section 5.1 forbids, and
-        when some digits of an archive are named and others not.
+        Raises `InputError` for other arrays, for names that FORMAT.md section 5.1 forbids, when
+        some digits of an archive are named and others not, and for a name that the file which is
+        appended to has already.
         """
-        if self._closed:
-            raise InputError("the archive is closed; nothing can be appended")
         images = np.asarray(images)
         images = self._codec.check(images[None] if images.ndim == 2 else images)
-        if not len(images):
-            return
-        if names is not None:
-            names = [naming.check(name) for name in names]
-            if len(names) != len(images):
-                raise InputError(f"{len(names)} names for {len(images)} images")
-        if self._named not in (None, names is not None):
-            raise InputError("some digits have names and others none; give all a name, or none")
-        self._named = names is not None
-        while len(images):
-            room = min(MAX_DIGITS - self._pending, _STEP)
-            self._add(images[:room], [] if names is None else names[:room])
-            images, names = images[room:], None if names is None else names[room:]
+        names = self._check(len(images), names)
+        for start in range(0, len(images), _STEP):
+            part = slice(start, start + _STEP)
+            self._add(self._codec.encode(images[part]), None if names is None else names[part])
+
+    def append_codes(self, codes: Codes, names: Sequence[str] | None = None) -> None:
+        """Add digits by their codes, uint8 [n, d], as `append` adds images."""
+        codes = np.asarray(codes)
+        if codes.ndim != 2:
+            raise InputError(f"codes have {codes.ndim} axes, expected [n, {self.shape.dims}]")
+        names = self._check(len(codes), names)
+        for start in range(0, len(codes), _STEP):
+            part = slice(start, start + _STEP)
+            self._add(codes[part], None if names is None else names[part])
+
+    def resume(self, dz: Archive) -> None:
+        """Begin with all digits of `dz`, which is of the same model and levels.
+
+        Its chunks are copied as they are, but the last is filled up.
+        """
+        last = len(dz.chunks) - 1
+        for number in range(len(dz.chunks)):
+            if number == last and dz.chunks.plain(number) and dz.chunks.digits(number) < MAX_DIGITS:
+                self._codes = [dz.chunks.codes(number)]
+                self._names = list(dz.chunks.names(number))
+                self._name_bytes = sum(len(name.encode()) for name in self._names)
+                self._pending = dz.chunks.digits(number)
+                self._pixel_crc = dz.chunks.pixel_crc(number)  # goes on where it stood
+            else:
+                self._frames.copy(dz.chunks.stored(number))
+        if len(dz):
+            self._named = dz.names is not None
+            self.taken = frozenset(dz.names or ())
 
     def close(self) -> None:
         """Write what is pending, and the trailer."""
         if not self._closed:
             if self._pending:
                 self._flush()
-            self._out.write(Trailer(tuple(self._entries)).to_bytes(self._header))
+            self._frames.close()
             self._closed = True
 
-    def _add(self, images: Images, names: Sequence[str]) -> None:
-        name_bytes = sum(len(name.encode()) for name in names)
-        if self._name_bytes + name_bytes > _MAX_NAME_BYTES:
-            self._flush()
-        codes = self._codec.encode(images)
-        self._pixel_crc = zlib.crc32(self._codec.decode(codes).data, self._pixel_crc)
-        self._codes.append(codes)
-        self._names += names
-        self._name_bytes += name_bytes
-        self._pending += len(codes)
-        if self._pending == MAX_DIGITS:
-            self._flush()
+    def _check(self, digits: int, names: Sequence[str] | None) -> list[str] | None:
+        """Return the names that so many digits may have; raises `InputError`."""
+        if self._closed:
+            raise InputError("the archive is closed; nothing can be appended")
+        if not digits:
+            return None
+        checked = None if names is None else [naming.check(name) for name in names]
+        if checked is not None and len(checked) != digits:
+            raise InputError(f"{len(checked)} names for {digits} images")
+        if self._named not in (None, checked is not None):
+            raise InputError("some digits have names and others none; give all a name, or none")
+        for name in checked or ():
+            if name in self.taken:
+                raise InputError(f"the file has a digit named {name!r} already; rename the new one")
+        self._named = checked is not None
+        return checked
+
+    def _add(self, codes: Codes, names: Sequence[str] | None) -> None:
+        """Add the digits of `codes`, [<= _STEP, d]; a chunk is written whenever one is full."""
+        while len(codes):
+            part = codes[: MAX_DIGITS - self._pending]
+            part_names = [] if names is None else names[: len(part)]
+            name_bytes = sum(len(name.encode()) for name in part_names)
+            if self._pending and self._name_bytes + name_bytes > _MAX_NAME_BYTES:
+                self._flush()
+                continue
+            self._pixel_crc = zlib.crc32(self._codec.decode(part).data, self._pixel_crc)
+            self._codes.append(part)
+            self._names += part_names
+            self._name_bytes += name_bytes
+            self._pending += len(part)
+            if self._pending == MAX_DIGITS:
+                self._flush()
+            codes, names = codes[len(part) :], None if names is None else names[len(part) :]
 
     def _flush(self) -> None:
         """Write the pending digits as one chunk, in whichever representation is smallest."""
@@ -99,17 +159,14 @@ class Writer:
             ancillary = (Layer(LayerType.NAMES, (naming.pack(self._names),)),)
         frames = (
             Chunk(
-                self._written,
+                self._frames.digits,
                 self._pending,
                 self._pixel_crc,
                 (Layer(LayerType.CODES, body), *ancillary),
             ).to_bytes()
             for body in self._codec.packer.representations(np.concatenate(self._codes))
         )
-        frame = min(frames, key=len)
-        self._out.write(frame)
-        self._entries.append(Entry(len(frame), self._pending, zlib.crc32(frame)))
-        self._written += self._pending
+        self._frames.add(min(frames, key=len), self._pending)
         self._codes, self._names, self._name_bytes = [], [], 0
         self._pending, self._pixel_crc = 0, 0
 
@@ -127,17 +184,11 @@ class Writer:
 
 
 @contextmanager
-def create(
-    file: str | PathLike[str] | BinaryIO, codec: Codec, *, overwrite: bool = False
-) -> Iterator[Writer]:
+def create(file: Writable, codec: Codec, *, overwrite: bool = False) -> Iterator[Writer]:
     """Yield a `Writer` to a path or a binary file object.
 
     A path is written beside and renamed at the end: it never shows part of an archive. Raises
     `OutputError` when it exists and `overwrite` is false, or when it cannot be written.
     """
-    if not isinstance(file, str | PathLike):
-        with Writer(file, codec) as writer:
-            yield writer
-        return
-    with staging.file(file, overwrite=overwrite) as out, Writer(out, codec) as writer:
+    with opened(file, overwrite=overwrite) as out, Writer(out, codec) as writer:
         yield writer

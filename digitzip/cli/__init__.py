@@ -16,6 +16,10 @@ from digitzip.cli import console
 _COMMANDS: Final = {
     "compress": "compress.compress",
     "decompress": "decompress.decompress",
+    "append": "append.append",
+    "cat": "cat.cat",
+    "extract": "extract.extract",
+    "recover": "recover.recover",
     "info": "inspect.info",
     "test": "inspect.test",
     "list": "inspect.list_names",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -94,9 +94,9 @@ def decompress(
             batches = bar.follow(dz.batches(start=digits.start, stop=digits.stop), len)
             if out == streams.STANDARD:
                 shape = (len(digits), dz.info.height, dz.info.width)
-                _write_npy(streams.standard_output(force), batches, shape)
+                write_npy(streams.standard_output(force), batches, shape)
             else:
-                _write(out, dz, digits, batches, force)
+                write(out, dz, digits, batches, force)
         info = dz.info
     if len(digits) == info.digits:
         pixels = info.height * info.width
@@ -124,7 +124,13 @@ def _clip(part: slice, count: int) -> range:
     return range(start, max(start, stop))
 
 
-def _write(out: str, dz: Archive, digits: range, batches: Iterable[Images], force: bool) -> None:
+def write(
+    out: str, dz: Archive, digits: Sequence[int], batches: Iterable[Images], force: bool
+) -> None:
+    """Write `batches`, the images of some `digits` of an archive, to the place `out`.
+
+    As PNG files they have their names, or the numbers that they have in the whole.
+    """
     from digitzip import images
 
     info = dz.info
@@ -133,8 +139,8 @@ def _write(out: str, dz: Archive, digits: range, batches: Iterable[Images], forc
     if out.lower().endswith(_ARRAYS):
         pass  # an array has no names
     elif dz.names is not None:
-        names = dz.names[digits.start : digits.stop]
-    elif digits.start:  # a part keeps the numbers that its digits have in the whole
+        names = dz.names[digits]
+    elif digits and digits != range(len(digits)):  # a part keeps its numbers of the whole
         width = max(5, len(str(len(dz) - 1)))
         names = [f"{digit:0{width}d}.png" for digit in digits]
     unnamed = ((batch, None) for batch in batches)
@@ -147,7 +153,8 @@ def _write(out: str, dz: Archive, digits: range, batches: Iterable[Images], forc
         raise InputError(f"{error}, or decompress to a .npy file") from error
 
 
-def _write_npy(out: BinaryIO, batches: Iterable[Images], shape: tuple[int, int, int]) -> None:
+def write_npy(out: BinaryIO, batches: Iterable[Images], shape: tuple[int, int, int]) -> None:
+    """Write `batches`, all together of this shape, as an NPY file."""
     from digitzip.images import npy
 
     out.write(npy.format_header(*shape))

@@ -41,6 +41,11 @@ class Talk:
         if not self.quiet and (self.verbose or sys.stderr.isatty()):
             print(printable(line), file=sys.stderr)
 
+    def warn(self, line: str) -> None:
+        """Say what is no error and yet should be known, unless quiet."""
+        if not self.quiet:
+            print(f"digitzip: warning: {printable(line)}", file=sys.stderr)
+
     @contextmanager
     def bar(self, total: int | None = None, *, unit: str = "digits") -> Iterator[Bar]:
         """Give a progress bar for `total` digits or bytes, shown on a terminal unless quiet."""

@@ -128,7 +128,7 @@ def _decompress_frame(data: bytes) -> bytes:
         raise DamagedError(f"chunk: {error}") from error
 
 
-def frame_size(data: bytes) -> int:
+def frame_size(data: bytes | memoryview) -> int:
     """Return the size of the frame that `data` begins with, ordinary or skippable.
 
     Walks its block headers and unpacks nothing. Raises `DamagedError` when the frame is cut.

@@ -17,7 +17,8 @@ MODEL_ID_SIZE: Final = 16
 
 _PREFIX_SIZE: Final = 16  # frame magic, frame size, signature, version
 _PAYLOAD_SIZES: Final = range(33, 53)
-MAX_SIZE: Final = 8 + _PAYLOAD_SIZES[-1]
+SIZES: Final = range(8 + _PAYLOAD_SIZES[0], 8 + _PAYLOAD_SIZES[-1] + 1)
+MAX_SIZE: Final = SIZES[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,17 @@ class Guard:
     max_error: int | None = None
     max_rmse: int | None = None
     reader: bytes | None = None
+
+    def both(self, other: Guard) -> Guard:
+        """Return what holds of all digits of two files."""
+        if not (self.on and other.on):
+            return Guard()
+        return Guard(
+            on=True,
+            max_error=_greater(self.max_error, other.max_error),
+            max_rmse=_greater(self.max_rmse, other.max_rmse),
+            reader=self.reader if self.reader == other.reader else None,
+        )
 
     def to_bytes(self) -> bytes:
         flags, fields = int(self.on), b""
@@ -100,6 +112,10 @@ class Header:
     def size(self) -> int:
         """Bytes of the header in the file."""
         return len(self.to_bytes())
+
+
+def _greater(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else max(one, other)
 
 
 def _check_signature(data: bytes) -> None:

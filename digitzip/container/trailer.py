@@ -45,6 +45,11 @@ class Trailer:
 
     entries: tuple[Entry, ...]
 
+    @property
+    def digits(self) -> int:
+        """How many digits the file has."""
+        return sum(entry.digits for entry in self.entries)
+
     def to_bytes(self, header: bytes) -> bytes:
         """Return the trailer of the file that begins with `header`."""
         body = varint(len(self.entries)) + b"".join(entry.to_bytes() for entry in self.entries)
@@ -61,11 +66,22 @@ class Trailer:
         digest = data[len(signed) : -BACK_POINTER_SIZE]
         if digest != _digest(header, signed):
             raise DamagedError("trailer: its digest does not match; the file is damaged")
-        cursor = Cursor(signed, "trailer", 8)
-        count = cursor.bounded(0, min(MAX_ENTRIES, cursor.remaining // 6), "number of entries")
-        trailer = cls(tuple(Entry.from_cursor(cursor) for _ in range(count)))
-        cursor.end()
-        return trailer
+        return cls(_entries(signed))
+
+    @staticmethod
+    def body_size(data: bytes) -> int:
+        """Return how many bytes `data`, a trailer of any file, accounts for, but prove nothing."""
+        entries = _entries(data[: -_DIGEST_SIZE - BACK_POINTER_SIZE])
+        return sum(entry.length for entry in entries)
+
+
+def _entries(signed: bytes) -> tuple[Entry, ...]:
+    """Return the entries of a trailer without its digest and back-pointer."""
+    cursor = Cursor(signed, "trailer", 8)
+    count = cursor.bounded(0, min(MAX_ENTRIES, cursor.remaining // 6), "number of entries")
+    entries = tuple(Entry.from_cursor(cursor) for _ in range(count))
+    cursor.end()
+    return entries
 
 
 def trailer_size(tail: bytes, file_size: int) -> int:

@@ -262,7 +262,7 @@ def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
         "trailer-of-another-file": (data[: len(head) + body] + other_trailer, damaged, "accounts for"),
         "trailer-digest": (data[:-5] + bytes([data[-5] ^ 1]) + data[-4:], damaged, "digest"),
         "back-pointer": (data[:-4] + b"\xff\xff\xff\xff", damaged, "no trailer"),
-        "joined-by-cat": (data + data, damaged, "accounts for"),
+        "joined-by-cat": (data + data, damaged, "one after another, as plain cat"),
         "trailing-bytes": (data + b"\n", damaged, "no trailer"),
         "entry-crc": (head + data[len(head) : len(head) + body] + Trailer(tuple(wrong_entries)).to_bytes(head), damaged, "stored bytes are damaged"),
         "chunk-bit-flipped": (bytes(flipped), damaged, "stored bytes are damaged"),

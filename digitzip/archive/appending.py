@@ -1,0 +1,84 @@
+"""Appending to an archive: the whole file is written anew beside the old one, then renamed.
+
+So the old file is there, and whole, until the moment the new one takes its place, whenever the
+run is killed; and what reads the old one meanwhile reads it to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO
+
+from digitzip import staging
+from digitzip.archive.reader import Archive
+from digitzip.archive.writer import Writer
+from digitzip.codec import Codec
+from digitzip.errors import OutputError, UnsupportedError
+from digitzip.model import Model
+
+
+@contextmanager
+def append(
+    path: str | PathLike[str],
+    *,
+    model: str | Path | Model | None = None,
+    effort: int | None = None,
+    threads: int = 1,
+) -> Iterator[Writer]:
+    """Yield a `Writer` whose digits come after those of the archive at `path`.
+
+    They get the model and the quality of the file; `model` is needed only when no known folder
+    holds that model. The file changes when the block ends without an exception, or not at all:
+    at every moment it is the old one or the new one. A symbolic link is followed.
+
+    Raises `OutputError` where the file cannot be written, or another run appends to it or changes
+    it meanwhile, `DamagedError` where it is damaged, and `UnsupportedError` where it makes a
+    promise of its digits that cannot be kept for new ones.
+    """
+    target = Path(os.path.realpath(path))
+    with _alone(target) as old:
+        before = os.fstat(old.fileno())
+        with staging.file(target, overwrite=True) as out:
+            with Archive(old, model=model) as dz:
+                if dz.header.guard.on:
+                    raise UnsupportedError(
+                        f"{str(path)!r} promises how near its digits are to their originals, which "
+                        "is not checked here: compress the new ones to a file of their own, and "
+                        "join both with digitzip cat"
+                    )
+                writer = Writer(out, Codec(dz.codec.model, dz.header.levels, effort, threads))
+                writer.resume(dz)
+            if sys.platform == "win32":
+                old.close()  # Windows renames onto no open file
+            else:
+                os.fchmod(out.fileno(), before.st_mode & 0o777)
+            with writer:
+                yield writer
+            if _identity(target.stat()) != _identity(before):
+                raise OutputError(f"{str(path)!r} was changed meanwhile; append to it once more")
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[BinaryIO]:
+    """Open the file at `target`, which no other run that appends then opens."""
+    while True:
+        with target.open("r+b") as file:
+            try:
+                staging.lock(file.fileno())
+            except BlockingIOError:
+                raise OutputError(
+                    f"another run is appending to {str(target)!r}; wait until it has ended"
+                ) from None
+            if not os.path.samestat(os.fstat(file.fileno()), target.stat()):
+                continue  # it was replaced before it was locked
+            yield file
+            return
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

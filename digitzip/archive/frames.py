@@ -1,0 +1,68 @@
+"""The frames of an archive to be written: header, chunks one after another, trailer."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from os import PathLike
+from typing import BinaryIO
+
+from digitzip import staging
+from digitzip.container import Chunk, Entry, Header, LayerType, Trailer
+from digitzip.container.trailer import MAX_ENTRIES
+from digitzip.errors import LimitError
+
+Writable = str | PathLike[str] | BinaryIO
+
+
+class Frames:
+    """Writes one archive to a binary file object, front to back, never seeking.
+
+    `digits` is how many have been written. The archive is complete when `close` returns.
+    """
+
+    def __init__(self, out: BinaryIO, header: Header) -> None:
+        self.digits = 0
+        self._out = out
+        self._header = header.to_bytes()
+        self._entries: list[Entry] = []
+        out.write(self._header)
+
+    def add(self, frame: bytes, digits: int) -> None:
+        """Write a chunk of so many digits, whose `first` is `self.digits`."""
+        if len(self._entries) == MAX_ENTRIES:
+            raise LimitError(f"more than {MAX_ENTRIES} chunks, the most that a file can hold")
+        self._out.write(frame)
+        self._entries.append(Entry(len(frame), digits, zlib.crc32(frame)))
+        self.digits += digits
+
+    def copy(self, frame: bytes, *, names: bool = True) -> None:
+        """Write a chunk of another archive, its codes as they are; without `names`, nameless.
+
+        Raises `DamagedError` for anything but a chunk.
+        """
+        old = Chunk.from_bytes(frame)
+        new = replace(old, first=self.digits)
+        if not names:
+            layers = tuple(layer for layer in old.layers if layer.type != LayerType.NAMES)
+            new = replace(new, layers=layers)
+        self.add(frame if new == old else new.to_bytes(), old.digits)
+
+    def close(self) -> None:
+        """Write the trailer."""
+        self._out.write(Trailer(tuple(self._entries)).to_bytes(self._header))
+
+
+@contextmanager
+def opened(file: Writable, *, overwrite: bool) -> Iterator[BinaryIO]:
+    """Yield a binary file to write to: `file` itself, or one that appears at a path when whole.
+
+    Raises `OutputError` when the path exists and `overwrite` is false, or cannot be written.
+    """
+    if not isinstance(file, str | PathLike):
+        yield file
+        return
+    with staging.file(file, overwrite=overwrite) as out:
+        yield out

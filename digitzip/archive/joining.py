@@ -1,0 +1,114 @@
+"""Joining archives: chunks are copied, codes never unpacked, so that no model is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from os import PathLike, fspath
+from typing import Any
+
+from digitzip.archive.frames import Frames, Writable, opened
+from digitzip.archive.reader import Archive
+from digitzip.archive.storage import Readable
+from digitzip.container import Header
+from digitzip.errors import DigitzipError, InputError, OutputError
+
+
+def join(files: Sequence[Readable], out: Writable, *, overwrite: bool = False) -> int:
+    """Write the digits of all `files`, one after another, as one archive; return their number.
+
+    All stored bytes are checked on the way. Either all digits have names, no two files the same,
+    or none has. What is promised of the joined file is what all files promise. A path appears
+    whole or not at all. Raises `InputError` for files that do not fit together, and whatever
+    opening them raises, with the name of the file.
+    """
+    if not files:
+        raise InputError("no archive to join, expected at least one")
+    with opened(out, overwrite=overwrite) as target:
+        header = _common_header(files)
+        frames, names = Frames(target, header), _Names()
+        for number, file in enumerate(files):
+            label = _label(file, number)
+            with _reading(file, label) as dz:
+                match(header, dz.header, _label(files[0], 0), label)  # it is as it was looked at
+                names.take(dz, label)
+                for chunk in range(len(dz.chunks)):
+                    frames.copy(dz.chunks.stored(chunk))
+        frames.close()
+    return frames.digits
+
+
+def match(header: Header, other: Header, label: str, other_label: str) -> Header:
+    """Return the header of a file with the digits of both; `InputError` where there is none."""
+    for name, one, two in (
+        ("model", header.model_id.hex(), other.model_id.hex()),
+        ("levels", header.levels, other.levels),
+        ("shape", _shape(header), _shape(other)),
+    ):
+        if one != two:
+            raise InputError(
+                f"{other_label}: {name} {two}, expected {one} as in {label}: "
+                "decompress it, and compress the images as the others were"
+            )
+    return replace(header, guard=header.guard.both(other.guard))
+
+
+class _Names:
+    """The names of the files so far, and whether there are any."""
+
+    def __init__(self) -> None:
+        self._from: dict[str, str] = {}
+        self._first: tuple[bool, str] | None = None  # whether named, and in which file
+
+    def take(self, dz: Archive, label: str) -> None:
+        if not len(dz):
+            return
+        named = dz.names is not None
+        first = self._first = self._first or (named, label)
+        if named != first[0]:
+            has, lacks = (label, first[1]) if named else (first[1], label)
+            raise InputError(
+                f"{lacks}: its digits have no names, those of {has} do; give all a name, or none"
+            )
+        own = dict.fromkeys(dz.names or (), label)
+        for name in own:
+            if name in self._from:
+                raise InputError(
+                    f"{label}: the name {name[:80]!r} is in {self._from[name]} too; rename one"
+                )
+        self._from |= own
+
+
+def _common_header(files: Sequence[Readable]) -> Header:
+    header: Header | None = None
+    for number, file in enumerate(files):
+        label = _label(file, number)
+        with _reading(file, label) as dz:
+            if header is None:
+                header = dz.header
+            else:
+                header = match(header, dz.header, _label(files[0], 0), label)
+    if header is None:
+        raise InputError("no archive to join, expected at least one")
+    return header
+
+
+@contextmanager
+def _reading(file: Readable, label: str) -> Iterator[Archive]:
+    """Open an archive; errors of it, but not of what is written, name it."""
+    try:
+        with Archive(file) as dz:
+            yield dz
+    except (InputError, OutputError):
+        raise
+    except DigitzipError as error:
+        raise type(error)(f"{label}: {error}") from error
+
+
+def _label(file: Readable, number: int) -> str:
+    return fspath(file) if isinstance(file, str | PathLike) else f"archive {number + 1}"
+
+
+def _shape(header: Header) -> tuple[Any, ...]:
+    return header.height, header.width, header.dims

@@ -1,0 +1,96 @@
+"""`digitzip extract`: some digits of a `.dz` file, by number or by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from digitzip.cli import console, decompress, streams
+from digitzip.cli.talk import Talk, talk_options
+from digitzip.limits import MAX_DIGITS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from digitzip.archive import Archive
+    from digitzip.codec import Images
+
+_ARCHIVE: Final = ".dz"
+_BATCH: Final = 4096
+
+
+@click.command(context_settings={"ignore_unknown_options": True})  # a word may be -3:
+@click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
+@click.argument("words", nargs=-1, required=True, metavar="DIGIT...")
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    callback=streams.not_empty,
+    help="A .dz, .npy, -idx3-ubyte or -idx3-ubyte.gz file, else a folder.",
+)
+@click.option("--model", metavar="NAME|FILE", help="Model to decompress with, if not known by id.")
+@click.option(
+    "--max-digits",
+    type=click.IntRange(0),
+    default=MAX_DIGITS,
+    show_default=True,
+    help="Refuse to write more digits than this.",
+)
+@streams.threads_option
+@click.option("-f", "--force", is_flag=True, help="Overwrite what exists.")
+@talk_options
+def extract(
+    file: str,
+    words: tuple[str, ...],
+    out: str,
+    model: str | None,
+    max_digits: int,
+    threads: int,
+    force: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Extract some digits of a .dz file.
+
+    DIGIT is a number from 0 on, or negative from the end; a range A:B, without B itself; a name;
+    or a pattern of names such as 'a/*.png'. A name that is a number itself is found by a pattern.
+    Each digit is written once, in the order given.
+
+    OUT is written as its name says: .dz, with the same codes; .npy, -idx3-ubyte,
+    -idx3-ubyte.gz; or else a folder of PNG files; - writes .npy to standard output.
+    """
+    from digitzip import archive
+
+    talk = Talk(quiet, verbose)
+    streams.refuse_same([file], out)
+    with (
+        console.about(file),
+        streams.readable(file) as source,
+        archive.open(source, model=model, max_digits=max_digits, threads=threads) as dz,
+    ):
+        digits = dz.find(*words)
+        if out.lower().endswith(_ARCHIVE):
+            archive.extract(dz, digits, out, overwrite=force)
+        else:
+            with talk.bar(len(digits)) as bar:
+                _write(out, dz, digits, bar.follow(_batches(dz, digits), len), force)
+        count = len(dz)
+    talk.summary(f"{file}: {len(digits):,} of {count:,} digits, {talk.seconds:.1f} s")
+
+
+def _batches(dz: Archive, digits: npt.NDArray[np.intp]) -> Iterator[Images]:
+    return (dz[digits[start : start + _BATCH]] for start in range(0, len(digits), _BATCH))
+
+
+def _write(
+    out: str, dz: Archive, digits: npt.NDArray[np.intp], batches: Iterator[Images], force: bool
+) -> None:
+    if out == streams.STANDARD:
+        shape = (len(digits), dz.info.height, dz.info.width)
+        decompress.write_npy(streams.standard_output(force), batches, shape)
+    else:
+        decompress.write(out, dz, digits.tolist(), batches, force)

@@ -1,0 +1,101 @@
+"""`digitzip recover`: every digit of a damaged `.dz` file that is still whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from digitzip.cli import console, streams
+from digitzip.cli.talk import Talk, talk_options
+from digitzip.errors import DamagedError
+
+if TYPE_CHECKING:
+    from digitzip.archive import Recovered
+
+LOST: Final = console.exit_code(DamagedError())
+
+
+@click.command()
+@click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    callback=streams.not_empty,
+    metavar="OUT.dz",
+    help="File to write; - is stdout.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was saved and lost as JSON.")
+@click.option("--model", metavar="NAME|FILE", help="Model of the file, if not known by id.")
+@streams.threads_option
+@click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
+@talk_options
+def recover(
+    file: str,
+    out: str,
+    as_json: bool,
+    model: str | None,
+    threads: int,
+    force: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Save what is whole in a damaged .dz file.
+
+    Every intact chunk goes to OUT, with its names. The digits that are lost are listed on
+    standard error, by their numbers in FILE; then the exit code is 3, and 0 when none is.
+    """
+    from digitzip import archive
+
+    if as_json and out == streams.STANDARD:
+        raise click.UsageError("--json and -o - both write to standard output; give one of them")
+    talk = Talk(quiet, verbose)
+    streams.refuse_same([file], out)
+    with (
+        console.about(file),
+        streams.readable(file) as source,
+        streams.writable(out, force) as target,
+        talk.bar(),
+    ):
+        found = archive.recover(source, target, model=model, overwrite=force, threads=threads)
+    for line in _lines(found):
+        console.complain(DamagedError(f"{file}: {line}"))
+    if not found.proved:
+        talk.warn(f"{file}: its model is not known here: decoded pixels were not checked")
+    if found.header_restored:
+        talk.warn(f"{file}: its header is damaged; the digest of its trailer proves the new one")
+    if found.left_out:
+        talk.warn(f"{file}: chunks that have no place in the file were left out: {found.left_out}")
+    if as_json:
+        print(json.dumps(_as_json(found), indent=2))
+    talk.summary(f"{out}: {found.digits:,} digits saved, {talk.seconds:.1f} s")
+    if not found.whole:
+        click.get_current_context().exit(LOST)
+
+
+def _lines(found: Recovered) -> Iterator[str]:
+    for lost in found.lost:
+        if len(lost) == 1:
+            yield f"digit {lost.start} is lost"
+        else:
+            yield f"digits {lost.start} to {lost.stop - 1} are lost"
+    if not found.end_known:
+        yield f"whether more digits, from {found.known} on, are lost cannot be known"
+    if found.names_lost:
+        yield "the names are lost: not all digits have one"
+
+
+def _as_json(found: Recovered) -> dict[str, object]:
+    return {
+        "digits": found.digits,
+        "lost": [[lost.start, lost.stop] for lost in found.lost],
+        "end_known": found.end_known,
+        "names_lost": found.names_lost,
+        "left_out": found.left_out,
+        "proved": found.proved,
+        "header_restored": found.header_restored,
+        "whole": found.whole,
+    }

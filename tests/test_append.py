@@ -1,0 +1,324 @@
+"""Appending: the file is the old one or the new one at every moment, and no digit is lost."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+import digitzip
+from digitzip.cli import digitzip as command
+from digitzip.container import Guard
+from digitzip.errors import DamagedError, InputError, ModelError, OutputError, UnsupportedError
+from digitzip.model import Model
+from tests.conftest import TINY
+from tests.test_join import VALID, joined, pack, with_guard
+
+Images = npt.NDArray[np.uint8]
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX locks, links or signals")
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def old(tiny: Model, images: Images) -> bytes:
+    """The bytes of `old.dz`, which has ten digits."""
+    data = pack(tiny, images[:10])
+    Path("old.dz").write_bytes(data)
+    return data
+
+
+def add(
+    file: str | Path, images: Images, names: list[str] | None = None, model: Model | Path = TINY
+) -> None:
+    with digitzip.append(file, model=model, effort=0) as out:
+        out.append(images, names)
+
+
+def run(*arguments: str, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(command, [*arguments, "--model", str(TINY)], input=stdin)
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("at", [0, 1, 7, 16_383, 16_384, 16_385, 20_000])
+def test_an_appended_file_is_the_one_that_is_written_at_once(
+    at: int, named: bool, tiny: Model, images: Images
+) -> None:
+    many = np.concatenate([images] * 401) if at > 1000 else images
+    names = [f"n/{i}" for i in range(len(many))] if named else None
+    Path("in.dz").write_bytes(pack(tiny, many[:at], names and names[:at]))
+    add("in.dz", many[at:], names and names[at:], tiny)
+    assert Path("in.dz").read_bytes() == pack(tiny, many, names)
+
+
+def test_digit_after_digit_is_the_file_that_is_written_at_once(tiny: Model, images: Images) -> None:
+    Path("in.dz").write_bytes(pack(tiny, images[:0]))
+    for image in images[:12]:
+        add("in.dz", image, model=tiny)
+    assert Path("in.dz").read_bytes() == pack(tiny, images[:12])
+
+
+def test_the_quality_of_the_file_is_kept(tiny: Model, images: Images) -> None:
+    Path("in.dz").write_bytes(pack(tiny, images[:3], quality=1))
+    add("in.dz", images[3:8])
+    assert Path("in.dz").read_bytes() == pack(tiny, images[:8], quality=1)
+
+
+def test_effort_is_that_of_the_new_digits(old: bytes, tiny: Model, images: Images) -> None:
+    with digitzip.append("old.dz", model=tiny, effort=3) as out:
+        assert (out.shape, out.named) == (tiny.shape, False)
+        out.append(images[10:])
+    with digitzip.open("old.dz", model=tiny) as dz:
+        codec = digitzip.load_codec(tiny, effort=3)
+        np.testing.assert_array_equal(dz.codes[10:], codec.encode(images[10:]))
+        np.testing.assert_array_equal(dz.codes[:10], digitzip.open(old, model=tiny).codes[:])
+
+
+def test_what_was_appended_before_is_appended_to(tiny: Model, images: Images) -> None:
+    for name in ("appended", "labels", "unknown-ancillary-layer", "three-chunks", "one"):
+        Path("in.dz").write_bytes((VALID / f"{name}.dz").read_bytes())
+        with digitzip.open("in.dz", model=tiny) as dz:
+            codes, plain = dz.codes[:], [dz.chunks.plain(i) for i in range(len(dz.chunks))]
+            names = None if dz.names is None else ["new"]
+        add("in.dz", images[0], names)
+        with digitzip.open("in.dz", model=tiny) as dz:
+            dz.test()
+            np.testing.assert_array_equal(dz.codes[:-1], codes)
+            assert [dz.chunks.plain(i) for i in range(len(plain))] == plain
+
+
+def test_names_are_for_all_or_none_and_each_is_new(old: bytes, tiny: Model, images: Images) -> None:
+    with pytest.raises(InputError, match="all a name, or none"):
+        add("old.dz", images[:1], ["a"])
+    Path("named.dz").write_bytes(pack(tiny, images[:2], ["a", "b"]))
+    with pytest.raises(InputError, match="all a name, or none"):
+        add("named.dz", images[:1])
+    with pytest.raises(InputError, match="a digit named 'b' already"):
+        add("named.dz", images[:2], ["c", "b"])
+    add("named.dz", images[:1], ["c"])
+    with digitzip.open("named.dz") as dz:
+        assert dz.names is not None
+        assert dz.names[:] == ["a", "b", "c"]
+    assert Path("old.dz").read_bytes() == old
+
+
+def test_a_failed_run_leaves_the_old_file(old: bytes, place: Path, images: Images) -> None:
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012, SIM117 - the error must pass `append`
+        with digitzip.append("old.dz", model=TINY) as out:
+            out.append(images)
+            raise ZeroDivisionError
+    with pytest.raises(ModelError, match="no model with id"), digitzip.append("old.dz"):
+        pass
+    with pytest.raises(FileNotFoundError), digitzip.append("no.dz", model=TINY):
+        pass
+    assert Path("old.dz").read_bytes() == old
+    assert [path.name for path in place.iterdir()] == ["old.dz"]
+
+
+def test_a_damaged_file_is_not_appended_to(old: bytes, place: Path, images: Images) -> None:
+    for data in (old[:-1], old + old, old + b"x", old[:50] + b"?" + old[51:], b""):
+        Path("old.dz").write_bytes(data)
+        with pytest.raises(DamagedError):
+            add("old.dz", images)
+        assert Path("old.dz").read_bytes() == data
+    assert [path.name for path in place.iterdir()] == ["old.dz"]
+
+
+def test_a_promise_that_new_digits_may_break_is_not_made(old: bytes, images: Images) -> None:
+    Path("old.dz").write_bytes(with_guard(old, Guard(True, 200)))
+    before = Path("old.dz").read_bytes()
+    with pytest.raises(UnsupportedError, match="promises"):
+        add("old.dz", images)
+    assert Path("old.dz").read_bytes() == before
+
+
+@posix
+def test_two_runs_do_not_append_at_once(old: bytes, tiny: Model, images: Images) -> None:
+    with digitzip.append("old.dz", model=tiny, effort=0) as out:
+        out.append(images[10:20])
+        with pytest.raises(OutputError, match="another run is appending"):
+            add("old.dz", images[20:])
+        out.append(images[20:])
+    assert Path("old.dz").read_bytes() == pack(tiny, images)
+
+
+def test_a_file_that_was_changed_meanwhile_is_left(old: bytes, tiny: Model, images: Images) -> None:
+    other = pack(tiny, images[:3])
+    with pytest.raises(OutputError, match="changed meanwhile"):  # noqa: PT012, SIM117
+        with digitzip.append("old.dz", model=tiny, effort=0) as out:
+            out.append(images)
+            Path("old.dz").write_bytes(other)
+    assert Path("old.dz").read_bytes() == other
+
+
+@posix
+def test_links_are_followed_and_permissions_kept(old: bytes, images: Images, tiny: Model) -> None:
+    Path("old.dz").chmod(0o640)
+    Path("link.dz").symlink_to("old.dz")
+    add("link.dz", images[10:])
+    assert Path("link.dz").is_symlink()
+    assert Path("old.dz").stat().st_mode & 0o777 == 0o640
+    assert Path("old.dz").read_bytes() == pack(tiny, images)
+
+
+KILLED = """
+import os, random, signal, sys, time
+from pathlib import Path
+import numpy as np
+import digitzip
+from digitzip.model import read_model
+
+file, model = Path("in.dz"), read_model(Path(sys.argv[1]))
+images = np.random.default_rng(7).integers(0, 256, (50, 28, 28), dtype=np.uint8)
+codes = digitzip.load_codec(model, effort=0).encode(images)
+random.seed(3)
+grown = 0
+for _ in range(60):
+    before = file.read_bytes()
+    n = len(digitzip.open(before))
+    child = os.fork()
+    if not child:
+        while True:
+            with digitzip.append(file, model=model, effort=0) as out:
+                n = len(digitzip.open(file))
+                out.append(images[np.arange(n, n + 700) % 50])
+    time.sleep(random.uniform(0, 0.06))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    data = file.read_bytes()
+    with digitzip.open(data, model=model) as dz:
+        dz.test()
+        assert len(dz) >= n and len(dz) % 700 == 0, len(dz)
+        assert (dz.codes[:] == codes[np.arange(len(dz)) % 50]).all()
+        grown += len(dz) > n
+    if len(dz) > 30_000:
+        with digitzip.create(file, model=model, overwrite=True):
+            pass
+print(grown)
+"""
+
+
+@posix
+def test_a_killed_run_leaves_the_old_file_or_the_new_one(place: Path, tiny: Model) -> None:
+    Path("in.dz").write_bytes(digitzip.compress(np.empty((0, 28, 28), np.uint8), model=tiny))
+    program = [sys.executable, "-c", KILLED, str(TINY)]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 0 < int(done.stdout) < 60
+    add("in.dz", np.zeros((1, 28, 28), np.uint8))
+    assert [path.name for path in place.iterdir()] == ["in.dz"]
+
+
+@posix
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_command_leaves_the_old_file_and_no_lock(
+    sent: signal.Signals, old: bytes, place: Path, tiny: Model, images: Images
+) -> None:
+    code = "import signal; signal.signal(2, signal.default_int_handler); "
+    code += "from digitzip.__main__ import main; main()"
+    program = [sys.executable, "-c", code, "append", "old.dz", "-", "--effort", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*program, "--model", str(TINY)], stdin=pipe, stderr=pipe) as process:
+        deadline = time.monotonic() + 20
+        while len(list(place.iterdir())) == 1:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.01)
+        with pytest.raises(OutputError, match="another run is appending"):
+            add("old.dz", images)
+        process.send_signal(sent)
+        process.communicate()
+    assert process.returncode != 0
+    assert Path("old.dz").read_bytes() == old
+    add("old.dz", images[10:])
+    assert Path("old.dz").read_bytes() == pack(tiny, images)
+    assert [path.name for path in place.iterdir()] == ["old.dz"]
+
+
+# The command
+
+
+def test_the_command_appends_inputs_of_every_kind(tiny: Model, images: Images) -> None:
+    np.save("a.npy", images[:4])
+    np.save("b.npy", images[4:6])
+    Image.fromarray(images[6]).save("c.png")
+    Path("in.dz").write_bytes(pack(tiny, images[:0]))
+    done = run("append", "in.dz", "a.npy", "-", "--effort", "0", stdin=Path("b.npy").read_bytes())
+    assert (done.exit_code, done.output) == (0, "")
+    assert Path("in.dz").read_bytes() == pack(tiny, images[:6])
+    assert "all a name, or none" in run("append", "in.dz", "c.png").stderr
+    Path("named.dz").write_bytes(pack(tiny, images[:1], ["first"]))
+    said = run("append", "named.dz", "c.png", "a.npy", "-v").stderr
+    assert said.startswith("named.dz: 5 digits appended, ")
+    with digitzip.open("named.dz", model=tiny) as dz:
+        dz.test()
+        assert dz.names is not None
+        assert dz.names[:] == ["first", "c.png", *(f"a/{i:05d}.png" for i in range(4))]
+
+
+def test_names_that_come_back_as_one_file_are_refused(tiny: Model, images: Images) -> None:
+    Path("in.dz").write_bytes(pack(tiny, images[:3], ["a.jpg", "x\\y", "X\\y"]))
+    Image.fromarray(images[3]).save("A.png")
+    Image.fromarray(images[3]).save("b.png")
+    done = run("append", "in.dz", "A.png")
+    assert done.exit_code == 1
+    assert "'a.jpg' and 'A.png' would come back under one name" in done.stderr
+    assert run("append", "in.dz", "b.png").exit_code == 0
+    assert "'b.png' would come back" in run("append", "in.dz", "b.png").stderr
+
+
+def test_errors_of_append_are_one_line_and_change_nothing(
+    old: bytes, place: Path, images: Images
+) -> None:
+    np.save("in.npy", images)
+    np.save("big.npy", np.zeros((2, 40, 40), np.uint8))
+    Path("bad.dz").write_bytes(old[:-1])
+    before = sorted(place.iterdir())
+    for code, named, *arguments in (
+        (1, "missing.dz", "missing.dz", "in.npy"),
+        (1, "missing.npy", "old.dz", "missing.npy"),
+        (1, "big.npy", "old.dz", "in.npy", "big.npy"),
+        (3, "bad.dz", "bad.dz", "in.npy"),
+    ):
+        done = run("append", *map(str, arguments))
+        assert (done.exit_code, done.stdout) == (code, "")
+        assert done.stderr.count("\n") == 1
+        assert str(named) in done.stderr
+    for arguments in (["old.dz"], ["-", "in.npy"], ["old.dz", "old.dz"], ["old.dz", ""]):
+        assert run("append", *map(str, arguments)).exit_code == 2
+    assert sorted(place.iterdir()) == before
+    assert Path("old.dz").read_bytes() == old
+
+
+def test_an_archive_is_appended_to_by_codes(tiny: Model, images: Images) -> None:
+    whole = digitzip.open(pack(tiny, images), model=tiny)
+    out = io.BytesIO()
+    with digitzip.create(out, model=tiny, effort=0) as writer:
+        writer.append_codes(whole.codes[:9])
+        writer.append(images[9:20])
+        writer.append_codes(whole.codes[20:])
+        for wrong in (
+            np.zeros(3, np.uint8),
+            np.zeros((1, 4), np.uint8),
+            np.full((1, 3), 8, np.uint8),
+        ):
+            with pytest.raises(InputError, match="code"):
+                writer.append_codes(wrong)
+    assert out.getvalue() == pack(tiny, images)
+    assert joined(out.getvalue()) == out.getvalue()
+    assert os.listdir() == []  # noqa: PTH208

@@ -1,0 +1,231 @@
+"""Some digits of an archive: found by number and by name, written with the same codes."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+import digitzip
+from digitzip.archive import Archive
+from digitzip.cli import digitzip as command
+from digitzip.container import Guard
+from digitzip.errors import DamagedError, InputError, LimitError, OutputError, UnsupportedError
+from digitzip.model import Model
+from tests.conftest import TINY
+from tests.test_join import VALID, joined, pack, with_guard
+
+Images = npt.NDArray[np.uint8]
+
+NAMES = ["a/1.png", "a/2.png", "b/1.png", "7", "b[1].png", "*", "é", "b1.png", "c", "d"]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def named(tiny: Model, images: Images) -> Archive:
+    """Ten digits in two chunks, with names; also as `named.dz`."""
+    parts = (slice(0, 4), slice(4, 10))
+    data = joined(*(pack(tiny, images[:10][part], NAMES[part]) for part in parts))
+    Path("named.dz").write_bytes(data)
+    return digitzip.open(data, model=tiny)
+
+
+@pytest.fixture
+def nameless(tiny: Model, images: Images) -> Archive:
+    data = pack(tiny, images[:10])
+    Path("in.dz").write_bytes(data)
+    return digitzip.open(data, model=tiny)
+
+
+def run(*arguments: str, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(command, [*arguments, "--model", str(TINY)], input=stdin)
+
+
+@pytest.mark.parametrize(
+    ("words", "digits"),
+    [
+        (["0"], [0]),
+        (["9", "0"], [9, 0]),
+        (["-1", "-10"], [9, 0]),
+        (["2:4", "3:5", "2"], [2, 3, 4]),
+        (["-2:"], [8, 9]),
+        ([":2", "8:99"], [0, 1, 8, 9]),
+        ([":"], list(range(10))),
+        (["a/2.png", "0", "é"], [1, 0, 6]),
+        (["a/*"], [0, 1]),
+        (["*.png"], [0, 1, 2, 4, 7]),
+        (["?/1.png"], [0, 2]),
+        (["7"], [7]),
+        (["[7]"], [3]),
+        (["b[1].png"], [4]),
+        (["*"], [5]),
+        ([], []),
+    ],
+)
+def test_words_mean_digits(words: list[str], digits: list[int], named: Archive) -> None:
+    found = named.find(*words)
+    assert found.tolist() == digits
+    assert found.dtype == np.intp
+
+
+@pytest.mark.parametrize(
+    "word", ["10", "-11", "10:", "5:5", "8:2", "9999999999999999", "99999999999999999999", "x",
+             "x*", "A/1.png", "", "a/1.pn", "1:2:3", "1.5", "--froce", "٣"],
+)  # fmt: skip
+def test_a_word_that_means_no_digit_is_named(word: str, named: Archive) -> None:
+    with pytest.raises(InputError) as caught:
+        named.find("0", word)
+    assert word in str(caught.value)
+
+
+def test_a_digit_without_a_name_is_not_found_by_one(nameless: Archive) -> None:
+    with pytest.raises(InputError, match="no digit 'a': the digits of the archive have no names"):
+        nameless.find("a")
+    with pytest.raises(InputError, match="no digit 0: the archive has 0"):
+        digitzip.open(joined(VALID / "empty.dz")).find("0")
+
+
+def test_all_digits_of_a_name_are_found(tiny: Model, images: Images) -> None:
+    dz = digitzip.open(pack(tiny, images[:3], ["a", "b", "a"]))
+    assert dz.find("a").tolist() == [0, 2]
+
+
+def test_more_digits_than_allowed_are_not_even_listed(named: Archive, tiny: Model) -> None:
+    few = digitzip.open(Path("named.dz").read_bytes(), model=tiny, max_digits=3)
+    assert few.find("0:3").tolist() == [0, 1, 2]
+    for words in ([":"], ["0:3", "5"], ["*.png"]):
+        with pytest.raises(LimitError, match="more than 3 digits"):
+            few.find(*words)
+
+
+def test_extracted_digits_keep_codes_pixels_names_and_promise(
+    named: Archive, nameless: Archive, tiny: Model
+) -> None:
+    digits = [9, 0, 4, 3]
+    for dz in (named, nameless):
+        out = io.BytesIO()
+        assert digitzip.extract(dz, digits, out) == 4
+        with digitzip.open(out.getvalue(), model=tiny) as again:
+            again.test()
+            np.testing.assert_array_equal(again.codes[:], dz.codes[digits])
+            np.testing.assert_array_equal(again[:], dz[digits])
+            if dz.names is None:
+                assert again.names is None
+            else:
+                assert again.names is not None
+                assert again.names[:] == dz.names[digits]
+    guard = Guard(True, 200, 60_000)
+    dz, out = digitzip.open(with_guard(Path("in.dz").read_bytes(), guard), model=tiny), io.BytesIO()
+    digitzip.extract(dz, slice(2, 5), out)
+    assert digitzip.open(out.getvalue()).info.guard == guard
+
+
+def test_the_whole_is_extracted_as_it_would_be_written(nameless: Archive) -> None:
+    digitzip.extract(nameless, slice(None), "again.dz")
+    assert Path("again.dz").read_bytes() == Path("in.dz").read_bytes()
+    with pytest.raises(OutputError, match="exists"):
+        digitzip.extract(nameless, [0], "again.dz")
+    with pytest.raises(IndexError):
+        digitzip.extract(nameless, [10], "more.dz")
+    assert digitzip.extract(nameless, [], "none.dz") == 0
+    assert len(digitzip.open(Path("none.dz").read_bytes())) == 0
+
+
+def test_many_digits_fill_chunks(tiny: Model, images: Images) -> None:
+    dz = digitzip.open(pack(tiny, np.concatenate([images] * 400)), model=tiny)
+    out = io.BytesIO()
+    digitzip.extract(dz, np.arange(19_999, -1, -1), out)
+    with digitzip.open(out.getvalue(), model=tiny) as again:
+        again.test()
+        assert again.info.chunks == 2
+        np.testing.assert_array_equal(again.codes[:], dz.codes[::-1])
+
+
+def test_new_checksums_never_cover_what_the_old_ones_denied(tiny: Model) -> None:
+    data = (VALID.parent / "invalid" / "pixel-crc.dz").read_bytes()
+    with pytest.raises(DamagedError, match="do not decode"):
+        digitzip.extract(digitzip.open(data, model=tiny), [0], "out.dz")
+    assert not Path("out.dz").exists()
+
+
+def test_digits_with_labels_are_not_extracted_without_them(tiny: Model) -> None:
+    for name in ("labels", "unknown-ancillary-layer"):
+        with digitzip.open(VALID / f"{name}.dz", model=tiny) as dz:
+            with pytest.raises(UnsupportedError, match="extract them as images"):
+                digitzip.extract(dz, [0], "out.dz")
+            assert dz[[0]].shape == (1, 28, 28)
+
+
+# The command
+
+
+def test_pictures_have_their_names_or_their_numbers(named: Archive, nameless: Archive) -> None:
+    assert run("extract", "named.dz", "a/*", "-3", "-o", "out").exit_code == 0
+    files = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.png"))
+    assert files == ["a/1.png", "a/2.png", "b1.png"]
+    np.testing.assert_array_equal(np.array(Image.open("out/a/2.png")), named[1])
+    for words, expected in (
+        (["0", "1"], ["00000.png", "00001.png"]),
+        (["1", "0"], ["00000.png", "00001.png"]),
+        (["-2:", "3"], ["00003.png", "00008.png", "00009.png"]),
+    ):
+        assert run("extract", "in.dz", *words, "-o", "numbers", "-f").exit_code == 0
+        found = {int(path.stem): np.array(Image.open(path)) for path in Path("numbers").iterdir()}
+        assert sorted(path.name for path in Path("numbers").iterdir()) == expected
+        for digit, image in found.items():
+            np.testing.assert_array_equal(image, nameless[digit])
+            Path(f"numbers/{digit:05d}.png").unlink()
+
+
+@pytest.mark.parametrize("out", ["out.npy", "-", "out.dz"])
+def test_other_outputs_have_the_digits_in_the_order_given(
+    out: str, nameless: Archive, tiny: Model
+) -> None:
+    done = run("extract", "in.dz", "-1", "4:6", "0", "4", "-o", out)
+    assert (done.exit_code, done.stderr) == (0, "")
+    if out == "out.dz":
+        with digitzip.open(out, model=tiny) as dz:
+            found = dz[:]
+    else:
+        found = np.load(io.BytesIO(done.stdout_bytes) if out == "-" else out)
+    np.testing.assert_array_equal(found, nameless[[9, 4, 5, 0]])
+
+
+def test_extract_reads_standard_input_and_sums_up(nameless: Archive) -> None:
+    data = Path("in.dz").read_bytes()
+    done = run("extract", "-", "3", "-o", "out.npy", "-v", stdin=data)
+    assert done.exit_code == 0
+    assert done.stderr.startswith("-: 1 of 10 digits, ")
+
+
+def test_errors_of_extract_name_the_word_and_leave_nothing(
+    named: Archive, nameless: Archive, place: Path
+) -> None:
+    before = sorted(place.iterdir())
+    for out in ("out", "out.npy", "out.dz", "-"):
+        for code, file, word in (
+            (1, "in.dz", "10"),
+            (1, "in.dz", "a"),
+            (1, "named.dz", "no/*"),
+            (1, "named.dz", "--froce"),
+            (1, "missing.dz", "missing.dz"),
+        ):
+            done = run("extract", file, "0", word, "-o", out)
+            assert (done.exit_code, done.stdout) == (code, "")
+            assert done.stderr.count("\n") == 1
+            assert word in done.stderr
+        few = run("extract", "in.dz", ":", "-o", out, "--max-digits", "2")
+        assert (few.exit_code, few.stderr.count("\n")) == (3, 1)
+    assert run("extract", "in.dz", "-o", "out").exit_code == 2
+    assert run("extract", "in.dz", "0", "-o", "in.dz", "-f").exit_code == 2
+    assert sorted(place.iterdir()) == before

@@ -1,0 +1,414 @@
+"""Recovering: every whole chunk is saved, every lost digit told, and none is made up."""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+import digitzip
+from digitzip.archive import Archive, Recovered
+from digitzip.cli import digitzip as command
+from digitzip.container import Entry, Guard, Trailer
+from digitzip.container.chunk import MAX_BYTES
+from digitzip.errors import DamagedError, DigitzipError, ModelError, OutputError, UnsupportedError
+from digitzip.model import Model, read_model
+from tests.conftest import TINY
+from tests.test_join import VALID, joined, pack, with_guard
+
+Images = npt.NDArray[np.uint8]
+
+INVALID = VALID.parent / "invalid"
+NAMES = [f"n/{i}" for i in range(50)]
+PARTS = [slice(start, start + 10) for start in range(0, 50, 10)]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def whole(tiny: Model, images: Images) -> bytes:
+    """An archive of 50 digits in five chunks."""
+    return joined(*(pack(tiny, images[part]) for part in PARTS))
+
+
+@pytest.fixture(scope="module")
+def named(tiny: Model, images: Images) -> bytes:
+    return joined(*(pack(tiny, images[part], NAMES[part]) for part in PARTS))
+
+
+def recover(data: bytes | bytearray, model: Model | Path | None = TINY) -> tuple[Recovered, bytes]:
+    out = io.BytesIO()
+    found = digitzip.recover(bytes(data), out, model=model)
+    return found, out.getvalue()
+
+
+def frames_of(data: bytes) -> list[bytes]:
+    """Return the header, the chunks, and the trailer of an archive."""
+    with digitzip.open(data) as dz:
+        offsets = [place.offset for place in dz.chunks.index.places]
+        offsets.append(offsets[-1] + dz.chunks.index.places[-1].entry.length)
+        return [data[a:b] for a, b in zip([0, *offsets], [*offsets, len(data)], strict=True)]
+
+
+def check(whole: bytes, found: Recovered, saved: bytes, model: Model) -> Archive:
+    """Check that what was saved is what was not lost of `whole`; return the saved archive."""
+    dz, original = digitzip.open(saved, model=model), digitzip.open(whole, model=model)
+    dz.test()
+    kept = np.ones(found.known, bool)
+    for lost in found.lost:
+        assert len(lost) > 0
+        kept[lost.start : lost.stop] = False
+    assert len(dz) == found.digits == kept.sum()
+    assert found.known == len(original) or not found.end_known
+    np.testing.assert_array_equal(dz.codes[:], original.codes[np.flatnonzero(kept)])
+    if original.names is not None and len(dz) and not found.names_lost:
+        assert dz.names is not None
+        assert dz.names[:] == original.names[np.flatnonzero(kept)]
+    return dz
+
+
+def test_a_whole_file_is_saved_byte_for_byte(whole: bytes, named: bytes, tiny: Model) -> None:
+    for data in (whole, named, pack(tiny, np.empty((0, 28, 28), np.uint8))):
+        found, saved = recover(data)
+        assert saved == data
+        assert found.whole
+        assert (found.lost, found.end_known, found.left_out, found.proved) == ((), True, 0, True)
+
+
+@pytest.mark.parametrize("path", sorted(VALID.glob("*.dz")), ids=lambda path: path.stem)
+def test_every_valid_file_is_saved_whole(path: Path, tiny: Model) -> None:
+    data = path.read_bytes()
+    found, saved = recover(data)
+    assert found.whole
+    check(data, found, saved, tiny)
+
+
+@pytest.mark.parametrize("path", sorted(INVALID.glob("*.dz")), ids=lambda path: path.stem)
+def test_what_is_saved_of_an_invalid_file_is_valid(path: Path, tiny: Model) -> None:
+    try:
+        found, saved = recover(path.read_bytes())
+    except DigitzipError:
+        return
+    with digitzip.open(saved, model=tiny) as dz:
+        dz.test()
+        assert len(dz) == found.digits
+
+
+def test_every_truncation_loses_what_is_cut_and_says_so(named: bytes, tiny: Model) -> None:
+    frames = frames_of(named)
+    ends = np.cumsum([len(frame) for frame in frames])
+    for size in range(len(named)):
+        whole_chunks = int((ends[1:6] <= size).sum())
+        if whole_chunks == 0:
+            with pytest.raises(DamagedError):
+                recover(named[:size])
+            continue
+        found, saved = recover(named[:size])
+        assert (found.digits, found.lost, found.end_known) == (10 * whole_chunks, (), False)
+        assert not found.whole
+        check(named, found, saved, tiny)
+
+
+def test_every_changed_byte_loses_one_chunk_at_most(named: bytes, tiny: Model) -> None:
+    ends = np.cumsum([len(frame) for frame in frames_of(named)])
+    for position in range(ends[0], len(named)):
+        changed = bytearray(named)
+        changed[position] ^= 0x41
+        found, saved = recover(changed)
+        number = int((ends <= position).sum()) - 1
+        if number < 5:
+            assert found.lost == (range(10 * number, 10 * number + 10),)
+            assert found.end_known
+        else:
+            proved = position >= len(named) - 4  # the back-pointer, which no digest covers
+            assert (found.lost, found.end_known) == ((), proved)
+        check(named, found, saved, tiny)
+
+
+def test_a_damaged_header_is_found_again_by_the_digest_of_the_trailer(
+    named: bytes, tiny: Model
+) -> None:
+    for position in range(len(frames_of(named)[0])):
+        changed = bytearray(named)
+        changed[position] ^= 0x41
+        found, saved = recover(changed)
+        assert saved == named
+        assert (found.whole, found.header_restored) == (True, True)
+    frames = frames_of(named)
+    begun = b"".join(frames[2:])  # the header and the first chunk are gone
+    for data in (begun, bytes(300) + begun, begun[5:]):
+        found, saved = recover(data)
+        assert found.lost[0].start == 0
+        assert found.header_restored
+        check(named, found, saved, tiny)
+
+
+def test_a_damaged_header_is_refused_where_nothing_proves_it(named: bytes, place: Path) -> None:
+    changed = b"?" + named[1:]
+    with pytest.raises(DamagedError, match=r"not a \.dz file.*without its header nothing"):
+        digitzip.recover(changed, "out.dz")
+    for data in (changed[:-5], b"?" + with_guard(named, Guard(True, 9))[1:], b"", b"???"):
+        with pytest.raises(DamagedError):
+            digitzip.recover(data, "out.dz", model=TINY)
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "lost", "end_known"),
+    [
+        (lambda f: f.pop(3), (range(20, 30),), True),
+        (lambda f: f.pop(1), (range(10),), True),
+        (lambda f: f.pop(5), (range(40, 50),), True),
+        (lambda f: f.insert(2, f.pop(4)), (), True),
+        (lambda f: f.insert(2, f[4]), (), True),
+        (lambda f: f.insert(2, b"\0" * 5000), (), True),
+        (lambda f: f.append(b"\n"), (), False),
+        (lambda f: f.insert(4, f[6]), (), True),
+        (lambda f: (f.pop(6), f.pop(2)), (range(10, 20),), False),
+        (lambda f: f.reverse() or f.insert(0, f.pop()), (), False),
+        (lambda f: [f.pop() for _ in "123"], (), False),
+        (lambda f: f.insert(2, b"\x28\xb5\x2f\xfd" * 9), (), True),
+    ],
+)
+def test_parts_that_are_missing_moved_or_added_are_seen(
+    change: Callable[[list[bytes]], object],
+    lost: tuple[range, ...],
+    end_known: bool,
+    named: bytes,
+    tiny: Model,
+) -> None:
+    frames = frames_of(named)
+    change(frames)
+    found, saved = recover(b"".join(frames))
+    assert (found.lost, found.end_known, found.left_out) == (lost, end_known, 0)
+    check(named, found, saved, tiny)
+
+
+@given(st.data())
+def test_whatever_happens_no_digit_is_made_up(data: st.DataObject) -> None:
+    model = read_model(TINY)
+    images = np.random.default_rng(7).integers(0, 256, (50, 28, 28), dtype=np.uint8)
+    original = joined(*(pack(model, images[part]) for part in PARTS))
+    header = len(frames_of(original)[0])
+    broken = bytearray(original)
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(header, len(broken)))
+        stop = data.draw(st.integers(start, len(broken)))
+        part = data.draw(st.one_of(st.binary(max_size=9), st.just(bytes(broken[start:stop]))))
+        match data.draw(st.sampled_from(["cut", "put", "replace", "end"])):
+            case "cut":
+                del broken[start:stop]
+            case "put":
+                broken[start:start] = part
+            case "replace":
+                broken[start:stop] = part
+            case "end":
+                del broken[start:]
+    try:
+        found, saved = recover(broken)
+    except DamagedError:
+        return
+    check(original, found, saved, model)
+
+
+def test_a_chunk_of_another_file_takes_no_place(named: bytes, tiny: Model, images: Images) -> None:
+    other = frames_of(joined(*(pack(tiny, images[::-1][part]) for part in PARTS)))
+    frames = frames_of(named)
+    frames[2] = other[2]
+    found, saved = recover(b"".join(frames))
+    assert (found.lost, found.left_out) == ((range(10, 20),), 1)
+    check(named, found, saved, tiny)
+
+
+def test_chunks_that_do_not_decode_as_they_should_are_not_saved(tiny: Model) -> None:
+    with pytest.raises(DamagedError, match="no digit could be saved"):
+        recover((INVALID / "pixel-crc.dz").read_bytes())
+    found, _ = recover((INVALID / "pixel-crc.dz").read_bytes(), None)
+    assert (found.proved, found.whole) == (False, True)
+
+
+def test_without_the_model_stored_bytes_are_checked(named: bytes, tiny: Model) -> None:
+    changed = bytearray(named)
+    changed[len(frames_of(named)[0]) + 20] ^= 1
+    found, saved = recover(changed, None)
+    assert (found.lost, found.proved) == ((range(10),), False)
+    check(named, found, saved, tiny)
+    with pytest.raises(ModelError, match="the file needs model"):
+        digitzip.recover(named, io.BytesIO(), model="mnist-10")
+
+
+def test_layers_of_a_newer_build_are_not_dropped(place: Path) -> None:
+    with pytest.raises(UnsupportedError, match="update digitzip"):
+        digitzip.recover((INVALID / "critical-layer-exact.dz").read_bytes(), "out.dz", model=TINY)
+    assert list(place.iterdir()) == []
+    for name in ("labels", "unknown-ancillary-layer"):
+        data = (VALID / f"{name}.dz").read_bytes()
+        assert recover(data)[1] == data
+
+
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_digits_matter_more_than_names(which: str, tiny: Model) -> None:
+    found, saved = recover((INVALID / f"names-in-the-{which}-chunk-only.dz").read_bytes())
+    assert (found.names_lost, found.lost, found.whole) == (True, (), False)
+    with digitzip.open(saved, model=tiny) as dz:
+        dz.test()
+        assert (dz.names, len(dz)) == (None, found.digits)
+
+
+def test_what_plain_cat_joined_is_saved_as_one(named: bytes, whole: bytes, tiny: Model) -> None:
+    found, saved = recover(whole + whole)
+    assert found.whole
+    assert saved == joined(whole, whole)
+    frames = frames_of(whole)
+    found, saved = recover(b"".join([*frames[:2], *frames[3:], *frames[:4], *frames[5:]]))
+    assert found.lost == (range(10, 20), range(80, 90))
+    assert found.end_known
+    assert len(digitzip.open(saved)) == 80
+    found, _ = recover(whole[:-9] + whole)
+    assert (found.digits, found.end_known) == (100, False)
+    guarded = with_guard(whole, Guard(True, 200))
+    found, saved = recover(guarded + whole)
+    assert digitzip.open(saved).info.guard == Guard()
+
+
+def test_archives_of_two_kinds_are_told_apart(whole: bytes, tiny: Model, images: Images) -> None:
+    other = pack(tiny, images[:3], quality=1)
+    with pytest.raises(DamagedError, match=f"another model or quality begins at byte {len(whole)}"):
+        recover(whole + other)
+
+
+def test_an_append_in_place_that_did_not_end_keeps_the_old_file(
+    whole: bytes, tiny: Model, images: Images
+) -> None:
+    frames = frames_of(joined(whole, *(pack(tiny, images[part]) for part in PARTS)))
+    longer = whole + b"".join(frames[6:11])
+    for size in range(len(whole) + 1, len(longer) + 1, 3):
+        with pytest.raises(DamagedError):
+            digitzip.open(longer[:size])
+        found, saved = recover(longer[:size])
+        assert (found.lost, found.end_known) == ((), False)
+        assert found.digits >= 50
+        check(joined(whole, whole), found, saved, tiny)
+    old = entry_of(frames_of(whole)[6], 0)
+    entries = (*map(entry_of, frames[1:6]), old, *map(entry_of, frames[6:11]))
+    trailer = Trailer(entries).to_bytes(frames[0])
+    digitzip.open(longer + trailer, model=tiny).test()
+    found, saved = recover(longer + trailer)
+    assert found.whole
+    check(joined(whole, whole), found, saved, tiny)
+
+
+def entry_of(frame: bytes, digits: int = 10) -> Entry:
+    return Entry(len(frame), digits, zlib.crc32(frame))
+
+
+def test_chunks_are_found_behind_any_length_of_rubbish(whole: bytes, tiny: Model) -> None:
+    frames = frames_of(whole)
+    for length in (MAX_BYTES - 2, 2 * MAX_BYTES + 1):
+        frames[3] = bytes(length)
+        found, saved = recover(b"".join(frames))
+        assert found.lost == (range(20, 30),)
+        check(whole, found, saved, tiny)
+
+
+def test_the_promise_is_kept(whole: bytes) -> None:
+    guard = Guard(True, 200, 60_000, bytes(16))
+    _, saved = recover(with_guard(whole, guard)[:-3])
+    assert digitzip.open(saved).info.guard == guard
+
+
+def test_what_exists_is_overwritten_only_when_asked(whole: bytes) -> None:
+    Path("in.dz").write_bytes(whole[:-1])
+    Path("out.dz").write_bytes(b"kept")
+    with pytest.raises(OutputError, match="exists"):
+        digitzip.recover("in.dz", "out.dz", model=TINY)
+    Path("bad.dz").write_bytes(whole[:60])
+    with pytest.raises(DamagedError, match="no digit could be saved"):
+        digitzip.recover("bad.dz", "out.dz", model=TINY, overwrite=True)
+    assert Path("out.dz").read_bytes() == b"kept"
+    digitzip.recover("in.dz", "out.dz", model=TINY, overwrite=True)
+    assert Path("out.dz").read_bytes() == whole
+
+
+# The command
+
+
+def run(*arguments: str, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(command, ["recover", *arguments, "--model", str(TINY)], input=stdin)
+
+
+def test_the_command_tells_what_is_lost_and_exits_with_3(named: bytes, tiny: Model) -> None:
+    frames = frames_of(named)
+    Path("in.dz").write_bytes(b"".join([*frames[:2], *frames[4:6]]))
+    done = run("in.dz", "-o", "out.dz", "-q")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert done.stderr.splitlines() == [
+        "digitzip: error: in.dz: digits 10 to 29 are lost",
+        "digitzip: error: in.dz: whether more digits, from 50 on, are lost cannot be known",
+    ]
+    with digitzip.open("out.dz", model=tiny) as dz:
+        dz.test()
+        assert dz.names is not None
+        assert dz.names[:] == NAMES[:10] + NAMES[30:]
+    done = run("in.dz", "-o", "out.dz", "-f", "--json")
+    assert done.exit_code == 3
+    assert json.loads(done.stdout) == {
+        "digits": 30,
+        "lost": [[10, 30]],
+        "end_known": False,
+        "names_lost": False,
+        "left_out": 0,
+        "proved": True,
+        "header_restored": False,
+        "whole": False,
+    }
+
+
+def test_the_command_exits_with_0_when_nothing_is_lost(whole: bytes) -> None:
+    Path("in.dz").write_bytes(whole)
+    done = run("in.dz", "-o", "out.dz")
+    assert (done.exit_code, done.output) == (0, "")
+    assert Path("out.dz").read_bytes() == whole
+    done = run("-", "-o", "-", stdin=whole)
+    assert (done.exit_code, done.stdout_bytes) == (0, whole)
+    assert run("in.dz", "-o", "out.dz", "-f", "-v").stderr.startswith("out.dz: 50 digits saved, ")
+    plain = CliRunner().invoke(command, ["recover", "in.dz", "-o", "more.dz"])
+    assert plain.exit_code == 0
+    assert plain.stderr.startswith("digitzip: warning: in.dz: its model is not known here")
+    Path("in.dz").write_bytes(b"?" + whole[1:])
+    assert "its header is damaged" in run("in.dz", "-o", "out.dz", "-f").stderr
+    assert run("in.dz", "-o", "out.dz", "-f", "-q").output == ""
+
+
+def test_a_digit_of_its_own_is_told_alone(tiny: Model, images: Images) -> None:
+    frames = frames_of(joined(pack(tiny, images[:1]), pack(tiny, images[1:2])))
+    Path("in.dz").write_bytes(frames[0] + frames[2] + frames[3])
+    assert run("in.dz", "-o", "out.dz").stderr == "digitzip: error: in.dz: digit 0 is lost\n"
+
+
+def test_the_command_leaves_nothing_where_nothing_is_saved(whole: bytes, place: Path) -> None:
+    Path("in.dz").write_bytes(whole[:60])
+    Path("no.dz").write_bytes(b"no archive at all")
+    before = sorted(place.iterdir())
+    for code, file in ((3, "in.dz"), (3, "no.dz"), (1, "missing.dz")):
+        for out in ("out.dz", "-"):
+            done = run(file, "-o", out)
+            assert (done.exit_code, done.stdout) == (code, "")
+            assert done.stderr.startswith(f"digitzip: error: {file}: ")
+            assert done.stderr.count("\n") == 1
+    assert run("in.dz", "-o", "in.dz", "-f").exit_code == 2
+    assert run("in.dz", "-o", "-", "--json").exit_code == 2
+    assert sorted(place.iterdir()) == before
