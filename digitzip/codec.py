@@ -23,7 +23,7 @@ DEFAULT_EFFORT: Final = 1
 
 EFFORT: Final = (
     Effort(sweeps=0, proposals=0, nearby=0),
-    Effort(sweeps=1, proposals=1, nearby=2),
+    Effort(sweeps=1, proposals=1, nearby=1),
     Effort(sweeps=1, proposals=1, nearby=4),
     Effort(sweeps=1, proposals=2, nearby=8),
     Effort(sweeps=2, proposals=2, nearby=4),

@@ -19,6 +19,7 @@ from digitzip.quadratic import Quadratic
 Codes = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.integer[Any]]
+Floats = npt.NDArray[np.floating[Any]]
 Exact = npt.NDArray[np.float64]
 """Integers below 2^53, held in float64."""
 
@@ -197,10 +198,8 @@ def _sweep(best: _Best, target: Target, effort: Effort, *, outward: bool) -> Non
     n, dims = best.codes.shape
     trials, steps = _neighbours(best.codes, target.levels, outward=outward)
     decoded = target.decode(trials.reshape(n * dims, dims)).reshape(n, dims, -1)
-    slopes = decoded - (best.image - best.missing)[:, None]  # [n, d, p]
-    slopes *= steps[:, :, None]
-    curvature = np.matmul(slopes, slopes.transpose(0, 2, 1))  # [n, d, d]
-    model = Quadratic(curvature, target.levels)
+    slopes = _slopes(decoded, best.image - best.missing, steps)
+    model = Quadratic(_products(slopes, slopes.transpose(0, 2, 1)), target.levels)
     descent = _times(slopes, best.missing)
     gains = 2 * steps * descent - model.own.T - _dearer(best.prices, best.codes, steps)
     best_step = (np.arange(n), np.argmax(gains, axis=1))
@@ -250,10 +249,33 @@ def _neighbours(codes: Codes, levels: int, *, outward: bool) -> tuple[Codes, Exa
     return trials, steps.astype(np.float64)
 
 
-def _times(slopes: Exact, missing: Exact) -> Exact:
+def _slopes(decoded: Pixels, here: Exact, steps: Exact) -> Floats:
+    """Return by how much half of each pixel changes with a number, [n, d, p].
+
+    `decoded` [n, d, p] are a step away from `here` [n, p], in each number by one of `steps` [n, d].
+    """
+    halves = (decoded >> 1).view(np.int8)
+    change = halves - (here.astype(np.uint8) >> 1).view(np.int8)[:, None]
+    slopes: Floats = change.astype(_float_type(here.shape[1]))
+    slopes *= steps.astype(slopes.dtype)[:, :, None]
+    return slopes
+
+
+def _times(slopes: Floats, missing: Exact) -> Exact:
     """Return the derivative of the squared error by each number, over -2: [n, d]."""
-    product: Exact = np.matmul(slopes, missing[:, :, None])[:, :, 0]
+    halves = np.trunc(missing / 2).astype(slopes.dtype)
+    return _products(slopes, halves[:, :, None])[:, :, 0]
+
+
+def _products(a: Floats, b: Floats) -> Exact:
+    """Return the matrix products of what is given in halves."""
+    product: Exact = 4 * np.matmul(a, b).astype(np.float64)
     return product
+
+
+def _float_type(pixels: int) -> type[np.floating[Any]]:
+    """Return the float type in which products of halves are exact: 127^2 a pixel, summed."""
+    return np.float32 if pixels * 127 * 127 < 1 << 24 else np.float64
 
 
 def _dearer(prices: Exact | None, codes: Codes, steps: Exact) -> Exact | float:

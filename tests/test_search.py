@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digitzip import search as room
 from digitzip.codec import EFFORT, Codec
 from digitzip.limits import EFFORTS
 from digitzip.model import Model
@@ -105,6 +106,21 @@ def test_a_rate_that_weighs_nothing_is_never_asked_for() -> None:
     np.testing.assert_array_equal(
         without.encode(IMAGES), Codec(priced(model, 0), effort=9).encode(IMAGES)
     )
+
+
+@pytest.mark.parametrize("side", [8, 28, 64])
+def test_slopes_and_their_products_are_exact_whatever_the_size(side: int) -> None:
+    random = np.random.default_rng(side)
+    here, stepped = random.integers(0, 256, (6, side**2)), random.integers(0, 256, (6, 4, side**2))
+    steps = random.choice([-1.0, 1.0], (6, 4))
+    slopes = room._slopes(stepped.astype(np.uint8), here / 1.0, steps)
+    expected = (stepped // 2 - here[:, None] // 2) * steps[:, :, None]
+    np.testing.assert_array_equal(slopes, expected)
+    missing = random.integers(-255, 256, (6, side**2))
+    descent = 4 * (expected * np.trunc(missing / 2)[:, None]).sum(axis=2)
+    np.testing.assert_array_equal(room._times(slopes, missing / 1.0), descent)
+    most = np.full((1, 1, side**2), 127, slopes.dtype)
+    assert room._products(most, most.transpose(0, 2, 1))[0, 0, 0] == 4 * side**2 * 127**2
 
 
 def test_no_effort_decodes_nothing() -> None:
