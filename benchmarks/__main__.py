@@ -1,4 +1,7 @@
-"""`python -m benchmarks` runs all benchmarks that take minutes; `python -m benchmarks rate` one."""
+"""`python -m benchmarks` runs all benchmarks that take minutes; `python -m benchmarks rate` one.
+
+`--quick` runs a little of each that trains nothing, and writes no result.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,25 @@ import sys
 from importlib import import_module
 from typing import Final
 
-BENCHMARKS: Final = ("rate", "dims", "speed", "startup", "scale", "render")
-APART: Final = ("reader", "experiment")  # trained once and kept
+BENCHMARKS: Final = (
+    "rate",
+    "dims",
+    "speed",
+    "peer_speed",
+    "startup",
+    "scale",
+    "peers",
+    "looks",
+    "render",
+)
+APART: Final = ("reader", "factorised", "experiment")  # trained once and kept
+QUICK: Final = "--quick"
 
 
 def main() -> None:
+    if sys.argv[1:] == [QUICK]:
+        import_module("benchmarks.quick").main()
+        return
     chosen = sys.argv[1:2] or list(BENCHMARKS)
     if not set(chosen) <= {*BENCHMARKS, *APART}:
         known = ", ".join(BENCHMARKS + APART)

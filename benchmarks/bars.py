@@ -84,7 +84,7 @@ def standing(rate: Result, speed: Result, startup: Result, scale: Result) -> lis
         Bar("one digit alone", "≤ 110 bytes", "", f"{alone} bytes", alone <= 110),
         Bar("everything but the codes", "< 0.6 %", "", percent(over), over < 0.006),
         Bar("decoded digits that keep their code", "≥ 99 %", "", percent(kept), kept >= 0.99),
-        Bar("compress without search / Pillow PNG encode", "≥ 1", "", f"{ratio:.2f}", ratio >= 1),
+        _more("compress without search / Pillow PNG encode", ratio, 1, None),
         Bar(
             "`digitzip --version`", f"≤ {allowed * 1000:.0f} ms (4 × `python -c pass` + 50 ms)", "",
             f"{version * 1000:.0f} ms", version <= allowed,
@@ -156,7 +156,16 @@ def _less(
 def _more(measure: str, ratio: float, bar: float, beyond: float | None) -> Bar:
     far = "" if beyond is None else f"{beyond:g}"
     surpassed = beyond is not None and ratio >= beyond
-    return Bar(measure, f"≥ {bar:g}", far, f"{ratio:.2f}", ratio >= bar, surpassed)
+    met = ratio >= bar
+    return Bar(measure, f"≥ {bar:g}", far, rounded(ratio, bar, beyond), met, surpassed)
+
+
+def rounded(ratio: float, *bars: float | None) -> str:
+    """Return a ratio to two places, or as many as it takes to fall on its own side of each bar."""
+    sides = [(bar, ratio >= bar) for bar in bars if bar is not None]
+    texts = (f"{ratio:.{places}f}" for places in range(2, 17))
+    same = (text for text in texts if all((float(text) >= bar) == side for bar, side in sides))
+    return next(same, repr(ratio))
 
 
 def _megabytes(measure: str, size: int, bar: int) -> Bar:

@@ -17,7 +17,7 @@ from benchmarks import record
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
 from digitzip.container.header import Header
-from digitzip.metrics import d32, psnr, rmse
+from digitzip.metrics import d32, psnr, rmse, ssim
 from digitzip.model import Model, load_model, shipped_folder
 from digitzip.rate import ideal_bits
 
@@ -48,6 +48,7 @@ class Point:
     codes_over_ideal: float  # bytes of the codes alone over that, less 1
     rmse: float
     psnr: float
+    ssim: float
     d32: float
     read_differently: float
     default_levels: bool  # of its model
@@ -115,6 +116,7 @@ def measure(setting: Setting) -> Point:
         codes_over_ideal=(len(data) - overhead(data)) / len(images) / ideal - 1,
         rmse=rmse(images, decoded),
         psnr=psnr(images, decoded),
+        ssim=ssim(images, decoded),
         d32=d32(images, decoded),
         read_differently=reader.share_changed(_read_before(), reader.read(decoded)),
         default_levels=default_levels,

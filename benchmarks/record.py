@@ -24,6 +24,11 @@ RESULTS: Final = ROOT / "benchmarks" / "results"
 LEDGER: Final = ROOT / "benchmarks" / "ledger.jsonl"
 CACHE: Final = ROOT / "runs"
 """What takes minutes to learn and is no result: the reader of digits, codebooks. Not in git."""
+CODE: Final = (
+    "digitzip", "weights", "benchmarks", "constraints.txt",
+    ":!benchmarks/results", ":!benchmarks/ledger.jsonl",
+)  # fmt: skip
+"""What a measurement depends on: a commit from which these differ is marked with `+`."""
 
 SHA256: Final = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -83,10 +88,10 @@ def environment(model: Model | None = None) -> dict[str, Any]:
     commit = _git("rev-parse", "--short=12", "HEAD")
     facts: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit + ("+" if _git("status", "--porcelain", "digitzip", "weights") else ""),
+        "commit": commit + ("+" if _git("status", "--porcelain", "--", *CODE) else ""),
         "python": platform.python_version(),
         "cpu": _cpu(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "versions": {
             "digitzip": digitzip.__version__,
             **{name: version(name) for name in ("numpy", "pillow", "zstandard")},
@@ -96,6 +101,13 @@ def environment(model: Model | None = None) -> dict[str, Any]:
         facts["model"] = {"name": model.name, "id": model.id.hex()}
         facts["data"] = {"mnist test images": SHA256["t10k-images-idx3-ubyte"]}
     return facts
+
+
+def cores() -> int:
+    """Return on how many cores this process may run, where the system tells; else how many are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def write(name: str, result: dict[str, Any]) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import bars as claims
-from benchmarks import figures
+from benchmarks import figures, render_experiment, render_peers, render_speed
 from benchmarks.published import AUTOENCODERS_2016
 from benchmarks.record import RESULTS, ROOT
+from benchmarks.shown import Shown, shown
 
 PAGES: Final = (
     ROOT / "README.md",
@@ -30,6 +31,11 @@ Result = dict[str, Any]
 def load(name: str) -> Result:
     result: Result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return result
+
+
+def loaded(name: str) -> Result | None:
+    """Return a result, or None if it was not measured yet."""
+    return load(name) if (RESULTS / f"{name}.json").exists() else None
 
 
 def headline() -> str:
@@ -53,14 +59,15 @@ def bars() -> str:
 
 def points() -> str:
     rows = [
-        "| model | levels | effort | bytes a digit | RMSE | PSNR, dB | D32 | read differently | |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| model | levels | effort | bytes a digit | RMSE | PSNR, dB | SSIM | D32 "
+        "| read differently | |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for p in load("rate")["points"]:
         mark = "**default**" if p["default"] else "default levels" if p["default_levels"] else ""
         rows.append(
             f"| {p['model']} | {p['levels']} | {p['effort']} | {p['bytes_per_digit']:.3f} "
-            f"| {p['rmse']:.4f} | {p['psnr']:.2f} | {p['d32']:.2f} "
+            f"| {p['rmse']:.4f} | {p['psnr']:.2f} | {p['ssim']:.3f} | {p['d32']:.2f} "
             f"| {claims.percent(p['read_differently'])} | {mark} |"
         )
     return "\n".join(rows)
@@ -103,22 +110,7 @@ def numbers() -> str:
 
 
 def efforts() -> str:
-    rate, speed = load("rate"), load("speed")
-    chosen = next(point for point in rate["points"] if point["default"])
-    ours = [p for p in rate["points"] if p["model"] == chosen["model"] and p["default_levels"]]
-    at = {point["effort"]: point for point in ours}
-    webp = speed["webp_digits_per_second"]["median"]
-    rows = [
-        "| effort | digits a second | / WebP lossless | bytes a digit | RMSE | |",
-        "|---|---|---|---|---|---|",
-    ]
-    for effort, timed in speed["digits_per_second_of_effort"].items():
-        point = at.get(int(effort))
-        found = (f"{point['bytes_per_digit']:.3f}", f"{point['rmse']:.4f}") if point else ("", "")
-        mark = "default" if int(effort) == speed["default_effort"] else ""
-        cells = (effort, f"{timed['median']:,.0f}", f"{timed['median'] / webp:.2f}", *found, mark)
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
+    return render_speed.efforts(load("rate"), load("speed"))
 
 
 def payback() -> str:
@@ -139,32 +131,61 @@ def reader() -> str:
 
 
 def throughput() -> str:
-    speed = load("speed")
-    rows = ["| | digits a second, median | least … most |", "|---|---|---|"]
-    for name, rate in speed["digits_per_second"].items():
-        spread = f"{rate['least']:,.0f} … {rate['most']:,.0f}"
-        rows.append(f"| {name} | {rate['median']:,.0f} | {spread} |")
-    return "\n".join(rows)
+    return render_speed.throughput(load("speed"))
 
 
 def growth() -> str:
-    scale = load("scale")
-    rows = [
-        "| digits | file, bytes | compress | peak | decompress | peak |",
-        "|---|---|---|---|---|---|",
-    ]
-    for run in scale["runs"]:
-        both = " | ".join(
-            f"{run[way]['seconds']:.1f} s | {run[way]['peak_mb']:.0f} MB"
-            for way in ("compress", "decompress")
-        )
-        rows.append(f"| {run['digits']:,} | {run['bytes']:,} | {both} |")
-    return "\n".join(rows) + f"\n\n`.npy` in and out, effort {scale['effort']}."
+    return render_speed.growth(load("scale"), loaded("scale_full"))
+
+
+def pace() -> str:
+    return render_speed.pace(loaded("peer_speed"), load("scale"))
+
+
+def beside() -> str:
+    return render_speed.beside(loaded("peer_speed"))
+
+
+def start() -> str:
+    return render_speed.start(load("startup"))
+
+
+def access() -> str:
+    return render_speed.access(load("scale"), loaded("scale_full"))
+
+
+def billion() -> str:
+    return render_speed.billion(load("scale"), load("speed"))
+
+
+def peers() -> str:
+    found = loaded("peers")
+    return render_peers.table(load("rate"), found) if found else "Not measured yet."
+
+
+def looks() -> str:
+    """Return how RMSE spreads over the digits, and how many are read differently."""
+    if not (RESULTS / "looks.json").exists():
+        return "Not measured yet."
+    result = load("looks")
+    names = {"0": "least", "50": "median", "100": "greatest"}
+    spread = result["rmse_percentiles"]
+    count, digits = len(result["looks"]["read_differently"]), result["digits"]
+    heads = " | ".join(names.get(percentile, f"{percentile} %") for percentile in spread)
+    cells = " | ".join(f"{value:.4f}" for value in spread.values())
+    share = claims.percent(count / digits)
+    return (
+        f"| | {heads} |\n{'|---' * (1 + len(spread))}|\n| RMSE of a digit | {cells} |\n\n"
+        f"Read differently after the round trip: {count:,} of {digits:,}, {share}."
+    )
 
 
 def machine() -> str:
     lines = []
-    parts = ("rate", "dims", "speed", "startup", "scale", "experiment")
+    parts = (
+        "rate", "dims", "speed", "peer_speed", "startup", "scale", "scale_full", "peers", "looks",
+        "experiment",
+    )  # fmt: skip
     for name in (part for part in parts if (RESULTS / f"{part}.json").exists()):
         result = load(name)
         lines.append(
@@ -176,51 +197,15 @@ def machine() -> str:
 
 
 def experiment() -> str:
-    """Return the table of the experiment; what is not measured yet stands as a dash."""
-    if not (RESULTS / "experiment.json").exists():
-        return "Not measured yet."
-    rows = [
-        "| encoder network | noise flag | published | as it ran | | as a codec "
-        "| as documented | as a codec |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in load("experiment")["rows"]:
-        sizes = ",".join(map(str, (784, *row["encoder_network"])))
-        ran, documented = row.get("as_it_ran"), row.get("as_documented")
-        off = _off(ran, row["published"], load("experiment")["bar"])
-        cells = [
-            f"`{sizes}`", f"{row['noise_level']:g}", f"{row['published']:.4f}",
-            _loss(ran), off, _as_codec(ran), _loss(documented), _as_codec(documented),
-        ]  # fmt: skip
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-def _off(network: Result | None, published: float, bar: float) -> str:
-    """Return how far a loss is from what was published, and whether that is within the bar."""
-    if network is None:
-        return "—"
-    off = network["float_rmse"] / published - 1
-    return f"{off:+.1%}".replace("%", " %") + ("" if abs(off) <= bar else ", missed")
-
-
-def _loss(network: Result | None) -> str:
-    return "—" if network is None else f"{network['float_rmse']:.4f}"
-
-
-def _as_codec(network: Result | None) -> str:
-    if network is None:
-        return "—"
-    return "; ".join(
-        f"{point['bytes_per_digit']:.2f} B, {point['rmse']:.4f}" for point in network["codec"]
-    )
+    return render_experiment.table(loaded("experiment"))
 
 
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     block.__name__: block
     for block in (
         headline, bars, points, ideals, numbers, efforts, payback, reader, throughput, growth,
-        machine, experiment,
+        pace, beside, start, access, billion,
+        peers, looks, machine, experiment,
     )
 }  # fmt: skip
 
@@ -239,12 +224,17 @@ def main() -> None:
     for path in PAGES:
         text = path.read_text(encoding="utf-8")
         write_if_changed(path, text.encode(), rendered(text).encode())
-    results = figures.shown(load("rate"), load("dims"))
+    results = pictured()
     figures.FOLDER.mkdir(exist_ok=True)
-    for name in figures.PICTURES:
+    for name in figures.drawn(results):
         path = figures.FOLDER / name
         before = path.read_bytes() if path.exists() else b""
         write_if_changed(path, before, figures.picture(name, results))
+
+
+def pictured() -> Shown:
+    """Return what the pictures show of what has been measured."""
+    return shown(load("rate"), load("dims"), loaded("peers"))
 
 
 def write_if_changed(path: Path, before: bytes, after: bytes) -> None:

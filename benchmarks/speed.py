@@ -7,23 +7,74 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
+from PIL import Image
 
-THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+import digitzip
+from benchmarks import record
+from benchmarks.record import Images
+from digitzip.codec import DEFAULT_EFFORT
+from digitzip.model import load_model
+
+THREADS: Final = (
+    "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+)  # fmt: skip
 ONE_THREAD: Final = dict.fromkeys(THREADS, "1")
 OVERRIDES: Final = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Settings of a shell that keep the matrix library from choosing its kernels for this CPU."""
 
 ROUNDS: Final = 7
-SEARCH_ROUNDS: Final = 3
-EFFORTS: Final = range(10)
+TURNS: Final = ((range(4), 7), (range(4, 10), 2))
+"""Efforts that take turns with lossless WebP, and how often: the slow ones apart from the fast."""
 SEARCHED: Final = 1000  # digits whose search is timed, beside as many WebP files
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """How long a task that does something to `digits` digits took, round by round."""
+
+    digits: int
+    seconds: list[float]
+
+    def rate(self) -> dict[str, float]:
+        """Return the median, the least and the most digits a second."""
+        return spread([self.digits / seconds for seconds in self.seconds])
+
+    def over(self, peer: Timed) -> dict[str, float]:
+        """Return our digits a second over a peer's in the same round: median, least and most."""
+        pairs = zip(self.seconds, peer.seconds, strict=True)
+        return spread([self.digits / mine * theirs / peer.digits for mine, theirs in pairs])
+
+
+def spread(found: list[float]) -> dict[str, float]:
+    """Return the median, the least and the most of what was found in each round."""
+    return {"median": float(np.median(found)), "least": min(found), "most": max(found)}
+
+
+def elsewhere(part: str) -> bool:
+    """Run a part of the benchmarks in a process of its own, unless this one can time it.
+
+    A process can if its matrix library uses one thread and chooses its own kernels. Returns whether
+    the part was run, with this process's arguments; raises `SystemExit` if it failed.
+    """
+    overrides = {name for name in os.environ if name in OVERRIDES}
+    if not overrides and all(os.environ.get(name) == "1" for name in ONE_THREAD):
+        return False
+    kept = {name: value for name, value in os.environ.items() if name not in overrides}
+    command = [sys.executable, "-m", "benchmarks", part, *sys.argv[2:]]
+    if code := subprocess.run(command, env={**kept, **ONE_THREAD}).returncode:
+        raise SystemExit(code)
+    return True
 
 
 def interleaved(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -37,91 +88,97 @@ def interleaved(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str
     return seconds
 
 
-def main() -> None:
-    overrides = {name for name in os.environ if name in OVERRIDES}
-    if overrides or any(os.environ.get(name) != "1" for name in ONE_THREAD):
-        kept = {name: value for name, value in os.environ.items() if name not in overrides}
-        command = [sys.executable, "-m", "benchmarks", "speed"]
-        os.execve(sys.executable, command, {**kept, **ONE_THREAD})
-    from PIL import Image
+def png_encode(images: Images) -> list[bytes]:
+    files = []
+    for image in images:
+        out = io.BytesIO()
+        Image.fromarray(image).save(out, "PNG")
+        files.append(out.getvalue())
+    return files
 
-    import digitzip
-    from benchmarks import record
-    from digitzip.codec import DEFAULT_EFFORT
-    from digitzip.model import load_model
 
-    images = record.test_images()
-    model = load_model()
+def webp_encode(images: Images) -> list[bytes]:
+    files = []
+    for image in images:
+        out = io.BytesIO()
+        Image.fromarray(image).save(out, "WEBP", lossless=True)
+        files.append(out.getvalue())
+    return files
 
-    few = images[:SEARCHED]
 
-    def encode(digits: record.Images, kind: str, **settings: bool) -> list[bytes]:
-        files = []
-        for image in digits:
-            out = io.BytesIO()
-            Image.fromarray(image).save(out, kind, **settings)
-            files.append(out.getvalue())
-        return files
+def pillow_decode(files: list[bytes]) -> list[Images]:
+    return [np.asarray(Image.open(io.BytesIO(file))) for file in files]
 
-    def png_encode() -> list[bytes]:
-        return encode(images, "PNG")
 
-    def webp_encode() -> list[bytes]:
-        return encode(few, "WEBP", lossless=True)
-
-    def png_decode() -> list[Any]:
-        return [np.asarray(Image.open(io.BytesIO(file))) for file in png]
-
-    png, data = png_encode(), digitzip.compress(images, effort=0)
-    np.testing.assert_array_equal(np.stack(png_decode()), images)
-    for file, image in zip(webp_encode(), few, strict=True):
-        decoded = np.asarray(Image.open(io.BytesIO(file)))
-        np.testing.assert_array_equal(decoded, np.repeat(image[:, :, None], 3, axis=2))
+def whole(images: Images) -> Result:
+    """Time effort 0 and decompression of digits uint8 [n, 28, 28] beside Pillow's PNG."""
+    files, data = png_encode(images), digitzip.compress(images, effort=0)
+    np.testing.assert_array_equal(np.stack(pillow_decode(files)), images)
     with digitzip.open(data) as dz:
-        np.testing.assert_array_equal(digitzip.decompress(data), dz[:])
-
+        again = dz.codec.decode(dz.codes[:])
+    np.testing.assert_array_equal(digitzip.decompress(data), again)
     seconds = interleaved(
         {
-            "png encode": png_encode,
-            "compress without search": lambda: digitzip.compress(images, effort=0),
-            "png decode": png_decode,
-            "decompress": lambda: digitzip.decompress(data),
+            "png encode": partial(png_encode, images),
+            "compress without search": partial(digitzip.compress, images, effort=0),
+            "png decode": partial(pillow_decode, files),
+            "decompress": partial(digitzip.decompress, data),
         },
         ROUNDS,
     )
-    searched = interleaved(
-        {
-            "webp lossless encode": webp_encode,
-            **{f"effort {e}": partial(digitzip.compress, few, effort=e) for e in EFFORTS},
-        },
-        SEARCH_ROUNDS,
-    )
-    seconds |= searched
-    digits = {name: len(few) if name in searched else len(images) for name in seconds}
-
-    def rate(name: str) -> dict[str, float]:
-        rates = [digits[name] / s for s in seconds[name]]
-        return {"median": float(np.median(rates)), "least": min(rates), "most": max(rates)}
-
-    def ratio(ours: str, peer: str) -> float:
-        if digits[ours] != digits[peer]:
-            raise ValueError(f"{ours} and {peer} were timed on different digits")
-        pairs = zip(seconds[peer], seconds[ours], strict=True)
-        return float(np.median([theirs / mine for theirs, mine in pairs]))
-
-    result = {
-        **record.environment(model),
+    timed = {name: Timed(len(images), times) for name, times in seconds.items()}
+    ratios = {
+        "compress without search": timed["compress without search"].over(timed["png encode"]),
+        "decompress": timed["decompress"].over(timed["png decode"]),
+    }
+    return {
         "digits": len(images),
-        "digits_searched": len(few),
+        "digits_per_second": {name: task.rate() for name, task in timed.items()},
+        "over_png": ratios,
+        "decompress_over_png_decode": ratios["decompress"]["median"],
+        "compress_without_search_over_png_encode": ratios["compress without search"]["median"],
+    }
+
+
+def searched(images: Images) -> Result:
+    """Time each effort on digits uint8 [n, 28, 28] beside Pillow's lossless WebP."""
+    colours = np.stack(pillow_decode(webp_encode(images)))
+    np.testing.assert_array_equal(colours, np.repeat(images[:, :, :, None], 3, axis=3))
+    peer: list[float] = []
+    rates, ratios, rounds_of = {}, {}, {}
+    for efforts, rounds in TURNS:
+        ours = {
+            str(effort): partial(digitzip.compress, images, effort=effort) for effort in efforts
+        }
+        seconds = interleaved({"webp": partial(webp_encode, images), **ours}, rounds)
+        theirs = Timed(len(images), seconds["webp"])
+        peer += seconds["webp"]
+        for effort in ours:
+            mine = Timed(len(images), seconds[effort])
+            rates[effort], ratios[effort] = mine.rate(), mine.over(theirs)
+            rounds_of[effort] = rounds
+    return {
+        "digits_searched": len(images),
+        "default_effort": DEFAULT_EFFORT,
+        "webp_digits_per_second": Timed(len(images), peer).rate(),
+        "rounds_of_effort": rounds_of,
+        "digits_per_second_of_effort": rates,
+        "effort_over_webp": ratios,
+        "compress_over_webp_encode": ratios[str(DEFAULT_EFFORT)]["median"],
+    }
+
+
+def main() -> None:
+    if elsewhere("speed"):
+        return
+    images = record.test_images()
+    result = {
+        **record.environment(load_model()),
         "threads": 1,
         "kernels": "as the matrix library chooses for this CPU",
-        "default_effort": DEFAULT_EFFORT,
-        "digits_per_second": {name: rate(name) for name in seconds if name not in searched},
-        "webp_digits_per_second": rate("webp lossless encode"),
-        "digits_per_second_of_effort": {str(e): rate(f"effort {e}") for e in EFFORTS},
-        "decompress_over_png_decode": ratio("decompress", "png decode"),
-        "compress_without_search_over_png_encode": ratio("compress without search", "png encode"),
-        "compress_over_webp_encode": ratio(f"effort {DEFAULT_EFFORT}", "webp lossless encode"),
+        "rounds": ROUNDS,
+        **whole(images),
+        **searched(images[:SEARCHED]),
     }
     record.write("speed", result)
 

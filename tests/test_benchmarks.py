@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import bars, dims, points, published, reader
+from benchmarks import bars, dims, points, published, reader, record
 from digitzip.codec import Codec, Codes
 from digitzip.model import Model
 from digitzip.network import Integers
@@ -155,3 +155,27 @@ def test_a_setting_is_found_from_its_models_default() -> None:
     assert coarser is not None
     assert coarser["quality"] == 1
     assert bars.at(rate, 2, 0, 9) is None
+
+
+def test_a_ratio_is_never_rounded_over_its_bar() -> None:
+    assert bars.rounded(0.196, 0.2) == "0.196"
+    assert bars.rounded(0.19996, 0.2, None) == "0.19996"
+    assert bars.rounded(0.204, 0.2) == "0.20"
+    assert bars.rounded(0.18, 0.2) == "0.18"
+    assert bars.rounded(0.998, 0.5, 1) == "0.998"
+    assert bars.rounded(2.041, 0.5, 1) == "2.04"
+
+
+def test_a_commit_is_marked_if_what_measured_differs_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def git(*arguments: str) -> str:
+        asked.append(arguments)
+        return " M benchmarks/speed.py" if arguments[0] == "status" else "0123456789ab"
+
+    monkeypatch.setattr(record, "_git", git)
+    assert record.environment()["commit"] == "0123456789ab+"
+    assert {"digitzip", "weights", "benchmarks", "constraints.txt"} <= set(asked[-1])
+    assert {":!benchmarks/results", ":!benchmarks/ledger.jsonl"} <= set(asked[-1])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import digitzip
-from benchmarks import bars, figures, points, render
+from benchmarks import bars, figures, points, record, render
 from digitzip.codec import Codec
 from digitzip.model import load_model
 from tests.conftest import TINY
@@ -112,22 +112,29 @@ def test_every_block_that_can_be_rendered_stands_on_a_page() -> None:
 
 
 def test_the_pictures_show_what_was_measured() -> None:
-    results = figures.shown(render.load("rate"), render.load("dims"))
+    results = render.pictured()
     for name in figures.PICTURES:
+        path = figures.FOLDER / name
+        assert path.exists() == (name in figures.drawn(results)), f"{name}: nothing to draw it from"
+    for name in figures.drawn(results):
         drawn = (figures.FOLDER / name).read_text(encoding="utf-8")
-        assert f"data {results.digest}" in drawn, f"{name}: run python -m benchmarks render"
+        told = f"data {figures.digest(name, results)}"
+        assert told in drawn, f"{name}: run python -m benchmarks render"
         assert len(drawn) <= 200_000
 
 
 def test_the_same_results_are_drawn_as_the_same_bytes() -> None:
-    results = figures.shown(render.load("rate"), render.load("dims"))
-    for name in figures.PICTURES:
+    results = render.pictured()
+    for name in figures.drawn(results):
         assert figures.picture(name, results) == figures.picture(name, results)
 
 
 def test_what_was_measured_is_of_the_shipped_models() -> None:
-    rate, speed = render.load("rate"), render.load("speed")
-    assert {rate["model"]["id"], speed["model"]["id"]} == {load_model().id.hex()}
+    rate = render.load("rate")
+    results = {path.stem: render.load(path.stem) for path in record.RESULTS.glob("*.json")}
+    ids = {name: result["model"]["id"] for name, result in results.items() if "model" in result}
+    assert ids == dict.fromkeys(ids, load_model().id.hex())
+    assert {"rate", "speed"} <= set(ids)
     assert rate["bytes_of_models"] == {path.stem: path.stat().st_size for path in points.shipped()}
 
 

@@ -1,0 +1,155 @@
+"""The picture of everything side by side: ours, and every peer of `peers.json`.
+
+It can be read without colour: each family has its marker and its name at the line, filled where a
+file holds many digits, hollow where each digit is a file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from benchmarks.published import NERD, rmse_of_d32
+from benchmarks.shown import Mark, Shown
+from benchmarks.style import ACCENT, GREY, INK, LIGHT, label, quiet
+
+OURS: Final = "digitzip"  # a file a digit; our files of many are no peers
+MARKERS: Final = {
+    "PCA": "P", "k-means": "v", "WebP": "s", "JPEG": "D", "JPEG XL": "^", "AVIF": "*",
+    "JPEG-LS": "X", "PNG": "p", "QOI": "h", "factorised prior": ">", OURS: "o",
+}  # fmt: skip
+GENERAL: Final = "<"  # the marker of what packs any bytes
+TICKS: Final = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 400)
+BAND: Final = 0.085  # how far the band of lossless names reaches below an RMSE of 0
+PITCH: Final = 10.5  # from one lossless name to the next, in points of type
+NAMED: Final = {
+    "PCA": (0, 8, 3, "left"),
+    "k-means": (-1, -5, -8, "right"),
+    "factorised prior": (-1, 7, 0, "left"),
+    "JPEG mosaic": (0, -12, 12, "center"),
+    "JPEG XL mosaic": (1, -6, -4, "right"),
+    "WebP mosaic": (0, -5, 1, "right"),
+    "AVIF mosaic": (-1, -5, -4, "right"),
+    "AVIF": (0, -3, 10, "left"),
+    "JPEG-LS": (0, -6, -5, "right"),
+    "JPEG-LS mosaic": (0, 7, 9, "center"),
+    OURS: (0, -5, 4, "right"),
+}
+"""At which point of a line, by bytes, its name stands, and how far from it, in points of type;
+above the first point unless it stands here."""
+
+Place = tuple[float, float]  # bytes a digit, RMSE
+
+
+def draw_peers(figure: Figure, results: Shown) -> None:
+    """RMSE against bytes a digit, from less than a byte to hundreds."""
+    axes = figure.subplots()
+    quiet(axes)
+    lossless = [mark for mark in results.peers if mark.lossless]
+    lossy = [mark for mark in results.peers if not mark.lossless]
+    ours = [(dot.bytes, dot.rmse) for dot in results.ours]
+    _frame(axes, [*ours, *((mark.bytes, mark.rmse) for mark in results.peers)])
+    for name, marks in families(lossy):
+        _draw_lossy(axes, name, marks)
+    across = axes.get_position().width * figure.get_figwidth() * 72
+    _draw_lossless(axes, lossless, across)
+    nerd = [(bits / 8, rmse_of_d32(d)) for bits, d in NERD]
+    axes.plot(*zip(*nerd, strict=True), ":x", color=INK, lw=1, ms=4.5, mew=1.2, zorder=2)
+    label(axes, *nerd[2], "NERD,\npublished", (8, 3), size=8)
+    best = frontier(ours)
+    axes.plot(*zip(*best, strict=True), "-", color=ACCENT, lw=2.2, zorder=3)
+    axes.plot(*zip(*ours, strict=True), "o", color=ACCENT, ms=4.5, zorder=4)
+    label(axes, *best[-1], OURS, (-7, -9), ha="right", color=ACCENT, size=10)
+    figure.text(
+        0.1, 0.014,
+        "MNIST test set, the bytes of all files over all digits. Filled: many digits a file. "
+        "Hollow: a file a digit. Lines join the points\nof a family that no smaller one beats. "
+        "digitzip: default effort. The models of what is learned, digitzip's too, are not counted.",
+        color=GREY, size=7.5,
+    )  # fmt: skip
+
+
+def families(marks: Iterable[Mark]) -> list[tuple[str, list[Mark]]]:
+    """Return marks, which come by name and bytes, by name."""
+    return [(name, list(family)) for name, family in groupby(marks, key=lambda mark: mark.name)]
+
+
+def frontier(places: Iterable[Place]) -> list[Place]:
+    """Return the places that lose less than every place of fewer bytes."""
+    best: list[Place] = []
+    for place in sorted(places):
+        if not best or place[1] < best[-1][1]:
+            best.append(place)
+    return best
+
+
+def spread(places: list[float], pitch: float, most: float = math.inf) -> list[float]:
+    """Return rising places moved apart to a pitch, up to `most`, as little as crowds allow."""
+    crowds: list[tuple[float, int]] = []  # the sum of what `place - index * pitch` is, and of whom
+    for i, place in enumerate(places):
+        total, count = place - i * pitch, 1
+        while crowds and crowds[-1][0] / crowds[-1][1] > total / count:
+            before = crowds.pop()
+            total, count = total + before[0], count + before[1]
+        crowds.append((total, count))
+    firsts = [total / count for total, count in crowds for _ in range(count)]
+    last = most - (len(places) - 1) * pitch
+    return [min(first, last) + i * pitch for i, first in enumerate(firsts)]
+
+
+def _frame(axes: Axes, places: list[Place]) -> None:
+    sizes, losses = zip(*places, strict=True)
+    highest = max(losses) * 1.06
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(TICKS))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels([f"{tick:g}" for tick in TICKS])
+    axes.yaxis.set_major_locator(FixedLocator([i / 20 for i in range(int(highest * 20) + 1)]))
+    axes.set(xlim=(min(sizes) * 0.85, max(sizes) * 1.25), ylim=(-BAND, highest))
+    axes.set(xlabel="bytes a digit", ylabel="RMSE, pixels in 0 … 1")
+    axes.set_title("Everything side by side")
+    axes.spines["left"].set_bounds(0, highest)
+
+
+def _draw_lossy(axes: Axes, name: str, marks: list[Mark]) -> None:
+    places = [(mark.bytes, mark.rmse) for mark in marks]
+    line = "-" if marks[0].solid else "--"
+    axes.plot(*zip(*frontier(places), strict=True), line, color=GREY, lw=0.9, zorder=2)
+    for mark in marks:
+        _draw(axes, mark)
+    point, x, y, ha = NAMED.get(name, (0, 0, 8, "center"))
+    color = ACCENT if name == OURS else INK
+    label(axes, *places[point], name, (x, y), ha=ha, color=color, size=8)
+
+
+def _draw_lossless(axes: Axes, marks: list[Mark], across: float) -> None:
+    """Draw lossless peers at an RMSE of 0, and their names in a band below, moved apart.
+
+    `across` is the width of the axes in points of type.
+    """
+    low, high = (math.log10(x) for x in axes.get_xlim())
+    smallest = sorted((family[0] for _, family in families(marks)), key=lambda mark: mark.bytes)
+    pitch = PITCH * (high - low) / across
+    wanted = [math.log10(mark.bytes) for mark in smallest]
+    for mark, place in zip(smallest, spread(wanted, pitch, high - pitch / 2), strict=True):
+        at = 10**place
+        axes.plot([mark.bytes, at], [0, -0.016], color=LIGHT, lw=0.7, zorder=1)
+        axes.text(at, -0.018, mark.name, rotation=90, ha="center", va="top", size=7.5)
+    for mark in marks:
+        _draw(axes, mark)
+    label(axes, 10**low, -0.018, "lossless: RMSE 0", (4, 0), size=8)
+
+
+def _draw(axes: Axes, mark: Mark) -> None:
+    shape = MARKERS.get(mark.name.removesuffix(" mosaic"), GENERAL)
+    color = ACCENT if mark.name == OURS else INK
+    axes.plot(
+        [mark.bytes], [mark.rmse], shape, mfc=color if mark.solid else "white", mec=color, mew=0.8,
+        ms=5, zorder=5, clip_on=False,
+    )  # fmt: skip

@@ -1,0 +1,158 @@
+"""What stands beside digitzip on the test digits: real encoders, real bytes, checked round trips.
+
+The coders of `benchmarks/formats.py`, those of `benchmarks/learned.py`, the factorised prior if it
+was trained before, and digitzip with a file a digit; its files of all digits are in `rate.json`.
+Models are stated and not counted. Settings are fixed or derived from the training images, never
+chosen by what the test digits gave.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any, Final
+
+import imagecodecs
+import numpy as np
+import zstandard
+from PIL import features
+
+import digitzip
+from benchmarks import dims, formats, learned, record
+from benchmarks.coder import Coder
+from benchmarks.record import Images
+from digitzip.metrics import d32, psnr, rmse, ssim
+from digitzip.model import load_model, shipped_folder
+
+QUICK: Final = 200  # digits
+QUICK_CELLS: Final = dims.CELLS[:2]  # codebooks that are learned within half a minute
+
+Changed = Callable[[Images], float]  # decoded digits -> the share that reads differently now
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What the files of all digits cost at one setting of one encoder, and what they lose."""
+
+    name: str
+    setting: str
+    solid: bool  # many digits a file; otherwise one
+    bytes: int
+    bytes_per_digit: float
+    rmse: float
+    psnr: float  # infinite where nothing is lost
+    ssim: float
+    d32: float
+    read_differently: float | None  # None where nobody read
+    lossless: bool  # every pixel came back
+    model_bytes: int  # needed once to decode, not in `bytes`
+
+
+def ours_singly() -> Coder:
+    """Return the coder of digitzip, default model and effort, that makes a file of each digit."""
+    model = load_model()
+
+    def encode(images: Images) -> list[bytes]:
+        return [digitzip.compress(image[None], model=model) for image in images]
+
+    def decode(files: list[bytes]) -> Images:
+        return np.concatenate([digitzip.decompress(file, model=model) for file in files])
+
+    setting = f"{model.name}, {digitzip.load_codec(model=model).levels} levels"
+    size = (shipped_folder() / f"{model.name}.safetensors").stat().st_size
+    return Coder("digitzip", setting, False, False, encode, decode, size)
+
+
+def measure(coder: Coder, images: Images, changed: Changed | None = None) -> Peer:
+    """Encode digits, uint8 [n, 28, 28], decode them from the bytes alone, and compare.
+
+    Raises `ValueError` as `Coder.round_trip` does.
+    """
+    files, decoded = coder.round_trip(images)
+    exact = np.array_equal(decoded, images)
+    size = sum(map(len, files))
+    return Peer(
+        name=coder.name,
+        setting=coder.setting,
+        solid=coder.solid,
+        bytes=size,
+        bytes_per_digit=size / len(images),
+        rmse=rmse(images, decoded),
+        psnr=psnr(images, decoded),
+        ssim=ssim(images, decoded),
+        d32=d32(images, decoded),
+        read_differently=0.0 if exact else changed and changed(decoded),
+        lossless=exact,
+        model_bytes=coder.model_bytes,
+    )
+
+
+def changed_from(images: Images, needed: bool) -> Changed | None:
+    """Return what tells the share of digits that the reader takes for others than before."""
+    from benchmarks import reader  # imports torch
+
+    if not (needed or reader.CACHED.exists()):
+        return None
+    before = reader.read(images)
+    return lambda decoded: reader.share_changed(before, reader.read(decoded))
+
+
+def as_json(peer: Peer) -> dict[str, Any]:
+    """Return a peer as JSON has it, which knows no infinite PSNR: null."""
+    return {**asdict(peer), "psnr": peer.psnr if math.isfinite(peer.psnr) else None}
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of the libraries that do the work, None where one is not there."""
+    inside = imagecodecs.version(dict)
+    pillows = {"libwebp": "webp", "libavif": "avif", "libjpeg-turbo": "libjpeg_turbo"}
+    return {
+        "imagecodecs": imagecodecs.__version__,
+        **{name: inside.get(name) for name in ("libjxl", "charls", "qoi")},
+        **{name: features.version(feature) for name, feature in pillows.items()},
+        "zlib-ng": features.version("zlib_ng"),
+        "libzstd": ".".join(map(str, zstandard.ZSTD_VERSION)),
+    }
+
+
+def main() -> None:
+    from benchmarks import factorised  # imports torch
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks peers", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} digits; writes nothing")
+    quick = parser.parse_args(sys.argv[2:]).quick
+    images = record.test_images()[: QUICK if quick else None]
+    changed = changed_from(images, needed=not quick)
+    found = []
+    print(f"{'':50} bytes a digit   RMSE   PSNR  SSIM    D32 reads otherwise  seconds")
+    for coder in (
+        *formats.CODERS.values(), ours_singly(),
+        *learned.coders(QUICK_CELLS if quick else dims.CELLS), *factorised.coders(),
+    ):  # fmt: skip
+        start = time.perf_counter()
+        found.append(peer := measure(coder, images, changed))
+        took = time.perf_counter() - start
+        read = "–" if peer.read_differently is None else f"{peer.read_differently:.2%}"
+        print(
+            f"{coder.title:50} {peer.bytes_per_digit:13.3f} {peer.rmse:.4f} {peer.psnr:6.2f} "
+            f"{peer.ssim:.3f} {peer.d32:6.2f} {read:>15} {took:8.1f}",
+            flush=True,
+        )
+    left_out = formats.left_out() + factorised.left_out()
+    print("".join(f"left out: {line}\n" for line in left_out), end="")
+    if quick:
+        return
+    result = record.environment(load_model())
+    result["versions"] |= versions() | {"torch": version("torch")}
+    result["data"] = {name: record.SHA256[name] for name in record.SHA256 if "images" in name}
+    result |= {"digits": len(images), "peers": list(map(as_json, found)), "left_out": left_out}
+    record.write("peers", result)
+
+
+if __name__ == "__main__":
+    main()
