@@ -329,14 +329,22 @@ def test_pruning_to_the_same_sizes_changes_nothing(tmp_path: Path) -> None:
         torch.testing.assert_close(same.decode(z), model.decode(z), rtol=0, atol=1e-3)
 
 
-def test_lighter_networks_resume_to_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("into", [0, 2, 4])  # epochs of the lighter networks: none, some, all but 1
+def test_lighter_networks_resume_to_the_same_bytes(into: int, tmp_path: Path) -> None:
     whole = fit_toy(tmp_path / "whole", LIGHTER)
-    stopping = Stopping(after=LIGHTER.epochs + LIGHTER.polish_epochs + 2)
+    stopping = Stopping(after=LIGHTER.epochs + LIGHTER.polish_epochs + into)
     with pytest.raises(KeyboardInterrupt):
         fit_toy(tmp_path / "cut", LIGHTER, watcher=stopping)
     resumed = fit_toy(tmp_path / "cut", LIGHTER, resume=True)
     mine, theirs = (run.finished_model().state_dict() for run in (whole, resumed))
     torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
+    first = export_model(
+        resumed.finished_model(), LIGHTER, resumed.data, tmp_path / "a.st", Listener()
+    )
+    export_checkpoint(
+        blobs(), out=tmp_path / "b.st", checkpoint=tmp_path / "cut", progress=Listener()
+    )
+    assert read_model(tmp_path / "b.st").id == first.id
     discard_checkpoint(tmp_path / "cut")
     assert not (tmp_path / "cut").exists()
 
