@@ -130,6 +130,15 @@ def test_a_failed_run_leaves_the_old_file(old: bytes, place: Path, images: Image
     assert [path.name for path in place.iterdir()] == ["old.dz"]
 
 
+def test_a_last_chunk_that_is_not_proved_is_not_filled_up(place: Path, images: Images) -> None:
+    poison = (VALID.parent / "invalid" / "pixel-crc.dz").read_bytes()
+    Path("in.dz").write_bytes(poison)
+    with pytest.raises(DamagedError, match="do not decode to the pixels their writer saw"):
+        add("in.dz", images)
+    assert Path("in.dz").read_bytes() == poison
+    assert [path.name for path in place.iterdir()] == ["in.dz"]
+
+
 def test_a_damaged_file_is_not_appended_to(old: bytes, place: Path, images: Images) -> None:
     for data in (old[:-1], old + old, old + b"x", old[:50] + b"?" + old[51:], b""):
         Path("old.dz").write_bytes(data)

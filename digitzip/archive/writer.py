@@ -93,11 +93,13 @@ class Writer:
     def resume(self, dz: Archive) -> None:
         """Begin with all digits of `dz`, which is of the same model and levels.
 
-        Its chunks are copied as they are, but the last is filled up.
+        Its chunks are copied as they are, but the last is filled up. Raises `DamagedError` where
+        that one does not decode as its writer saw: its pixel CRC could cover no more digits.
         """
         last = len(dz.chunks) - 1
         for number in range(len(dz.chunks)):
             if number == last and dz.chunks.plain(number) and dz.chunks.digits(number) < MAX_DIGITS:
+                dz.chunks.images(number, 0, dz.chunks.digits(number))  # proves it
                 self._codes = [dz.chunks.codes(number)]
                 self._names = list(dz.chunks.names(number))
                 self._name_bytes = sum(len(name.encode()) for name in self._names)
