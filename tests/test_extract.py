@@ -201,6 +201,15 @@ def test_other_outputs_have_the_digits_in_the_order_given(
     np.testing.assert_array_equal(found, nameless[[9, 4, 5, 0]])
 
 
+@pytest.mark.parametrize("out", ["out", "out.npy", "out-idx3-ubyte", "-", "out.dz"])
+def test_no_pixels_come_from_a_chunk_that_is_not_proved(out: str, place: Path) -> None:
+    Path("in.dz").write_bytes((VALID.parent / "invalid" / "pixel-crc.dz").read_bytes())
+    done = run("extract", "in.dz", "0", "-o", out)
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "do not decode" in done.stderr
+    assert [path.name for path in place.iterdir()] == ["in.dz"]
+
+
 def test_extract_reads_standard_input_and_sums_up(nameless: Archive) -> None:
     data = Path("in.dz").read_bytes()
     done = run("extract", "-", "3", "-o", "out.npy", "-v", stdin=data)

@@ -58,7 +58,7 @@ def extract(
 
     DIGIT is a number from 0 on, or negative from the end; a range A:B, without B itself; a name;
     or a pattern of names such as 'a/*.png'. A name that is a number itself is found by a pattern.
-    Each digit is written once, in the order given.
+    Each digit is written once, in the order given. The chunks they stand in are proved first.
 
     OUT is written as its name says: .dz, with the same codes; .npy, -idx3-ubyte,
     -idx3-ubyte.gz; or else a folder of PNG files; - writes .npy to standard output.
@@ -76,6 +76,7 @@ def extract(
         if out.lower().endswith(_ARCHIVE):
             archive.extract(dz, digits, out, overwrite=force)
         else:
+            dz.prove(digits)  # as archive.extract does: before anything is written
             with talk.bar(len(digits)) as bar:
                 _write(out, dz, digits, bar.follow(_batches(dz, digits), len), force)
         count = len(dz)
