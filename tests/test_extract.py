@@ -108,6 +108,18 @@ def test_more_digits_than_allowed_are_not_even_listed(named: Archive, tiny: Mode
             few.find(*words)
 
 
+def test_each_chunk_is_located_with_the_positions_of_its_digits(tiny: Model) -> None:
+    one = np.zeros((1, 28, 28), np.uint8)
+    dz = digitzip.open(joined(*[pack(tiny, one)] * 30, *[pack(tiny, one[[0, 0, 0]])] * 30))
+    digits = np.random.default_rng(1).integers(0, len(dz), 500)
+    chunks = dz.chunks.index.find(digits)
+    located = {number: positions.tolist() for number, positions in dz.locate(digits)}
+    assert list(located) == sorted(set(chunks.tolist()))
+    for number, positions in located.items():
+        assert positions == np.flatnonzero(chunks == number).tolist()
+    assert list(dz.locate(digits[:0])) == []
+
+
 def test_extracted_digits_keep_codes_pixels_names_and_promise(
     named: Archive, nameless: Archive, tiny: Model
 ) -> None:

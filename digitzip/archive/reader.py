@@ -149,7 +149,7 @@ class Archive:
 
     def prove(self, digits: npt.NDArray[np.intp]) -> None:
         """Prove the chunks that hold `digits` as `test` proves all; raises `DamagedError`."""
-        for number, _ in self.locate(digits):
+        for number in np.unique(self.chunks.index.find(digits)).tolist():
             self.chunks.images(number, 0, self.chunks.digits(number))
 
     @property
@@ -177,8 +177,9 @@ class Archive:
     def locate(self, digits: npt.NDArray[np.intp]) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
         """Yield each chunk that holds some of `digits`, with the positions of those in `digits`."""
         chunks = self.chunks.index.find(digits)
-        for number in np.unique(chunks):
-            yield int(number), np.flatnonzero(chunks == number)
+        order = np.argsort(chunks, kind="stable")  # one pass, however many chunks there are
+        numbers, starts = np.unique(chunks[order], return_index=True)
+        yield from zip(numbers.tolist(), np.split(order, starts[1:]), strict=False)
 
     def resolve(self, key: Any) -> npt.NDArray[np.intp]:
         """Return the digits, intp [n] or [], that an index, slice or index array means."""
