@@ -11,16 +11,25 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import zstandard
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
 import digitzip
 from digitzip.archive import Archive, Recovered
+from digitzip.archive.frames import Frames
 from digitzip.cli import digitzip as command
 from digitzip.container import Entry, Guard, Trailer
 from digitzip.container.chunk import MAX_BYTES
-from digitzip.errors import DamagedError, DigitzipError, ModelError, OutputError, UnsupportedError
+from digitzip.errors import (
+    DamagedError,
+    DigitzipError,
+    LimitError,
+    ModelError,
+    OutputError,
+    UnsupportedError,
+)
 from digitzip.model import Model, read_model
 from tests.conftest import TINY
 from tests.test_join import VALID, joined, pack, with_guard
@@ -322,6 +331,20 @@ def test_chunks_are_found_behind_any_length_of_rubbish(whole: bytes, tiny: Model
         found, saved = recover(b"".join(frames))
         assert found.lost == (range(20, 30),)
         check(whole, found, saved, tiny)
+
+
+@pytest.mark.parametrize("padding", [MAX_BYTES // 3 - 200, MAX_BYTES // 3 + 10])
+def test_what_is_saved_is_never_a_chunk_that_readers_refuse(
+    padding: int, whole: bytes, tiny: Model
+) -> None:
+    frames = frames_of(whole)
+    head = zstandard.frame_header_size(frames[2])
+    frames[2] = frames[2][:head] + bytes(3 * padding) + frames[2][head:]  # blocks without content
+    found, saved = recover(b"".join(frames[:-1]))
+    assert found.lost == (() if len(frames[2]) <= MAX_BYTES else (range(10, 20),))
+    check(whole, found, saved, tiny)
+    with pytest.raises(LimitError, match=f"chunk of {MAX_BYTES + 1} bytes"):
+        Frames(io.BytesIO(), digitzip.open(whole).header).add(bytes(MAX_BYTES + 1), 1)
 
 
 def test_the_promise_is_kept(whole: bytes) -> None:

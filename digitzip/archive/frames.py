@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from digitzip import staging
 from digitzip.container import Chunk, Entry, Header, LayerType, Trailer
+from digitzip.container.chunk import MAX_BYTES
 from digitzip.container.trailer import MAX_ENTRIES
 from digitzip.errors import LimitError
 
@@ -31,7 +32,9 @@ class Frames:
         out.write(self._header)
 
     def add(self, frame: bytes, digits: int) -> None:
-        """Write a chunk of so many digits, whose `first` is `self.digits`."""
+        """Write a chunk of so many digits, whose `first` is `self.digits`; raises `LimitError`."""
+        if len(frame) > MAX_BYTES:
+            raise LimitError(f"chunk of {len(frame)} bytes, expected at most {MAX_BYTES}")
         if len(self._entries) == MAX_ENTRIES:
             raise LimitError(f"more than {MAX_ENTRIES} chunks, the most that a file can hold")
         self._out.write(frame)

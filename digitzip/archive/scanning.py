@@ -123,7 +123,7 @@ class _Window:
 
 def _take(window: _Window, offset: int, stretches: list[Stretch], prove: Prove) -> int:
     """Add the frame at `offset` to the last of `stretches`; return its size, 0 for no frame."""
-    view, stretch = window.at(offset), stretches[-1]
+    view, stretch = window.at(offset)[:MAX_BYTES], stretches[-1]
     try:
         match bytes(view[:4]):
             case magic if magic == HEADER_MAGIC:
