@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import digitzip
-from digitzip.archive import Archive, Recovered
+from digitzip.archive import Archive, Recovered, scanning
 from digitzip.archive.frames import Frames
 from digitzip.cli import digitzip as command
 from digitzip.container import Entry, Guard, Trailer
-from digitzip.container.chunk import MAX_BYTES
+from digitzip.container.chunk import MAX_BYTES, Walk, walk_frame
 from digitzip.errors import (
     DamagedError,
     DigitzipError,
@@ -299,6 +299,90 @@ def test_archives_of_two_kinds_are_told_apart(whole: bytes, tiny: Model, images:
         recover(whole + other)
 
 
+def test_a_stray_header_of_another_kind_costs_nothing(
+    named: bytes, tiny: Model, images: Images
+) -> None:
+    header, digits, trailer = frames_of(pack(tiny, images[:3], quality=1))
+    for place in (1, 3, 6):
+        frames = frames_of(named)
+        frames.insert(place, header)
+        found, saved = recover(b"".join(frames))
+        assert (found.whole, found.foreign_headers) == (True, 1)
+        assert saved == named
+        if place < 6:
+            with pytest.raises(DamagedError, match="another model or quality begins"):
+                recover(b"".join(frames), None)  # whose digits those are is not known
+        for stranger in (header + digits, header + trailer):
+            with pytest.raises(DamagedError, match="another model or quality begins"):
+                recover(b"".join([*frames[:place], stranger, *frames[place + 1 :]]))
+    found, _ = recover(named + pack(tiny, images[:0], quality=1), None)
+    assert (found.digits, found.foreign_headers) == (50, 1)
+
+
+def test_no_more_digits_are_saved_than_allowed(whole: bytes, place: Path) -> None:
+    assert digitzip.recover(whole, io.BytesIO(), model=TINY, max_digits=50).whole
+    with pytest.raises(LimitError, match="more than 49 digits"):
+        digitzip.recover(whole, "out.dz", model=TINY, max_digits=49)
+    frames = frames_of(whole)
+    with pytest.raises(LimitError, match="more than 50 digits"):  # decoded and then left out
+        digitzip.recover(b"".join([*frames[:2], frames[1], *frames[2:]]), "out.dz", max_digits=50)
+    assert list(place.iterdir()) == []
+    Path("in.dz").write_bytes(whole)
+    done = run("in.dz", "-o", "out.dz", "--max-digits", "49")
+    assert (done.exit_code, done.stderr.count("\n")) == (3, 1)
+    assert run("in.dz", "-o", "out.dz", "--max-digits", "50").exit_code == 0
+
+
+def chained_frames(size: int) -> bytes:
+    """Return heads of frames, each in a block of the one before it, so that all reach the end."""
+    return (b"\x48\0\0\x28\xb5\x2f\xfd\xa4" + (1 << 20).to_bytes(4, "little")) * (size // 12)
+
+
+def nested_trailers(size: int) -> bytes:
+    """Return heads of trailers, each of which claims all the bytes behind it."""
+    heads = []
+    for left in range(size, 40, -11):
+        count = (left - 31) // 8
+        varint = bytes([count & 127 | 128, count >> 7 & 127 | 128, count >> 14])
+        heads.append(b"\x5e\x2a\x4d\x18" + (left - 8).to_bytes(4, "little") + varint)
+    return b"".join(heads).ljust(size, b"\0")
+
+
+def swollen_frames(size: int) -> bytes:
+    """Return frames of 16 MiB of zeros each, in a few bytes, with a wrong checksum."""
+    head = b"\x28\xb5\x2f\xfd\xa4" + MAX_BYTES.to_bytes(4, "little")
+    blocks = [(128 << 13 | 2 | (i == 127)).to_bytes(4, "little") for i in range(128)]
+    return (head + b"".join(blocks) + b"?" * 4) * (size // 525)
+
+
+@pytest.mark.parametrize("hostile", [chained_frames, nested_trailers, swollen_frames])
+def test_false_frames_cost_no_more_than_in_proportion_to_the_file(
+    hostile: Callable[[int], bytes], whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent = 0
+
+    def walk(data: memoryview) -> Walk:
+        nonlocal spent
+        walk = walk_frame(data)
+        spent += walk.work
+        return walk
+
+    def read(data: bytes, header: bytes) -> Trailer:
+        nonlocal spent
+        spent += len(data)
+        return trailer_from_bytes(data, header)
+
+    trailer_from_bytes = Trailer.from_bytes
+    monkeypatch.setattr(scanning, "walk_frame", walk)
+    monkeypatch.setattr(Trailer, "from_bytes", read)
+    data = frames_of(whole)[0] + hostile(1 << 18)
+    with pytest.raises(LimitError, match="slow to scan"):
+        recover(data)
+    assert spent <= scanning.WORK + scanning.WORK_PER_BYTE * len(data) + 2 * MAX_BYTES
+    found, _ = recover(whole[:-4] + hostile(3000))  # a little of it does no harm
+    assert found.digits == 50
+
+
 def test_an_append_in_place_that_did_not_end_keeps_the_old_file(
     whole: bytes, tiny: Model, images: Images
 ) -> None:
@@ -396,6 +480,7 @@ def test_the_command_tells_what_is_lost_and_exits_with_3(named: bytes, tiny: Mod
         "left_out": 0,
         "proved": True,
         "header_restored": False,
+        "foreign_headers": 0,
         "whole": False,
     }
 

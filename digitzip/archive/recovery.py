@@ -11,11 +11,13 @@ from pathlib import Path
 from digitzip.archive.frames import Frames, Writable, opened
 from digitzip.archive.headers import find_header
 from digitzip.archive.reader import model_for
-from digitzip.archive.scanning import Found, Stretch, scan
+from digitzip.archive.scanning import Scan
 from digitzip.archive.storage import Readable, Storage
+from digitzip.archive.stretches import Found, Stretch
 from digitzip.codec import Codec
 from digitzip.container import Chunk, Header
 from digitzip.errors import DamagedError, ModelError
+from digitzip.limits import MAX_DIGITS
 from digitzip.model import Model
 
 
@@ -28,7 +30,8 @@ class Recovered:
     not all digits had one. `left_out` counts whole chunks that belong nowhere in the file.
     `proved` is false where the model was not to be had, so that stored bytes were checked but no
     decoded pixels. `header_restored` says that the header was damaged, and is what the digest of
-    the trailer proves it was.
+    the trailer proves it was. `foreign_headers` counts headers of other models or qualities that
+    no digits followed.
     """
 
     digits: int
@@ -38,6 +41,7 @@ class Recovered:
     left_out: int
     proved: bool
     header_restored: bool
+    foreign_headers: int
 
     @property
     def known(self) -> int:
@@ -56,6 +60,7 @@ def recover(
     *,
     model: str | Path | Model | None = None,
     overwrite: bool = False,
+    max_digits: int = MAX_DIGITS,
     threads: int = 1,
 ) -> Recovered:
     """Save every digit that is still whole in a damaged `.dz` file to a new one.
@@ -65,7 +70,8 @@ def recover(
     saw where the model is known or given. They are copied as they are, in their order, with
     their names; several archives that plain `cat` joined become one. A path appears whole or not
     at all. A damaged header is made anew where the trailer is whole and the model known or
-    given. Raises `DamagedError` when nothing can be saved.
+    given. Raises `DamagedError` when nothing can be saved or digits of two kinds are there, and
+    `LimitError` for more than `max_digits`, and for a file that was made to be slow to scan.
     """
     storage = Storage(file)
     try:
@@ -73,8 +79,9 @@ def recover(
             header, restored = find_header(storage, model)
             codec = _codec(header, model, threads)
             start = 0 if restored else header.size
-            stretches = scan(storage, header, partial(_prove, codec), start)
-            header = _common_header(stretches)
+            prove = None if codec is None else partial(_prove, codec)
+            scan = Scan(storage, header, prove, start, max_digits)
+            stretches, header = scan.stretches, _common_header(scan)
             kept = [stretch.chosen() for stretch in stretches]
             found = [each for chosen in kept for each in chosen]
             lost, end_known = _lost(stretches, kept)
@@ -96,6 +103,7 @@ def recover(
         left_out=sum(map(_left_out, stretches, kept)),
         proved=codec is not None,
         header_restored=restored,
+        foreign_headers=scan.foreign,
     )
 
 
@@ -109,25 +117,25 @@ def _codec(header: Header, model: str | Path | Model | None, threads: int) -> Co
         return None
 
 
-def _prove(codec: Codec | None, chunk: Chunk) -> None:
-    """Raise `DamagedError` unless a chunk decodes to the pixels its writer saw, if it can."""
-    if codec is not None:
-        dims = codec.model.shape.dims
+def _prove(codec: Codec, chunk: Chunk) -> bool:
+    """Tell whether a chunk decodes to the pixels its writer saw."""
+    dims = codec.model.shape.dims
+    try:
         codes = codec.packer.unpack(chunk.layers[0].body, chunk.digits, dims)
-        if zlib.crc32(codec.decode(codes).data) != chunk.pixel_crc:
-            raise DamagedError("chunk does not decode to the pixels its writer saw")
+    except DamagedError:
+        return False
+    return zlib.crc32(codec.decode(codes).data) == chunk.pixel_crc
 
 
-def _common_header(stretches: Sequence[Stretch]) -> Header:
-    header = stretches[0].header
-    for stretch in stretches[1:]:
-        guard = header.guard.both(stretch.header.guard)
-        header = replace(header, guard=guard)
-        if replace(stretch.header, guard=guard) != header:
-            raise DamagedError(
-                f"an archive of another model or quality begins at byte {stretch.offset}: "
-                "cut the file there, and recover each part by itself"
-            )
+def _common_header(scan: Scan) -> Header:
+    if scan.other is not None:
+        raise DamagedError(
+            f"an archive of another model or quality begins at byte {scan.other.offset}: "
+            "cut the file there, and recover each part by itself"
+        )
+    header = scan.stretches[0].header
+    for stretch in scan.stretches[1:]:
+        header = replace(header, guard=header.guard.both(stretch.header.guard))
     return header
 
 

@@ -4,94 +4,132 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from digitzip.archive import naming
 from digitzip.archive.index import Place
 from digitzip.archive.storage import Storage
+from digitzip.archive.stretches import Found, Stretch
 from digitzip.container import Chunk, Entry, Header, LayerType, Trailer
-from digitzip.container.chunk import MAX_BYTES, frame_size
+from digitzip.container.chunk import MAX_BYTES, walk_frame
 from digitzip.container.header import MAGIC as HEADER_MAGIC
 from digitzip.container.header import MAX_SIZE as MAX_HEADER_SIZE
+from digitzip.container.trailer import HEAD_SIZE, claimed_size
 from digitzip.container.trailer import MAGIC as TRAILER_MAGIC
-from digitzip.container.trailer import MAX_SIZE as MAX_TRAILER_SIZE
-from digitzip.container.trailer import MIN_SIZE as MIN_TRAILER_SIZE
-from digitzip.errors import DamagedError, UnsupportedError
+from digitzip.errors import DamagedError, LimitError, UnsupportedError
 
 CHUNK_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+WORK: Final = 64 << 20
+WORK_PER_BYTE: Final = 16
+"""What frames that are none may cost in all, counted as bytes that are hashed."""
 
 _MAGIC: Final = re.compile(b"|".join(map(re.escape, (CHUNK_MAGIC, HEADER_MAGIC, TRAILER_MAGIC))))
 
-Prove = Callable[[Chunk], None]
-"""Raises `DamagedError` for a chunk that does not decode to the pixels its writer saw."""
+Prove = Callable[[Chunk], bool]
+"""Tells whether a chunk decodes to the pixels its writer saw."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A whole chunk: its place, and whether its digits have names."""
+class Scan:
+    """All that is whole from `start` on, behind `header`, in a stretch for each header.
 
-    place: Place
-    named: bool
-
-    @property
-    def end(self) -> int:
-        """The digit after its last one."""
-        return self.place.first + self.place.entry.digits
-
-
-@dataclass(slots=True)
-class Stretch:
-    """What was found from one header to the next, or to the end of the file."""
-
-    header: Header
-    offset: int
-    end: int = 0
-    chunks: list[Found] = field(default_factory=list)
-    trailer: Trailer | None = None  # the one of most digits, and where it ends
-    trailer_end: int = 0
-
-    @property
-    def promised(self) -> int:
-        """How many digits the trailer says there are."""
-        return self.trailer.digits if self.trailer else 0
-
-    def chosen(self) -> list[Found]:
-        """Return the chunks in the order of their digits, none of which is in two.
-
-        As far as the trailer goes, they are those of the trailer.
-        """
-        known, first = {}, 0
-        for entry in self.trailer.entries if self.trailer else ():
-            known[first] = entry
-            first += entry.digits
-        kept: list[Found] = []
-        for found in sorted(self.chunks, key=lambda each: each.place.first):
-            place = found.place
-            foreign = place.first < first and known.get(place.first) != place.entry
-            if not foreign and (not kept or kept[-1].end <= place.first):
-                kept.append(found)
-        return kept
-
-    def ends(self, kept: Sequence[Found]) -> bool:
-        """Tell whether it is known that no digits followed those that are known of."""
-        beyond = bool(kept) and kept[-1].end > self.promised
-        return self.trailer is not None and self.trailer_end == self.end and not beyond
-
-
-def scan(storage: Storage, header: Header, prove: Prove, start: int) -> list[Stretch]:
-    """Return all that is whole from `start` on, behind `header`, a stretch for each header.
-
-    Raises `UnsupportedError` for a layer that needs a newer build.
+    `foreign` counts headers of another model or quality, and `other` is the first of them that
+    digits follow which are not of `header`. `prove` is None where the model is not known. Raises
+    `LimitError` for more than `max_digits` and for a file whose false frames make it slow to scan,
+    and `UnsupportedError` for a layer that needs a newer build.
     """
-    stretches = [Stretch(header, 0)]
-    window = _Window(storage)
-    offset = start
-    while (found := window.find(offset)) is not None:
-        offset = found + (_take(window, found, stretches, prove) or 1)
-    stretches[-1].end = storage.size
-    return stretches
+
+    def __init__(
+        self, storage: Storage, header: Header, prove: Prove | None, start: int, max_digits: int
+    ) -> None:
+        self.stretches = [Stretch(header, 0)]
+        self.foreign = 0
+        self.other: Stretch | None = None
+        self.wasted = 0
+        self._storage = storage
+        self._prove = prove
+        self._max_digits = max_digits
+        self._digits = 0
+        self._stray: Stretch | None = None  # the last header, where it is of another kind
+        window, offset = _Window(storage), start
+        while (found := window.find(offset)) is not None:
+            try:
+                offset = found + self._take(window.at(found)[:MAX_BYTES], found)
+            except DamagedError:
+                offset = found + 1
+        self.stretches[-1].end = storage.size
+
+    def _take(self, view: memoryview, offset: int) -> int:
+        """Take the frame at `offset` and return its size; raises `DamagedError` for no frame."""
+        match bytes(view[:4]):
+            case magic if magic == HEADER_MAGIC:
+                return self._take_header(view, offset)
+            case magic if magic == TRAILER_MAGIC:
+                return self._take_trailer(view, offset)
+        return self._take_chunk(view, offset)
+
+    def _take_header(self, view: memoryview, offset: int) -> int:
+        try:
+            header = Header.from_bytes(bytes(view[:MAX_HEADER_SIZE]))
+        except UnsupportedError as error:  # said of the version before any CRC is looked at
+            raise DamagedError("header: no version that this build reads") from error
+        if replace(header, guard=self.stretches[0].header.guard) != self.stretches[0].header:
+            self._stray = Stretch(header, offset)
+            self.foreign += 1
+        else:
+            self._stray = None
+            self.stretches[-1].end = offset
+            self.stretches.append(Stretch(header, offset))
+        return header.size
+
+    def _take_trailer(self, view: memoryview, offset: int) -> int:
+        size = claimed_size(bytes(view[:HEAD_SIZE]))
+        if offset + size > self._storage.size:
+            raise DamagedError("trailer: it is cut")
+        data = self._storage.read(offset, size)
+        for stretch in (self.stretches[-1], self._stray):
+            if stretch is None:
+                continue
+            try:
+                trailer = Trailer.from_bytes(data, stretch.header.to_bytes())
+            except DamagedError:
+                self._waste(size)
+                continue
+            if stretch is self._stray and trailer.digits:
+                self.other = self.other or stretch
+            if stretch.trailer is None or trailer.digits >= stretch.trailer.digits:
+                stretch.trailer, stretch.trailer_end = trailer, offset + size
+            return size
+        raise DamagedError("trailer: its digest does not match")
+
+    def _take_chunk(self, view: memoryview, offset: int) -> int:
+        walk = walk_frame(view)
+        try:
+            if not walk.whole:
+                raise DamagedError("a frame is cut")
+            data = bytes(view[: walk.size])
+            chunk = Chunk.from_bytes(data)
+        except DamagedError:
+            self._waste(walk.work)
+            raise
+        self._digits += chunk.digits
+        if self._digits > self._max_digits:
+            raise LimitError(f"more than {self._max_digits} digits, the most to save (max_digits)")
+        proved = self._prove is not None and self._prove(chunk)
+        if self._stray is not None and not proved:
+            self.other = self.other or self._stray
+        elif proved or self._prove is None:
+            entry = Entry(walk.size, chunk.digits, zlib.crc32(data))
+            found = Found(Place(offset, chunk.first, entry), _named(chunk))
+            self.stretches[-1].chunks.append(found)
+        return walk.size
+
+    def _waste(self, work: int) -> None:
+        """Count what a frame cost that is none; raises `LimitError`."""
+        self.wasted += work
+        if self.wasted > WORK + WORK_PER_BYTE * self._storage.size:
+            raise LimitError("too many false frames: the file was made to be slow to scan")
 
 
 class _Window:
@@ -119,49 +157,6 @@ class _Window:
                 return offset + match.start()
             offset += max(len(view) - len(CHUNK_MAGIC) + 1, 1)
         return None
-
-
-def _take(window: _Window, offset: int, stretches: list[Stretch], prove: Prove) -> int:
-    """Add the frame at `offset` to the last of `stretches`; return its size, 0 for no frame."""
-    view, stretch = window.at(offset)[:MAX_BYTES], stretches[-1]
-    try:
-        match bytes(view[:4]):
-            case magic if magic == HEADER_MAGIC:
-                return _take_header(view, offset, stretches)
-            case magic if magic == TRAILER_MAGIC:
-                return _take_trailer(window.storage, offset, stretch)
-        size = frame_size(view)
-        data = bytes(view[:size])
-        chunk = Chunk.from_bytes(data)
-    except DamagedError:
-        return 0
-    try:
-        prove(chunk)
-    except DamagedError:
-        return size
-    entry = Entry(size, chunk.digits, zlib.crc32(data))
-    stretch.chunks.append(Found(Place(offset, chunk.first, entry), _named(chunk)))
-    return size
-
-
-def _take_header(view: memoryview, offset: int, stretches: list[Stretch]) -> int:
-    try:
-        header = Header.from_bytes(bytes(view[:MAX_HEADER_SIZE]))
-    except UnsupportedError as error:  # said of the version before any CRC is looked at
-        raise DamagedError("header: no version that this build reads") from error
-    stretches[-1].end = offset
-    stretches.append(Stretch(header, offset))
-    return header.size
-
-
-def _take_trailer(storage: Storage, offset: int, stretch: Stretch) -> int:
-    size = 8 + int.from_bytes(storage.read(offset + 4, 4), "little")
-    if not MIN_TRAILER_SIZE <= size <= MAX_TRAILER_SIZE:
-        raise DamagedError(f"trailer: claims {size} bytes")
-    trailer = Trailer.from_bytes(storage.read(offset, size), stretch.header.to_bytes())
-    if stretch.trailer is None or trailer.digits >= stretch.trailer.digits:
-        stretch.trailer, stretch.trailer_end = trailer, offset + size
-    return size
 
 
 def _named(chunk: Chunk) -> bool:

@@ -11,6 +11,7 @@ import click
 from digitzip.cli import console, streams
 from digitzip.cli.talk import Talk, talk_options
 from digitzip.errors import DamagedError
+from digitzip.limits import MAX_DIGITS
 
 if TYPE_CHECKING:
     from digitzip.archive import Recovered
@@ -30,6 +31,13 @@ LOST: Final = console.exit_code(DamagedError())
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was saved and lost as JSON.")
 @click.option("--model", metavar="NAME|FILE", help="Model of the file, if not known by id.")
+@click.option(
+    "--max-digits",
+    type=click.IntRange(0),
+    default=MAX_DIGITS,
+    show_default=True,
+    help="Refuse to save more digits than this.",
+)
 @streams.threads_option
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
 @talk_options
@@ -38,6 +46,7 @@ def recover(
     out: str,
     as_json: bool,
     model: str | None,
+    max_digits: int,
     threads: int,
     force: bool,
     quiet: bool,
@@ -60,7 +69,9 @@ def recover(
         streams.writable(out, force) as target,
         talk.bar(),
     ):
-        found = archive.recover(source, target, model=model, overwrite=force, threads=threads)
+        found = archive.recover(
+            source, target, model=model, overwrite=force, max_digits=max_digits, threads=threads
+        )
     for line in _lines(found):
         console.complain(DamagedError(f"{file}: {line}"))
     if not found.proved:
@@ -69,6 +80,11 @@ def recover(
         talk.warn(f"{file}: its header is damaged; the digest of its trailer proves the new one")
     if found.left_out:
         talk.warn(f"{file}: chunks that have no place in the file were left out: {found.left_out}")
+    if found.foreign_headers:
+        talk.warn(
+            f"{file}: headers of other models or qualities, which no digits follow, were left "
+            f"out: {found.foreign_headers}"
+        )
     if as_json:
         print(json.dumps(_as_json(found), indent=2))
     talk.summary(f"{out}: {found.digits:,} digits saved, {talk.seconds:.1f} s")
@@ -97,5 +113,6 @@ def _as_json(found: Recovered) -> dict[str, object]:
         "left_out": found.left_out,
         "proved": found.proved,
         "header_restored": found.header_restored,
+        "foreign_headers": found.foreign_headers,
         "whole": found.whole,
     }

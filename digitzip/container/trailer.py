@@ -15,8 +15,10 @@ MAX_ENTRIES: Final = 1 << 20
 MAX_SIZE: Final = 32 << 20
 BACK_POINTER_SIZE: Final = 4
 MIN_SIZE: Final = 8 + 1 + 16 + BACK_POINTER_SIZE
+HEAD_SIZE: Final = 8 + 3  # of which the number of entries takes up to 3
 
 _DIGEST_SIZE: Final = 16
+_ENTRY_SIZES: Final = range(1 + 1 + 4, 4 + 3 + 4 + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,29 @@ class Trailer:
 def _entries(signed: bytes) -> tuple[Entry, ...]:
     """Return the entries of a trailer without its digest and back-pointer."""
     cursor = Cursor(signed, "trailer", 8)
-    count = cursor.bounded(0, min(MAX_ENTRIES, cursor.remaining // 6), "number of entries")
+    count = cursor.bounded(
+        0, min(MAX_ENTRIES, cursor.remaining // _ENTRY_SIZES[0]), "number of entries"
+    )
     entries = tuple(Entry.from_cursor(cursor) for _ in range(count))
     cursor.end()
     return entries
+
+
+def claimed_size(head: bytes) -> int:
+    """Return the size of the trailer that begins with `head`, as it claims; proves nothing.
+
+    Raises `DamagedError` where so many entries as it claims cannot make that size: that is known
+    before anything is hashed.
+    """
+    size = 8 + int.from_bytes(head[4:8], "little")
+    if not MIN_SIZE <= size <= MAX_SIZE:
+        raise DamagedError(f"trailer: claims {size} bytes")
+    cursor = Cursor(head[:HEAD_SIZE], "trailer", 8)
+    count = cursor.bounded(0, MAX_ENTRIES, "number of entries")
+    entries = size - cursor.position - _DIGEST_SIZE - BACK_POINTER_SIZE
+    if not count * _ENTRY_SIZES[0] <= entries <= count * _ENTRY_SIZES[-1]:
+        raise DamagedError(f"trailer: claims {count} entries in {entries} bytes")
+    return size
 
 
 def trailer_size(tail: bytes, file_size: int) -> int:
