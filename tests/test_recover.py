@@ -293,6 +293,24 @@ def test_what_plain_cat_joined_is_saved_as_one(named: bytes, whole: bytes, tiny:
     assert digitzip.open(saved).info.guard == Guard()
 
 
+def test_names_that_joined_archives_share_are_told(
+    named: bytes, whole: bytes, tiny: Model, images: Images
+) -> None:
+    other = pack(tiny, images[:4], ["n/3", "new", "n/5", "more"])
+    for data, shared in ((named, 0), (named + other, 2), (other + named + other, 6)):
+        found, saved = recover(data)
+        assert (found.names_shared, found.whole, found.names_lost) == (shared, True, False)
+        Path("in.dz").write_bytes(data)
+        done = run("in.dz", "-o", "out.dz", "-f")
+        assert done.exit_code == 0
+        assert (f"more than one of its archives has: {shared};" in done.stderr) == (shared > 0)
+    dz = digitzip.open(saved)
+    assert dz.names is not None
+    assert dz.names[:4] == dz.names[-4:] == ["n/3", "new", "n/5", "more"]
+    found, _ = recover(whole + other)
+    assert (found.names_lost, found.names_shared) == (True, 0)
+
+
 def test_archives_of_two_kinds_are_told_apart(whole: bytes, tiny: Model, images: Images) -> None:
     other = pack(tiny, images[:3], quality=1)
     with pytest.raises(DamagedError, match=f"another model or quality begins at byte {len(whole)}"):
@@ -477,6 +495,7 @@ def test_the_command_tells_what_is_lost_and_exits_with_3(named: bytes, tiny: Mod
         "lost": [[10, 30]],
         "end_known": False,
         "names_lost": False,
+        "names_shared": 0,
         "left_out": 0,
         "proved": True,
         "header_restored": False,

@@ -13,7 +13,7 @@ from digitzip.archive.headers import find_header
 from digitzip.archive.reader import model_for
 from digitzip.archive.scanning import Scan
 from digitzip.archive.storage import Readable, Storage
-from digitzip.archive.stretches import Found, Stretch
+from digitzip.archive.stretches import Found, Stretch, names_shared
 from digitzip.codec import Codec
 from digitzip.container import Chunk, Header
 from digitzip.errors import DamagedError, ModelError
@@ -27,17 +27,19 @@ class Recovered:
 
     `lost` are ranges of digits that are not in the new file. `end_known` is false where more may
     have followed the last one that is known of. `names_lost` says that names were left out, since
-    not all digits had one. `left_out` counts whole chunks that belong nowhere in the file.
-    `proved` is false where the model was not to be had, so that stored bytes were checked but no
-    decoded pixels. `header_restored` says that the header was damaged, and is what the digest of
-    the trailer proves it was. `foreign_headers` counts headers of other models or qualities that
-    no digits followed.
+    not all digits had one; `names_shared` how often an archive that plain `cat` joined has a name
+    which one before it has: such digits are saved, but no folder can hold both. `left_out` counts
+    whole chunks that belong nowhere in the file. `proved` is false where the model was not to be
+    had, so that stored bytes were checked but no decoded pixels. `header_restored` says that the
+    header was damaged, and is what the digest of the trailer proves it was. `foreign_headers`
+    counts headers of other models or qualities that no digits followed.
     """
 
     digits: int
     lost: tuple[range, ...]
     end_known: bool
     names_lost: bool
+    names_shared: int
     left_out: int
     proved: bool
     header_restored: bool
@@ -68,10 +70,11 @@ def recover(
     Chunks are looked for in the whole file, whatever is left of its trailer. Each must pass its
     checksum, agree with the trailer where there is one, and decode to the pixels that its writer
     saw where the model is known or given. They are copied as they are, in their order, with
-    their names; several archives that plain `cat` joined become one. A path appears whole or not
-    at all. A damaged header is made anew where the trailer is whole and the model known or
-    given. Raises `DamagedError` when nothing can be saved or digits of two kinds are there, and
-    `LimitError` for more than `max_digits`, and for a file that was made to be slow to scan.
+    their names; several archives that plain `cat` joined become one, where names may come twice.
+    A path appears whole or not at all. A damaged header is made anew where the trailer is whole
+    and the model known or given. Raises `DamagedError` when nothing can be saved or digits of two
+    kinds are there, and `LimitError` for more than `max_digits` or a file that was made to be slow
+    to scan.
     """
     storage = Storage(file)
     try:
@@ -93,6 +96,7 @@ def recover(
                 place = each.place
                 frames.copy(storage.read(place.offset, place.entry.length), names=names)
             frames.close()
+            shared = names_shared(storage, kept) if names else 0
     finally:
         storage.close()
     return Recovered(
@@ -100,6 +104,7 @@ def recover(
         lost=lost,
         end_known=end_known,
         names_lost=not names and any(each.named for each in found),
+        names_shared=shared,
         left_out=sum(map(_left_out, stretches, kept)),
         proved=codec is not None,
         header_restored=restored,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from digitzip.archive import naming
 from digitzip.archive.index import Place
-from digitzip.container import Header, Trailer
+from digitzip.archive.storage import Storage
+from digitzip.container import Chunk, Header, LayerType, Trailer
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +63,21 @@ class Stretch:
         """Tell whether it is known that no digits followed those that are known of."""
         beyond = bool(kept) and kept[-1].end > self.promised
         return self.trailer is not None and self.trailer_end == self.end and not beyond
+
+
+def names_shared(storage: Storage, kept: Sequence[Sequence[Found]]) -> int:
+    """Return how many names of each stretch are also in one before it, as their hashes tell."""
+    if sum(map(bool, kept)) < 2:
+        return 0
+    hashes = [
+        np.unique(np.fromiter(map(hash, _names(storage, chosen)), np.int64)) for chosen in kept
+    ]
+    return sum(map(len, hashes)) - len(np.unique(np.concatenate(hashes)))
+
+
+def _names(storage: Storage, chosen: Sequence[Found]) -> Iterator[str]:
+    for found in chosen:
+        place = found.place
+        chunk = Chunk.from_bytes(storage.read(place.offset, place.entry.length))
+        if (layer := chunk.layer(LayerType.NAMES)) is not None:
+            yield from naming.unpack(layer.body, chunk.digits)

@@ -52,9 +52,10 @@ def recover(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Save what is whole in a damaged .dz file.
+    """Save what is whole in a damaged .dz file, also where plain cat joined several.
 
-    Every intact chunk goes to OUT, with its names. The digits that are lost are listed on
+    Every intact chunk goes to OUT, with its names, of which a warning says if files that were
+    joined share some. The digits that are lost are listed on
     standard error, by their numbers in FILE; then the exit code is 3, and 0 when none is.
     """
     from digitzip import archive
@@ -80,6 +81,11 @@ def recover(
         talk.warn(f"{file}: its header is damaged; the digest of its trailer proves the new one")
     if found.left_out:
         talk.warn(f"{file}: chunks that have no place in the file were left out: {found.left_out}")
+    if found.names_shared:
+        talk.warn(
+            f"{file}: names that more than one of its archives has: {found.names_shared}; "
+            "extract such digits by number"
+        )
     if found.foreign_headers:
         talk.warn(
             f"{file}: headers of other models or qualities, which no digits follow, were left "
@@ -110,6 +116,7 @@ def _as_json(found: Recovered) -> dict[str, object]:
         "lost": [[lost.start, lost.stop] for lost in found.lost],
         "end_known": found.end_known,
         "names_lost": found.names_lost,
+        "names_shared": found.names_shared,
         "left_out": found.left_out,
         "proved": found.proved,
         "header_restored": found.header_restored,
