@@ -1,6 +1,7 @@
 """MNIST from its public mirrors: each file whole and the right one, or not there at all.
 
-A file grows beside its name, as `NAME.part`, from which a later run goes on. What it holds is known
+A file grows beside its name, as `NAME.part`, which its run keeps locked and from which a later
+run goes on. What it holds is known
 by the SHA-256 of its unpacked contents. This room knows no images and no command line.
 """
 
@@ -9,17 +10,21 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.client
+import io
 import os
+import sys
 import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from digitzip.errors import InputError, OutputError
-from digitzip.staging import writing
+from digitzip.staging import lock, writing
 
 MIRRORS: Final = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -67,9 +72,13 @@ def fetch_mnist(
 
     Files that are there already and right stay as they are. Raises `InputError` when no mirror
     gives a file, in a few rounds; what came of it is kept, and the same call goes on from there.
-    Raises `OutputError` where a file cannot be written or would replace another one, unless
-    `overwrite`.
+    Raises `OutputError` where a file cannot be written, another run is fetching it, or it would
+    replace another one, unless `overwrite`.
     """
+    if not mirrors:
+        raise InputError("no mirror to fetch from, expected at least one")
+    for mirror in mirrors:
+        check_mirror(mirror)
     place = Path(folder)
     with writing(place):
         place.mkdir(parents=True, exist_ok=True)
@@ -79,43 +88,101 @@ def fetch_mnist(
     ]
 
 
+def check_mirror(url: str) -> str:
+    """Return `url` if files can be fetched from there, as far as it tells; raise `InputError`."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for what is no number
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isascii()
+    except ValueError:
+        fine = False
+    if not fine:
+        raise InputError(f"{url!r} is no http or https address in ASCII")
+    return url
+
+
 def _fetch(
     path: Path, digest: str, mirrors: Sequence[str], overwrite: bool, progress: Progress
 ) -> Path:
-    if path.exists():
-        if path.is_file() and _is_right(path, digest):
-            return path
-        if not overwrite or not path.is_file():
-            raise OutputError(f"{str(path)!r} exists and is not MNIST's; -f replaces it")
-    part = path.with_name(f"{path.name}.part")
-    reasons: dict[str, str] = {}
-    for turn, mirror in enumerate([*mirrors] * ROUNDS):
-        if turn and turn % len(mirrors) == 0:
-            time.sleep(PAUSE)
-        try:
-            _download(f"{mirror.rstrip('/')}/{path.name}", part, progress)
-            if not _is_right(part, digest):
-                part.unlink()
-                raise _MirrorError("it gave another file: its SHA-256 is not MNIST's")
-        except _MirrorError as error:
-            reasons[mirror] = str(error)
-            continue
-        with writing(path):
-            part.replace(path)
+    if _is_there(path, digest, overwrite):
         return path
+    part = path.with_name(f"{path.name}.part")
+    with _alone(part) as file:
+        if _is_there(path, digest, overwrite):
+            return path  # another run fetched it meanwhile
+        reasons: dict[str, str] = {}
+        for turn, mirror in enumerate([*mirrors] * ROUNDS):
+            if turn and turn % len(mirrors) == 0:
+                time.sleep(PAUSE)
+            try:
+                _download(f"{mirror.rstrip('/')}/{path.name}", part, file, progress)
+                if not _is_right(part, digest):
+                    _empty(part, file)
+                    raise _MirrorError("it gave another file: its SHA-256 is not MNIST's")
+            except _MirrorError as error:
+                reasons[mirror] = str(error)
+                continue
+            if sys.platform == "win32":
+                file.close()  # Windows renames no open file
+            with writing(path):
+                part.replace(path)
+            return path
     told = "; ".join(f"{mirror}: {reason}" for mirror, reason in reasons.items())
     raise InputError(f"cannot fetch {path.name}: {told}; try again, it goes on where it stopped")
 
 
-def _download(url: str, part: Path, progress: Progress) -> None:
+def _is_there(path: Path, digest: str, overwrite: bool) -> bool:
+    """Tell whether the file is there and right; raises `OutputError` where another must stay."""
+    if not path.exists():
+        return False
+    if path.is_file() and _is_right(path, digest):
+        return True
+    if not overwrite or not path.is_file():
+        raise OutputError(f"{str(path)!r} exists and is not MNIST's; -f replaces it")
+    return False
+
+
+@contextmanager
+def _alone(part: Path) -> Iterator[io.FileIO]:
+    """Open `part`, which no other run then fetches to; an empty one does not stay."""
+    while True:
+        with writing(part):
+            file = part.open("a+b", buffering=0)
+        with file:
+            try:
+                lock(file.fileno())
+            except BlockingIOError:
+                name = str(part.with_suffix(""))
+                raise OutputError(
+                    f"another run is fetching {name!r}; wait until it has ended"
+                ) from None
+            if not part.exists() or not os.path.samestat(os.fstat(file.fileno()), part.stat()):
+                continue  # it was renamed or deleted before it was locked
+            try:
+                yield file
+            finally:
+                with suppress(OSError):
+                    if not file.closed and not os.fstat(file.fileno()).st_size:
+                        part.unlink()
+            return
+
+
+def _empty(part: Path, file: io.FileIO) -> None:
+    """Give up what `part` holds, but not its lock."""
+    with writing(part):
+        file.truncate(0)
+
+
+def _download(url: str, part: Path, file: io.FileIO, progress: Progress) -> None:
     """Append to `part` what is missing of the file at `url`; raises `_MirrorError`."""
-    have = part.stat().st_size if part.exists() else 0
+    have = file.seek(0, io.SEEK_END)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             if have and answer.status != http.HTTPStatus.PARTIAL_CONTENT:
                 have = 0  # the mirror begins anew
-            _receive(answer, part, have, progress)
+                _empty(part, file)
+            _receive(answer, part, file, have, progress)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -123,27 +190,24 @@ def _download(url: str, part: Path, progress: Progress) -> None:
         raise _MirrorError(f"HTTP status {error.code}") from error
     except urllib.error.URLError as error:
         raise _MirrorError(str(error.reason)) from error
-    except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a redirection
         raise _MirrorError(str(error) or type(error).__name__) from error
 
 
-def _receive(answer: http.client.HTTPResponse, part: Path, have: int, progress: Progress) -> None:
+def _receive(
+    answer: http.client.HTTPResponse, part: Path, file: io.FileIO, have: int, progress: Progress
+) -> None:
     """Write an answer to `part` after the `have` bytes that are there; raises `_MirrorError`."""
     length = answer.length  # None where the mirror does not say
     total = None if length is None else have + length
-    with writing(part):
-        file = part.open("ab" if have else "wb", buffering=0)
-    with file:
-        while chunk := answer.read(_CHUNK):
-            with writing(part):
-                file.write(chunk)
-            have += len(chunk)
-            progress(part.stem, have, total)
-            if have > MAX_BYTES:
-                break
-    if have > MAX_BYTES:
-        part.unlink()
-        raise _MirrorError(f"it gave more than {MAX_BYTES:,} bytes, which is not MNIST")
+    while chunk := answer.read(_CHUNK):
+        with writing(part):
+            file.write(chunk)
+        have += len(chunk)
+        progress(part.stem, have, total)
+        if have > MAX_BYTES:
+            _empty(part, file)
+            raise _MirrorError(f"it gave more than {MAX_BYTES:,} bytes, which is not MNIST")
     if total is not None and have < total:
         raise _MirrorError(f"the connection ended after {have:,} of {total:,} bytes")
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
+import http.client
+import shlex
+import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -204,6 +209,39 @@ def test_missing_files_and_dead_mirrors_are_told(
     assert stored(tmp_path) == FILES
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ssl.SSLError(1, "record layer failure"),
+        OSError(errno.EHOSTUNREACH, "No route to host"),
+        http.client.IncompleteRead(b""),
+        TimeoutError("timed out"),
+    ],
+)
+def test_an_answer_that_fails_while_it_is_read_is_asked_of_the_next_mirror(
+    error: Exception, mirrors: tuple[Mirror, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = [0]
+
+    def read(answer: http.client.HTTPResponse, size: int) -> bytes:
+        reads[0] += 1
+        if reads[0] == 2:
+            raise error
+        return whole_read(answer, size)
+
+    whole_read = http.client.HTTPResponse.read
+    monkeypatch.setattr(http.client.HTTPResponse, "read", read)
+    fetch_mnist(tmp_path, mirrors=urls(mirrors))
+    assert stored(tmp_path) == FILES
+    assert mirrors[1].asked[0] == (FIRST, f"bytes={min(100, len(FILES[FIRST]))}-")
+
+
+def test_a_full_disk_is_no_fault_of_the_mirror(mirrors: tuple[Mirror, ...], tmp_path: Path) -> None:
+    (tmp_path / f"{FIRST}.part").mkdir()
+    with pytest.raises(OutputError, match="cannot write"):
+        fetch_mnist(tmp_path, mirrors=urls(mirrors))
+
+
 def test_other_files_are_replaced_only_by_force(
     mirrors: tuple[Mirror, ...], tmp_path: Path
 ) -> None:
@@ -223,12 +261,55 @@ def test_the_command_says_what_to_export(
     monkeypatch.chdir(tmp_path)
     run = CliRunner().invoke(cli, ["fetch", "mnist", "-v", "--mirror", mirrors[0].url])
     assert run.exit_code == 0, run.output
-    assert run.stdout == "export DIGITZIP_DATA=mnist\n"
+    assert run.stdout == f"export DIGITZIP_DATA={shlex.quote(str(tmp_path / 'mnist'))}\n"
     assert "mnist: 4 files" in run.stderr
     assert stored(tmp_path / "mnist") == FILES
     mirrors[0].files.clear()
     run = CliRunner().invoke(cli, ["fetch", "mnist", "-o", "x", "--mirror", mirrors[0].url])
     assert run.exit_code == 1
     assert "HTTP status 404" in run.stderr
-    for wrong in ("file:///etc", "nowhere"):
-        assert CliRunner().invoke(cli, ["fetch", "mnist", "--mirror", wrong]).exit_code == 2
+    mirrors[0].files |= FILES
+    run = CliRunner().invoke(cli, ["fetch", "mnist", "-o", "a $b", "--mirror", mirrors[0].url])
+    assert run.stdout == f"export DIGITZIP_DATA='{tmp_path}/a $b'\n"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "file:///etc",
+        "nowhere",
+        "http://[::1",
+        "http://m\u00fcller/",
+        "http://x:port/",
+        "http://",
+        "",
+    ],
+)
+def test_what_is_no_address_is_refused_before_anything_is_made(wrong: str, tmp_path: Path) -> None:
+    run = CliRunner().invoke(cli, ["fetch", "mnist", "-o", str(tmp_path / "x"), "--mirror", wrong])
+    assert run.exit_code == 2
+    assert "is no http or https address" in run.stderr
+    with pytest.raises(InputError, match="is no http or https address"):
+        fetch_mnist(tmp_path / "x", mirrors=[wrong])
+    with pytest.raises(InputError, match="no mirror to fetch from"):
+        fetch_mnist(tmp_path / "x", mirrors=[])
+    assert stored(tmp_path) == {}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX locks")
+def test_two_runs_do_not_write_to_one_part(mirrors: tuple[Mirror, ...], tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def other_run(*at: object) -> None:
+        with pytest.raises(
+            OutputError, match=f"another run is fetching .*{FIRST}'; wait"
+        ) as caught:
+            fetch_mnist(tmp_path, mirrors=urls(mirrors))
+        refused.append(str(caught.value))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch_mnist(tmp_path, mirrors=urls(mirrors), progress=other_run)
+    assert len(refused) == 1
+    fetch_mnist(tmp_path, mirrors=urls(mirrors))
+    assert stored(tmp_path) == FILES

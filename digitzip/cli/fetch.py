@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import shlex
+from pathlib import Path
 
 import click
 
 from digitzip.cli import streams
 from digitzip.cli.console import printable
 from digitzip.cli.talk import Talk, talk_options
+from digitzip.errors import InputError
 
 
 def _is_url(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    for url in value:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise click.BadParameter(f"{url!r} is no http or https address")
+    if value:
+        from digitzip.fetch import check_mirror
+
+        try:
+            return tuple(map(check_mirror, value))
+        except InputError as error:
+            raise click.BadParameter(str(error)) from None
     return value
 
 
@@ -58,5 +63,5 @@ def fetch(
             progress=lambda name, done, total: bar.reach(done, total, name),
         )
     size = sum(path.stat().st_size for path in paths)
-    print(printable(f"export DIGITZIP_DATA={out}"))
+    print(printable(f"export DIGITZIP_DATA={shlex.quote(str(Path(out).resolve()))}"))
     talk.summary(f"{dataset}: {len(paths)} files, {size:,} bytes, {talk.seconds:.1f} s")
