@@ -222,6 +222,38 @@ def test_no_pixels_come_from_a_chunk_that_is_not_proved(out: str, place: Path) -
     assert [path.name for path in place.iterdir()] == ["in.dz"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "digits"),
+    [
+        (["7", "-3", "0", "-o", "out.npy"], [7, 7, 0]),
+        (["-o", "out.npy", "-2:", "-10", "-5:-4"], [8, 9, 0, 5]),
+        (["-qfo", "out.npy", "-1", "--threads", "1", "1"], [9, 1]),
+        (["-oout.npy", "--max-digits=3", "--", "-1", "1"], [9, 1]),
+        (["-fqo", "-1", "2"], [2]),
+        (["-o", "out.npy", "3", "--", "-f*.png", "-x", "--force"], [3, 1, 0, 2]),
+    ],
+)
+def test_words_from_the_end_are_no_options_and_options_no_words(
+    arguments: list[str], digits: list[int], tiny: Model, images: Images
+) -> None:
+    names = ["-x", "-f1.png", "--force", *"abcdefg"]
+    Path("in.dz").write_bytes(pack(tiny, images[:10], names))
+    done = CliRunner().invoke(command, ["extract", "--model", str(TINY), "in.dz", *arguments])
+    assert (done.exit_code, done.output) == (0, "")
+    expected = list(dict.fromkeys(digits))
+    if "out.npy" in "".join(arguments):
+        with digitzip.open("in.dz", model=tiny) as dz:
+            np.testing.assert_array_equal(np.load("out.npy"), dz[expected])
+    else:
+        assert [path.name for path in Path("-1").iterdir()] == ["--force.png"]
+
+
+def test_an_option_without_its_value_is_told(nameless: Archive) -> None:
+    done = CliRunner().invoke(command, ["extract", "in.dz", "-3", "0", "-o"])
+    assert done.exit_code == 2
+    assert "Option '-o' requires an argument" in done.stderr
+
+
 def test_extract_reads_standard_input_and_sums_up(nameless: Archive) -> None:
     data = Path("in.dz").read_bytes()
     done = run("extract", "-", "3", "-o", "out.npy", "-v", stdin=data)
@@ -238,13 +270,18 @@ def test_errors_of_extract_name_the_word_and_leave_nothing(
             (1, "in.dz", "10"),
             (1, "in.dz", "a"),
             (1, "named.dz", "no/*"),
-            (1, "named.dz", "--froce"),
+            (2, "named.dz", "--froce"),
+            (2, "named.dz", "-f*.png"),
+            (2, "in.dz", "-x3"),
             (1, "missing.dz", "missing.dz"),
         ):
             done = run("extract", file, "0", word, "-o", out)
             assert (done.exit_code, done.stdout) == (code, "")
-            assert done.stderr.count("\n") == 1
-            assert word in done.stderr
+            if code == 2:
+                assert "No such option" in done.stderr
+            else:
+                assert done.stderr.count("\n") == 1
+                assert word in done.stderr
         few = run("extract", "in.dz", ":", "-o", out, "--max-digits", "2")
         assert (few.exit_code, few.stderr.count("\n")) == (3, 1)
     assert run("extract", "in.dz", "-o", "out").exit_code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -20,9 +21,41 @@ if TYPE_CHECKING:
 
 _ARCHIVE: Final = ".dz"
 _BATCH: Final = 4096
+_FROM_THE_END: Final = re.compile(r"-[0-9]+(:.*)?", re.DOTALL)
 
 
-@click.command(context_settings={"ignore_unknown_options": True})  # a word may be -3:
+class _Command(click.Command):
+    """A command whose words may be numbers from the end, and ranges that begin with one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options: list[str] = []
+        words: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            if arg == "--":
+                words += rest
+            elif arg == "-" or not arg.startswith("-") or _FROM_THE_END.fullmatch(arg):
+                words.append(arg)
+            else:
+                options.append(arg)
+                if self._takes_next(arg):
+                    value = next(rest, None)
+                    if value is None:  # click says so
+                        return super().parse_args(ctx, options)
+                    options.append(value)
+        return super().parse_args(ctx, [*options, "--", *words])
+
+    def _takes_next(self, arg: str) -> bool:
+        """Tell whether the value of an option, or of the last in -qfo, is the next argument."""
+        options = (param for param in self.params if isinstance(param, click.Option))
+        valued = {name for option in options if not option.is_flag for name in option.opts}
+        if arg.startswith("--"):
+            return arg in valued
+        ends = (end for end, letter in enumerate(arg[1:], 2) if f"-{letter}" in valued)
+        return next(ends, None) == len(arg)
+
+
+@click.command(cls=_Command)
 @click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
 @click.argument("words", nargs=-1, required=True, metavar="DIGIT...")
 @click.option(
@@ -57,7 +90,8 @@ def extract(
     """Extract some digits of a .dz file.
 
     DIGIT is a number from 0 on, or negative from the end; a range A:B, without B itself; a name;
-    or a pattern of names such as 'a/*.png'. A name that is a number itself is found by a pattern.
+    or a pattern of names such as 'a/*.png'. A name that is a number itself is found by a pattern;
+    other names and patterns that begin with - come last, after --.
     Each digit is written once, in the order given. The chunks they stand in are proved first.
 
     OUT is written as its name says: .dz, with the same codes; .npy, -idx3-ubyte,
