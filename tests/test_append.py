@@ -185,6 +185,44 @@ def test_links_are_followed_and_permissions_kept(old: bytes, images: Images, tin
     assert Path("old.dz").read_bytes() == pack(tiny, images)
 
 
+@posix
+def test_nobody_reads_a_new_file_who_may_not_read_the_old(
+    old: bytes, place: Path, images: Images, tiny: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, int]] = []
+
+    def fchown(descriptor: int, owner: int, group: int) -> None:
+        done.append((f"owner {owner} {group}", os.fstat(descriptor).st_size))
+        raise PermissionError
+
+    def fchmod(descriptor: int, mode: int) -> None:
+        done.append((f"mode {mode:o}", os.fstat(descriptor).st_size))
+        change_mode(descriptor, mode)
+
+    change_mode = os.fchmod
+    monkeypatch.setattr(os, "fchown", fchown)
+    monkeypatch.setattr(os, "fchmod", fchmod)
+    Path("old.dz").chmod(0o600)
+    status = Path("old.dz").stat()
+    Path("hard.dz").hardlink_to("old.dz")
+    with digitzip.append("old.dz", model=tiny, effort=0) as out:
+        (part,) = (path for path in place.iterdir() if path.suffix == ".digitzip-part")
+        assert part.stat().st_mode & 0o777 == 0o600
+        out.append(images[10:])
+    group, owner = f"owner -1 {status.st_gid}", f"owner {status.st_uid} -1"
+    assert done == [(group, 0), (owner, 0), ("mode 600", 0)]
+    assert Path("old.dz").read_bytes() == pack(tiny, images)
+    assert Path("hard.dz").read_bytes() == old
+
+
+@posix
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+def test_the_owner_is_kept(old: bytes, images: Images) -> None:
+    os.chown("old.dz", 1234, 2345)
+    add("old.dz", images)
+    assert (Path("old.dz").stat().st_uid, Path("old.dz").stat().st_gid) == (1234, 2345)
+
+
 KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
@@ -34,7 +34,8 @@ def append(
 
     They get the model and the quality of the file; `model` is needed only when no known folder
     holds that model. The file changes when the block ends without an exception, or not at all:
-    at every moment it is the old one or the new one. A symbolic link is followed.
+    at every moment it is the old one or the new one, of the same permissions and, where that is
+    allowed, owner and group. A symbolic link is followed; hard links keep the old file.
 
     Raises `OutputError` where the file cannot be written, or another run appends to it or changes
     it meanwhile, `DamagedError` where it is damaged, and `UnsupportedError` where it makes a
@@ -44,6 +45,7 @@ def append(
     with _alone(target) as old:
         before = os.fstat(old.fileno())
         with staging.file(target, overwrite=True) as out:
+            _like(out, before)  # before anything is in it that others may not read
             with Archive(old, model=model) as dz:
                 if dz.header.guard.on:
                     raise UnsupportedError(
@@ -55,8 +57,6 @@ def append(
                 writer.resume(dz)
             if sys.platform == "win32":
                 old.close()  # Windows renames onto no open file
-            else:
-                os.fchmod(out.fileno(), before.st_mode & 0o777)
             with writer:
                 yield writer
             if _identity(target.stat()) != _identity(before):
@@ -78,6 +78,15 @@ def _alone(target: Path) -> Iterator[BinaryIO]:
                 continue  # it was replaced before it was locked
             yield file
             return
+
+
+def _like(out: BinaryIO, old: os.stat_result) -> None:
+    """Give a file the owner and group of the old one, as far as that is allowed, and its mode."""
+    if sys.platform != "win32":
+        for owner, group in ((-1, old.st_gid), (old.st_uid, -1)):
+            with suppress(OSError):
+                os.fchown(out.fileno(), owner, group)
+        os.fchmod(out.fileno(), old.st_mode & 0o777)  # last: a new owner may clear bits of it
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:

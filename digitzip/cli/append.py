@@ -52,7 +52,7 @@ def append(
     """Append images to a .dz file, with its model and quality.
 
     INPUT is as for compress. The file is written anew beside itself and then replaced: until
-    then it stays as it was, whatever happens.
+    then it stays as it was, whatever happens. Hard links keep the old file.
     """
     from digitzip import archive, images
     from digitzip.images.names import Names
