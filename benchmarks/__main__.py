@@ -1,6 +1,6 @@
 """`python -m benchmarks` runs all benchmarks that take minutes; `python -m benchmarks rate` one.
 
-`--quick` runs a little of each that trains nothing, and writes no result.
+`--quick` runs a little of each that takes minutes at most, and writes no result.
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ class Recipe:
     """
 
     lambdas: tuple[float, ...] = (0.005, 0.0015, 0.0004, 0.0001)  # each goes on from the last
-    epochs: tuple[int, ...] = (6, 5, 4, 4)
-    channels: int = 64
+    epochs: tuple[int, ...] = (5, 3, 3, 2)
+    channels: int = 48
     seed: int = 2026
     held_out: int = 5_000  # the last training digits
     ranged: int = 10_000  # the first training digits, whose latents the tables have

@@ -153,7 +153,7 @@ def test_what_was_measured_clears_the_standing_bars() -> None:
 
 
 @pytest.mark.xfail(
-    reason="RMSE of ten numbers at highest effort (4.5 and 3.6 bytes), its D32 and WebP's fifth",
+    reason="RMSE of ten numbers at highest effort (4.5 and 3.6 bytes) and its D32",
     strict=True,
 )
 def test_what_was_measured_clears_the_bars_of_this_issue() -> None:
