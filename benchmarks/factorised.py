@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import record
+from benchmarks.coder import Coder
 from benchmarks.factorised_prior import (
     NAME,
     Network,
@@ -30,7 +31,6 @@ from benchmarks.factorised_prior import (
     pixels_of,
     tables_of,
 )
-from benchmarks.formats import Coder
 from digitzip.metrics import rmse
 
 CACHED: Final = record.CACHE / "factorised.pt"

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.formats import Coder
+from benchmarks.coder import Coder
 from benchmarks.record import Images
 from digitzip import ans
 

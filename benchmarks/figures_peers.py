@@ -31,10 +31,10 @@ PITCH: Final = 10.5  # from one lossless name to the next, in points of type
 NAMED: Final = {
     "PCA": (0, 8, 3, "left"),
     "k-means": (-1, -5, -8, "right"),
-    "factorised prior": (-1, 7, 0, "left"),
+    "factorised prior": (1, -6, -6, "right"),
     "JPEG mosaic": (0, -12, 12, "center"),
     "JPEG XL mosaic": (1, -6, -4, "right"),
-    "WebP mosaic": (0, -5, 1, "right"),
+    "WebP mosaic": (0, -5, 4, "right"),
     "AVIF mosaic": (-1, -5, -4, "right"),
     "AVIF": (0, -3, 10, "left"),
     "JPEG-LS": (0, -6, -5, "right"),
