@@ -61,7 +61,7 @@ def draw_peers(figure: Figure, results: Shown) -> None:
     _draw_lossless(axes, lossless, across)
     nerd = [(bits / 8, rmse_of_d32(d)) for bits, d in NERD]
     axes.plot(*zip(*nerd, strict=True), ":x", color=INK, lw=1, ms=4.5, mew=1.2, zorder=2)
-    label(axes, *nerd[2], "NERD,\npublished", (8, 3), size=8)
+    label(axes, *nerd[2], "NERD,\npublished", (6, 0), size=8)
     best = frontier(ours)
     axes.plot(*zip(*best, strict=True), "-", color=ACCENT, lw=2.2, zorder=3)
     axes.plot(*zip(*ours, strict=True), "o", color=ACCENT, ms=4.5, zorder=4)
