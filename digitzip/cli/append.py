@@ -12,7 +12,6 @@ import click
 from digitzip.cli import console, streams
 from digitzip.cli.talk import Talk, talk_options
 from digitzip.errors import InputError
-from digitzip.limits import EFFORTS
 
 if TYPE_CHECKING:
     from digitzip.images import Fit
@@ -24,19 +23,8 @@ _BATCH: Final = 512  # digits for each thread between two steps of the bar
 @click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", callback=streams.not_empty)
 @click.option("--model", metavar="NAME|FILE", help="Model of the file, if not known by id.")
-@click.option(
-    "--effort",
-    type=click.IntRange(EFFORTS[0], EFFORTS[-1]),
-    metavar="0-9",
-    help="How hard to search for better codes.",
-)
-@click.option(
-    "--fit",
-    type=click.Choice(["none", "resize", "mnist"]),
-    default="none",
-    show_default=True,
-    help="What to do with images of another kind: refuse, scale, or make them like MNIST.",
-)
+@streams.effort_option
+@streams.fit_option
 @streams.threads_option
 @talk_options
 def append(

@@ -9,7 +9,7 @@ import click
 
 from digitzip.cli import console, streams
 from digitzip.cli.talk import Talk, talk_options
-from digitzip.limits import DIMS, EFFORTS
+from digitzip.limits import DIMS
 
 if TYPE_CHECKING:
     from digitzip.images import Fit
@@ -35,25 +35,14 @@ _BATCH: Final = 512  # digits for each thread between two steps of the bar
     metavar="K",
     help="Numbers in a code: compress with the shipped model of so many.",
 )
-@click.option(
-    "--effort",
-    type=click.IntRange(EFFORTS[0], EFFORTS[-1]),
-    metavar="0-9",
-    help="How hard to search for better codes.",
-)
+@streams.effort_option
 @click.option(
     "--quality",
     type=click.IntRange(min=1),
     metavar="Q",
     help="How finely codes are cut, 1 the coarsest; models lists what a model has.",
 )
-@click.option(
-    "--fit",
-    type=click.Choice(["none", "resize", "mnist"]),
-    default="none",
-    show_default=True,
-    help="What to do with images of another kind: refuse, scale, or make them like MNIST.",
-)
+@streams.fit_option
 @streams.threads_option
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
 @talk_options

@@ -16,7 +16,7 @@ import click
 from digitzip import staging
 from digitzip.cli import console
 from digitzip.errors import InputError, OutputError
-from digitzip.limits import THREADS
+from digitzip.limits import EFFORTS, THREADS
 
 STANDARD: Final = "-"
 
@@ -32,6 +32,22 @@ threads_option = click.option(
     show_default="all cores",
     metavar="N",
     help="Batches to work on at once; the result is the same.",
+)
+
+
+effort_option = click.option(
+    "--effort",
+    type=click.IntRange(EFFORTS[0], EFFORTS[-1]),
+    metavar="0-9",
+    help="How hard to search for better codes.",
+)
+
+fit_option = click.option(
+    "--fit",
+    type=click.Choice(["none", "resize", "mnist"]),
+    default="none",
+    show_default=True,
+    help="What to do with images of another kind: refuse, scale, or make them like MNIST.",
 )
 
 
