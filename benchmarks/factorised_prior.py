@@ -146,7 +146,9 @@ def unpack(data: bytes, tables: Tables) -> Latents:
     decoder = ans.Decoder(data[_HEAD.size :], LANES, latents.size)
     for c, (low, bounds) in enumerate(zip(tables.low, tables.bounds, strict=True)):
         for place in range(PLACES):
-            latents[:, c, place] = low + decoder.take(np.tile(bounds, (n, 1)))
+            latents[:, c, place] = low + decoder.take(
+                n, ans.within(np.broadcast_to(bounds, (n, len(bounds))))
+            )
     decoder.finish()
     return latents
 

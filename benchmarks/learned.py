@@ -112,7 +112,10 @@ def unpack_planes(data: bytes, k: int) -> Planes:
         tables.append((low, _bounds(np.frombuffer(data, np.uint8, above + 1, place))))
         place += above + 1
     decoder = ans.Decoder(data[place:], _LANES, k * n)
-    planes = [low + decoder.take(np.tile(bounds, (n, 1))) for low, bounds in tables]
+    planes = [
+        low + decoder.take(n, ans.within(np.broadcast_to(bounds, (n, len(bounds)))))
+        for low, bounds in tables
+    ]
     decoder.finish()
     return np.stack(planes).astype(np.int8)
 

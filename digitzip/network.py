@@ -81,7 +81,7 @@ class Network:
         """Multiplications for one row of input."""
         return sum(layer.weight.size for layer in self.layers)
 
-    def __call__(self, x: Integers, dtype: type[np.integer[Any]] = np.int32) -> Integers:
+    def __call__(self, x: Integers, dtype: type[Any] = np.int32) -> npt.NDArray[Any]:
         """Return the outputs as `dtype`, into which the caller knows that they fit."""
         out = np.empty((len(x), self.outputs), dtype)
         for start in range(0, len(x), BATCH):

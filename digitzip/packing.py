@@ -83,7 +83,8 @@ class Packer:
         codes = np.empty((digits, dims), np.uint8)
         for j in range(dims):
             for rows in _slices(digits):
-                codes[rows, j] = decoder.take(self._bounds(codes[rows, :j]))
+                found = self._bounds(codes[rows, :j])
+                codes[rows, j] = decoder.take(len(found), ans.within(found))
         decoder.finish()
         return codes
 
