@@ -20,7 +20,7 @@ BENCHMARKS: Final = (
     "looks",
     "render",
 )
-APART: Final = ("reader", "factorised", "experiment")  # trained once and kept
+APART: Final = ("reader", "judge", "margins", "factorised", "experiment")  # trained once and kept
 QUICK: Final = "--quick"
 
 

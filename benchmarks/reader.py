@@ -97,12 +97,15 @@ def trained(path: Path = CACHED) -> tuple[nn.Module, float]:
     return network, float(stored["accuracy"])
 
 
-def train(images: record.Images, labels: record.Labels, recipe: Recipe) -> nn.Module:
+def train(
+    images: record.Images, labels: record.Labels, recipe: Recipe, untrained: nn.Module | None = None
+) -> nn.Module:
     """Learn digits uint8 [n, 28, 28] and labels uint8 [n]; return the average of the weights."""
     torch.manual_seed(recipe.seed)
     random = torch.Generator().manual_seed(recipe.seed)
     x, y = torch.from_numpy(images.copy()), torch.from_numpy(labels.astype(np.int64))
-    network = Network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = Network() if untrained is None else untrained
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average: nn.Module = copy.deepcopy(network).requires_grad_(False)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay

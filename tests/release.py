@@ -14,7 +14,7 @@ from pathlib import Path
 
 import digitzip
 from digitzip.images import read
-from digitzip.model import load_model, shipped_folder
+from digitzip.model import load_model, model_files, shipped_folder
 from tests.fingerprint import SHIPPED, fingerprint
 
 DEMO_DIGITS = 100
@@ -27,7 +27,7 @@ def main() -> int:
     with digitzip.create(shipped_folder() / "demo.dz", effort=9, overwrite=True) as out:
         out.append(digits, names)
     shipped = {}
-    for path in sorted(shipped_folder().glob("*.safetensors")):
+    for path in sorted(path for path in model_files() if path.parent == shipped_folder()):
         codes, pixels, intervals = fingerprint(path.stem, 4096)
         shipped[path.stem] = {
             "id": load_model(path.stem).id.hex(),

@@ -131,7 +131,9 @@ class Model:
         # M 1: metadata
         text = {k: v for k, v in self.metadata.items() if not k.startswith("notes.")}
         keys = {"format", "version", "name", "id", "height", "width", "levels"}
-        need(text.keys() == keys, "metadata: other keys than the page's")
+        need(keys <= text.keys() <= keys | {"reader"}, "metadata: other keys than the page's")
+        reader = text.get("reader", "0" * 32)
+        need(len(reader) == 32 and set(reader) <= set("0123456789abcdef"), "reader: no id")
         need(text["format"] == "digitzip-model" and text["version"] == "1", "not a model, 1")
         name = text["name"]
         need(1 <= len(name) <= 100 and name.isprintable() and "/" not in name, "name")
@@ -155,7 +157,11 @@ class Model:
             need(all(len(p[-1].bias) == count for p in predictors), "predictor: outputs")
             if (name := prefix + "lambda") in self.unused:
                 self.tensor(name, (1,), (0, 1 << 20))
+            if (name := f"guard.{count}.max_rmse") in self.unused:  # M 6
+                self.tensor(name, (1,), (1, 65535))
             self.quantisers[count] = Quantiser(points, predictors)
+        if "guard.margin" in self.unused:  # M 6
+            self.tensor("guard.margin", (1,), (0, 1 << 16))
         # M 4: known answer
         self.images: dict[tuple[int, tuple[int, ...]], bytes] = {}
         rows = (self.tensors["known.codes"].shape or (0,))[0] if "known.codes" in self.unused else 0

@@ -146,7 +146,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "a lambda below 0": (
         lambda t, m: t.update({"levels.8.lambda": np.array([-1], np.int32)}),
-        "levels.8.lambda is [-1], expected one number, 0 to 2^20",
+        "levels.8.lambda is [-1], expected one number, 0 to 1048576",
     ),
     "a lambda out of range": (
         lambda t, m: t.update({"levels.8.lambda": np.array([2**20 + 1], np.int32)}),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +13,10 @@ import numpy.typing as npt
 from digitzip.errors import InputError, ModelError
 from digitzip.network import Network
 from digitzip.rate import costs
+from digitzip.tensors import Integers, Tensors, identify, network_tensors
 
 Codes = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]
-Integers = npt.NDArray[np.integer[Any]]
-Tensors = dict[str, Integers]
-
-ID_SIZE: Final = 16
 
 _ID_TEXT: Final = b"digitzip-model-1"
 
@@ -46,7 +42,8 @@ class LevelSet:
     above exactly `k` thresholds has the value `k`, for which the decoder gets point `k`.
     `predictor` has d networks; network `j` maps the points of numbers 0 … j-1 to a score for each
     value of number `j`, in 1/32 of a nat. `lambda_` is the squared error of an image, on pixels
-    0 … 255, that a search gives for one such unit of rate.
+    0 … 255, that a search gives for one such unit of rate. `max_rmse`, in 1/65535 of the range of
+    pixels, is the RMSE of an image above which it is not what the model was made for.
     """
 
     levels: int
@@ -54,6 +51,7 @@ class LevelSet:
     points: Integers
     predictor: tuple[Network, ...]
     lambda_: int = 0
+    max_rmse: int | None = None
 
     def quantise(self, outputs: Integers) -> Codes:
         """Encoder outputs int [n, d] -> codes uint8 [n, d]."""
@@ -88,7 +86,11 @@ class LevelSet:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trained, validated codec: everything that `weights/*.safetensors` holds."""
+    """A trained, validated codec: everything that a model file holds.
+
+    `reader` is the id of the reader that a guard asks, and `margin` the least margin, in its units,
+    with which a decoded image must be read as the original was.
+    """
 
     name: str
     shape: Shape
@@ -98,6 +100,8 @@ class Model:
     known_codes: Codes
     known_images: Images
     notes: Mapping[str, str] = field(default_factory=dict)
+    reader: bytes | None = None
+    margin: int = 0
 
     def level_set(self, levels: int | None = None) -> LevelSet:
         """Return the quantiser and predictor for `levels`, by default the model's first.
@@ -141,46 +145,30 @@ class Model:
     @cached_property
     def id(self) -> bytes:
         """The model id of FORMAT.md section 8: 16 bytes over all that decoding depends on."""
-        digest = hashlib.sha256(_ID_TEXT)
-        digest.update(_u32(self.shape.height, self.shape.width, self.shape.dims))
-        for name, tensor in sorted(_decoding_tensors(self)):
-            digest.update(_u32(len(name)) + name.encode() + _u32(tensor.ndim, *tensor.shape))
-            digest.update(np.ascontiguousarray(tensor, "<i4").tobytes())
-        return digest.digest()[:ID_SIZE]
+        sizes = (self.shape.height, self.shape.width, self.shape.dims)
+        return identify(_ID_TEXT, sizes, _decoding_tensors(self))
 
     def tensors(self) -> Tensors:
         """Return every tensor of the model file by its name (docs/MODELS.md)."""
-        tensors = dict(_network_tensors("encoder", self.encoder))
+        tensors = dict(network_tensors("encoder", self.encoder))
         tensors |= dict(_decoding_tensors(self))
         for level_set in self.level_sets:
             prefix = f"levels.{level_set.levels}"
             tensors[f"{prefix}.thresholds"] = level_set.thresholds
             if level_set.lambda_:
                 tensors[f"{prefix}.lambda"] = np.array([level_set.lambda_], np.int32)
+            if level_set.max_rmse is not None:
+                name = f"guard.{level_set.levels}.max_rmse"
+                tensors[name] = np.array([level_set.max_rmse], np.int32)
+        if self.margin:
+            tensors["guard.margin"] = np.array([self.margin], np.int32)
         return tensors | {"known.codes": self.known_codes, "known.images": self.known_images}
 
 
 def _decoding_tensors(model: Model) -> Iterator[tuple[str, Integers]]:
-    yield from _network_tensors("decoder", model.decoder)
+    yield from network_tensors("decoder", model.decoder)
     for level_set in model.level_sets:
         prefix = f"levels.{level_set.levels}"
         yield f"{prefix}.points", level_set.points
         for j, network in enumerate(level_set.predictor):
-            yield from _network_tensors(f"{prefix}.predictor.{j}", network)
-
-
-def _network_tensors(prefix: str, network: Network) -> Iterator[tuple[str, Integers]]:
-    for index, layer in enumerate(network.layers):
-        name = f"{prefix}.{index}"
-        yield f"{name}.weight", layer.weight
-        yield f"{name}.bias", layer.bias.astype(np.int32)
-        yield f"{name}.shift", layer.shift.astype(np.uint8)
-        yield f"{name}.clip", np.array([layer.low, layer.high], np.int32)
-        if layer.skip:
-            yield f"{name}.skip", np.array([layer.skip], np.int32)
-        if layer.table is not None:
-            yield f"{name}.table", layer.table.astype(np.int32)
-
-
-def _u32(*values: int) -> bytes:
-    return b"".join(value.to_bytes(4, "little") for value in values)
+            yield from network_tensors(f"{prefix}.predictor.{j}", network)

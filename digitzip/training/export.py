@@ -4,18 +4,15 @@ import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from digitzip import staging
 from digitzip.codec import Codec
-from digitzip.errors import OutputError
 from digitzip.limits import THREADS
 from digitzip.metrics import rmse
-from digitzip.model import LevelSet, Model, Shape, read_model, write_model
+from digitzip.model import LevelSet, Model, Shape
 from digitzip.model.file import MAX_LAMBDA
 from digitzip.network import Network
 from digitzip.rate import UNIT, ideal_bits
@@ -30,6 +27,7 @@ from digitzip.training.integers import Output, round_chain
 from digitzip.training.plain import Plain
 from digitzip.training.predictor import train_predictor
 from digitzip.training.recipe import Recipe
+from digitzip.training.saving import save_model
 from digitzip.training.verify import verify
 from digitzip.training.watch import Watcher
 
@@ -249,22 +247,6 @@ def _error(images: Images, decoded: Images) -> float:
 
 def _rmse_of(point: Point, data: Data) -> float:
     return math.sqrt(point.error / (data.height * data.width)) / 255
-
-
-def save_model(out: Path, model: Model) -> None:
-    """Write a model file, whole or not at all, once it has been read back and found valid.
-
-    Raises `OutputError` where there is no room for it.
-    """
-    try:
-        with TemporaryDirectory() as folder:
-            draft = Path(folder) / "model.safetensors"
-            write_model(draft, model)
-            read_model(draft)
-            with staging.file(out, overwrite=True) as file:
-                file.write(draft.read_bytes())
-    except OSError as error:
-        raise OutputError(f"cannot write {str(out)!r}: {error.strerror or error}") from error
 
 
 def with_known_answer(model: Model, data: Data) -> Model:

@@ -45,7 +45,7 @@ def fold_residual(model: Autoencoder, coordinates: int) -> Chains:
 def fold_encoder(model: Autoencoder) -> list[Affine]:
     """Return the chain from pixels in [0, 1] to u, before the tanh."""
     encoder = model.encoder
-    return [*_trunk(encoder.trunk), _folded(encoder.head, encoder.norm, Activation.NONE)]
+    return [*_trunk(encoder.trunk), folded(encoder.head, encoder.norm, Activation.NONE)]
 
 
 def fold_decoder(model: Autoencoder) -> list[Affine]:
@@ -68,9 +68,9 @@ def run(chain: list[Affine], x: Floats) -> list[Floats]:
 
 
 def _trunk(trunk: Trunk) -> list[Affine]:
-    chain = [*_narrow(trunk.stem.narrow), _folded(trunk.stem.linear, trunk.stem.norm)]
+    chain = [*_narrow(trunk.stem.narrow), folded(trunk.stem.linear, trunk.stem.norm)]
     for block in trunk.residuals():
-        chain += [_folded(block.linear1, block.norm1), _folded(block.linear2, block.norm2, skip=2)]
+        chain += [folded(block.linear1, block.norm1), folded(block.linear2, block.norm2, skip=2)]
     return chain
 
 
@@ -81,7 +81,7 @@ def _narrow(matrix: nn.Module) -> list[Affine]:
     return [Affine(as_floats(matrix.weight), np.zeros(matrix.out_features), Activation.NONE)]
 
 
-def _folded(
+def folded(
     linear: nn.Linear,
     norm: nn.BatchNorm1d,
     activation: Activation = Activation.GELU,

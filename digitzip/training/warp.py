@@ -15,7 +15,7 @@ CELLS = 5  # of the grid that carries the field, a side
 INK = 0.2  # pixels above this count when the size is measured
 
 
-def warp(x: Tensor, height: int, width: int, random: torch.Generator) -> Tensor:
+def warp(x: Tensor, height: int, width: int, random: torch.Generator, bend: float = BEND) -> Tensor:
     """Bend each image of x [n, h*w], pixels in [0, 1], a little."""
     n = len(x)
     ink = x.view(n, height, width)
@@ -28,7 +28,7 @@ def warp(x: Tensor, height: int, width: int, random: torch.Generator) -> Tensor:
     normal = torch.randn(n, 3, 1, 1, generator=random)
     angle, shear, aspect = normal[:, 0] * ROTATE, normal[:, 1] * SHEAR, normal[:, 2] * ASPECT
     cos, sin = torch.cos(angle), torch.sin(angle)
-    coarse = torch.randn(n, 2, CELLS, CELLS, generator=random) * (BEND * max(height, width))
+    coarse = torch.randn(n, 2, CELLS, CELLS, generator=random) * (bend * max(height, width))
     field = F.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)
 
     def source(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

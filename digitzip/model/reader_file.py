@@ -1,0 +1,67 @@
+"""Weights file <-> reader (docs/MODELS.md section 7), validated as models are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from digitzip.errors import ModelError
+from digitzip.limits import SIDES
+from digitzip.model import weights
+from digitzip.reader import Reader
+from digitzip.tensors import Parts
+
+FORMAT: Final = "digitzip-reader"
+VERSION: Final = "1"
+
+_KEYS: Final = {"format", "version", "name", "id", "height", "width"}
+_CLASSES: Final = range(2, weights.MAX_CLASSES + 1)
+
+
+def read_reader(path: Path) -> Reader:
+    """Read, validate and try the reader in the safetensors file at `path`.
+
+    Raises `ModelError` when the file breaks the schema of docs/MODELS.md, a limit, the bound of the
+    network, its own id or its known-answer vector.
+    """
+    with weights.reading(path, "reader") as (metadata, tensors):
+        weights.check_metadata(metadata, "reader", VERSION, _KEYS)
+        height, width = (weights.decimal(metadata, side, SIDES) for side in ("height", "width"))
+        parts = Parts(tensors)
+        network = parts.network("reader", 0, 255)
+        if network.inputs != height * width or network.outputs not in _CLASSES:
+            raise ModelError(
+                f"reader maps {network.inputs} pixels to {network.outputs} scores, expected "
+                f"{height * width} to {_CLASSES[0]} … {_CLASSES[-1]}"
+            )
+        if max(map(abs, network.range)) > 1 << 15:
+            raise ModelError("a score is outside ±2^15")
+        images, scores = parts.take("known.images"), parts.take("known.scores")
+        expected = (len(images), network.outputs)
+        if not len(images) or images.shape[1:] != (height, width) or scores.shape != expected:
+            raise ModelError(f"known answer: images {images.shape} and scores {scores.shape}")
+        parts.end()
+        reader = Reader(
+            metadata["name"], height, width, network,
+            images.astype(np.uint8), scores.astype(np.int32), weights.notes_of(metadata),
+        )  # fmt: skip
+        weights.check_id(metadata, reader.id)
+        if not np.array_equal(reader.scores(reader.known_images), reader.known_scores):
+            raise ModelError("its known images do not get its known scores here")
+    return reader
+
+
+def write_reader(path: Path, reader: Reader) -> None:
+    """Write `reader` to a new safetensors file at `path`."""
+    metadata = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": reader.name,
+        "id": reader.id.hex(),
+        "height": str(reader.height),
+        "width": str(reader.width),
+        **weights.noted(reader.notes),
+    }
+    weights.write(path, metadata, reader.tensors())

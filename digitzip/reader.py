@@ -1,0 +1,104 @@
+"""Images -> what they read as: a small integer network that no codec had a part in.
+
+A guard asks it whether a decoded image still reads as the original did. It knows no paths, no
+codes and no containers; its file is docs/MODELS.md section 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.errors import InputError
+from digitzip.network import Network
+from digitzip.tensors import Tensors, identify, network_tensors
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.uint8]
+Scores = npt.NDArray[np.int32]
+
+UNIT: Final = 64
+"""A score of 1 is so small a part of a logit."""
+
+_ID_TEXT: Final = b"digitzip-reader-1"
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A trained, validated reader: everything that its file holds.
+
+    All arithmetic is on integers: the same images get the same scores on every machine.
+    """
+
+    name: str
+    height: int
+    width: int
+    network: Network
+    known_images: Images
+    known_scores: Scores
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> int:
+        """How many labels there are, from 0."""
+        return self.network.outputs
+
+    def scores(self, images: Images) -> Scores:
+        """Images uint8 [n, height, width] -> int32 [n, classes], in 1/64 of a logit.
+
+        Raises `InputError` for arrays of another type or shape.
+        """
+        images = np.asarray(images)
+        if images.dtype != np.uint8 or images.shape[1:] != (self.height, self.width):
+            raise InputError(
+                f"images are {_describe(images)}, expected uint8 [n, {self.height}, {self.width}]"
+            )
+        scores: Scores = self.network(images.reshape(len(images), self.height * self.width)).astype(
+            np.int32
+        )
+        return scores
+
+    def read(self, images: Images) -> Labels:
+        """Images uint8 [n, height, width] -> uint8 [n], the label of the greatest score.
+
+        Of equal scores the smaller label wins. Raises `InputError` as `scores`.
+        """
+        labels: Labels = self.scores(images).argmax(axis=1).astype(np.uint8)
+        return labels
+
+    def margins(self, images: Images, labels: Labels) -> Scores:
+        """Return the score of each label less the best other score, int32 [n].
+
+        Images uint8 [n, height, width], labels uint8 [n]. Raises `InputError` for other arrays, and
+        for a label that is none.
+        """
+        scores, labels = self.scores(images), np.asarray(labels)
+        if labels.dtype != np.uint8 or labels.shape != (len(scores),):
+            raise InputError(f"labels are {_describe(labels)}, expected uint8 [{len(scores)}]")
+        if labels.size and int(labels.max()) >= self.classes:
+            raise InputError(f"a label is {labels.max()}, expected below {self.classes}")
+        rows = np.arange(len(scores))
+        own = scores[rows, labels]
+        scores[rows, labels] = np.iinfo(np.int32).min
+        margins: Scores = own - scores.max(axis=1)
+        return margins
+
+    @cached_property
+    def id(self) -> bytes:
+        """The 16 bytes of docs/MODELS.md section 7 over all that reading depends on."""
+        sizes = (self.height, self.width, self.classes)
+        return identify(_ID_TEXT, sizes, network_tensors("reader", self.network))
+
+    def tensors(self) -> Tensors:
+        """Return every tensor of the reader's file by its name."""
+        tensors = dict(network_tensors("reader", self.network))
+        return tensors | {"known.images": self.known_images, "known.scores": self.known_scores}
+
+
+def _describe(array: npt.NDArray[Any]) -> str:
+    return f"{array.dtype} {list(array.shape)}"
