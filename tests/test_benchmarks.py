@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import bars, dims, points, published, reader, record
+from benchmarks import bars, dims, margins, points, published, reader, record, render
 from digitzip.codec import Codec, Codes
-from digitzip.model import Model
+from digitzip.model import Model, load_model, load_reader
 from digitzip.network import Integers
 from digitzip.rate import ideal_bits
 from tests import toy
@@ -179,3 +179,17 @@ def test_a_commit_is_marked_if_what_measured_differs_from_it(
     assert record.environment()["commit"] == "0123456789ab+"
     assert {"digitzip", "weights", "benchmarks", "constraints.txt"} <= set(asked[-1])
     assert {":!benchmarks/results", ":!benchmarks/ledger.jsonl"} <= set(asked[-1])
+
+
+def test_a_margin_flags_what_is_read_with_less() -> None:
+    before, after = np.array([9, 9, 3, 0], np.int32), np.array([8, -2, 5, 9], np.int32)
+    different = np.array([False, True, True, True])
+    assert margins.row(5, before, after, different) == margins.Row(5, 1, 2, 3, 0)
+
+
+def test_the_margin_of_the_default_model_was_measured_with_its_reader() -> None:
+    model, measured = load_model(), render.load("margins")
+    assert model.reader == load_reader(margins.READER).id
+    assert measured["reader"]["id"] == load_reader(margins.READER).id.hex()
+    row = next(row for row in measured["rows"] if row["margin"] == model.margin)
+    assert 15 <= row["missed"] <= 25

@@ -69,6 +69,26 @@ def test_a_model_may_say_what_a_unit_of_rate_is_worth(value: int, tmp_path: Path
     assert read_model(tmp_path / "again.safetensors").level_set(5).lambda_ == value
 
 
+def test_a_model_may_say_what_a_guard_needs_and_keeps_its_id(tiny: Model, tmp_path: Path) -> None:
+    assert (tiny.reader, tiny.margin) == (None, 0)
+    assert [level_set.max_rmse for level_set in tiny.level_sets] == [None, None]
+    stored = {
+        "guard.5.max_rmse": np.array([65_535], np.uint16),
+        "guard.margin": np.array([144], np.int16),
+    }
+
+    def change(tensors: Tensors, metadata: dict[str, str]) -> None:
+        tensors.update(stored)
+        metadata["reader"] = "0f" * 16
+
+    model = read_model(changed(tmp_path / "guarded.safetensors", change))
+    write_model(tmp_path / "again.safetensors", model)
+    again = read_model(tmp_path / "again.safetensors")
+    assert (again.reader, again.margin) == (b"\x0f" * 16, 144)
+    assert [level_set.max_rmse for level_set in again.level_sets] == [None, 65_535]
+    assert again.id == tiny.id
+
+
 REFUSED: dict[str, tuple[Change, str]] = {
     "another format": (lambda t, m: m.update(format="x"), "not a digitzip model"),
     "another version": (lambda t, m: m.update(version="2"), "version '2'; this build reads 1"),
@@ -159,6 +179,24 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "a lambda of nothing": (
         lambda t, m: t.update({"levels.9.lambda": np.array([1], np.int32)}),
         "unknown tensor 'levels.9.lambda'",
+    ),
+    "a reader that is no id": (lambda t, m: m.update(reader="mnist"), "reader is 'mnist'"),
+    "a reader in upper case": (lambda t, m: m.update(reader="0F" * 16), "reader is '0F0F"),
+    "a margin below 0": (
+        lambda t, m: t.update({"guard.margin": np.array([-1], np.int32)}),
+        "guard.margin is [-1], expected one number, 0 to 65536",
+    ),
+    "a bound of nothing": (
+        lambda t, m: t.update({"guard.8.max_rmse": np.array([0], np.int32)}),
+        "guard.8.max_rmse is [0], expected one number, 1 to 65535",
+    ),
+    "two bounds": (
+        lambda t, m: t.update({"guard.8.max_rmse": np.array([1, 2], np.int32)}),
+        "guard.8.max_rmse is [2], expected up to [1]",
+    ),
+    "a bound of no quantiser": (
+        lambda t, m: t.update({"guard.9.max_rmse": np.array([1], np.int32)}),
+        "unknown tensor 'guard.9.max_rmse'",
     ),
     "a pixel of 256": (lambda t, m: t["decoder.3.table"].__setitem__(0, 256), "gives pixels"),
     "a known answer that is wrong": (

@@ -29,6 +29,8 @@ MUST_NOT_KNOW = {
     "network": {"container", "model", "codec", "images", "packing", "safetensors", "zstandard"},
     "ans": {"container", "network", "model", "codec", "images", "packing", "rate", "zstandard"},
     "packing": {"container", "network", "model", "codec", "images", "zstandard"},
+    "tensors": {"container", "model", "codec", "images", "packing", "safetensors", "zstandard"},
+    "reader": {"container", "model", "codec", "images", "packing", "safetensors", "zstandard"},
     "limits": {"digitzip", "numpy"},
     "metrics": {"container", "network", "model", "codec", "images", "packing", "PIL"},
     "rate": {"container", "network", "model", "codec", "images", "packing", "zstandard"},

@@ -1,4 +1,4 @@
-"""A tiny codec with random weights: everything a model has, and none of its skill."""
+"""A tiny codec and a tiny reader with random weights: all that real ones have, and no skill."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import numpy as np
 from digitzip.codec import Images
 from digitzip.model import LevelSet, Model, Shape, write_model
 from digitzip.network import Layer, Network
+from digitzip.reader import Reader
 
 SIDE, DIMS, LEVELS = 28, 4, (8, 5)
 
@@ -28,6 +29,16 @@ def write_toy(path: Path, seed: int = 0, side: int = SIDE) -> Model:
     model = make_model(path.stem, seed, side)
     write_model(path, model)
     return model
+
+
+def make_reader(name: str = "toy-reader", seed: int = 0, side: int = SIDE) -> Reader:
+    """Return a reader that `seed` determines: two random int8 layers, 4 classes."""
+    random = np.random.default_rng(seed)
+    layers = [_layer(random, side * side, 12, 10, 0, 1023), _layer(random, 12, 4, 6, -900, 900)]
+    network = Network(layers, 0, 255)
+    images = random.integers(0, 256, (3, side, side), np.uint8)
+    scores = network(images.reshape(3, -1)).astype(np.int32)
+    return Reader(name, side, side, network, images, scores)
 
 
 def make_images(n: int, seed: int = 0, side: int = SIDE) -> Images:

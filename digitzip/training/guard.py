@@ -5,6 +5,7 @@ effort; and the reader, with the margin that `python -m benchmarks margins` led 
 """
 
 import argparse
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,7 @@ def guarded(model: Model, reader: Reader, margin: int, held_out: Images) -> Mode
 
     def bounded(level_set: LevelSet) -> LevelSet:
         errors = rmse_of_each(Codec(model, level_set.levels), held_out)
-        bound = round(float(np.quantile(errors, QUANTILE)) * MAX_RMSE)
+        bound = math.ceil(float(np.quantile(errors, QUANTILE)) * MAX_RMSE)
         return replace(level_set, max_rmse=max(1, bound))
 
     level_sets = tuple(map(bounded, model.level_sets))

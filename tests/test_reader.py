@@ -1,0 +1,304 @@
+"""A reader gives the same scores everywhere, comes back from its file, and is no model."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from digitzip.errors import InputError, ModelError
+from digitzip.images import read
+from digitzip.images.labels import read_labels
+from digitzip.model import (
+    find_reader,
+    load_model,
+    load_reader,
+    model_files,
+    read_reader,
+    shipped_folder,
+    write_reader,
+)
+from digitzip.network import Network
+from digitzip.reader import Reader
+from tests.toy import make_images, make_reader, write_toy
+
+Tensors = dict[str, Any]
+Change = Callable[[Tensors, dict[str, str]], object]
+
+SHIPPED = "mnist-reader"
+DATA = os.environ.get("DIGITZIP_DATA")
+needs_mnist = pytest.mark.skipif(
+    not DATA, reason="MNIST is not here: DIGITZIP_DATA names no folder of its IDX files"
+)
+
+
+def of_scores(scores: npt.NDArray[np.int32], monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """Return a reader that gives these scores, whatever it is shown."""
+    reader = make_reader()
+    monkeypatch.setattr(Network, "__call__", lambda network, x: scores.copy())
+    return reader
+
+
+# what it says
+
+
+def test_an_image_reads_as_the_first_class_of_the_greatest_score(
+    monkeypatch: pytest.MonkeyPatch, images: npt.NDArray[np.uint8]
+) -> None:
+    reader = of_scores(np.array([[1, 5, 5, 2], [-7, -9, -8, -7]], np.int32), monkeypatch)
+    assert reader.read(images[:2]).tolist() == [1, 0]
+    assert reader.read(images[:2]).dtype == np.uint8
+
+
+def test_a_margin_is_the_score_less_the_best_other_one(
+    monkeypatch: pytest.MonkeyPatch, images: npt.NDArray[np.uint8]
+) -> None:
+    reader = of_scores(np.array([[1, 5, 9, 2], [1, 5, 9, 2], [4, 4, 0, 0]], np.int32), monkeypatch)
+    margins = reader.margins(images[:3], np.array([2, 0, 1], np.uint8))
+    assert margins.tolist() == [4, -8, 0]
+    assert margins.dtype == np.int32
+
+
+def test_the_label_that_is_read_has_no_margin_below_0() -> None:
+    reader, digits = make_reader(), make_images(200)
+    assert int(reader.margins(digits, reader.read(digits)).min()) >= 0
+
+
+@pytest.mark.parametrize("name", ["toy", SHIPPED])
+def test_the_same_scores_in_batches_of_any_size(name: str) -> None:
+    reader = make_reader() if name == "toy" else load_reader(name)
+    digits = make_images(600)
+    scores = reader.scores(digits)
+    for size in (1, 7, 300):
+        parts = [reader.scores(digits[start : start + size]) for start in range(0, 600, size)]
+        np.testing.assert_array_equal(np.concatenate(parts), scores)
+    assert scores.dtype == np.int32
+
+
+@pytest.mark.parametrize("name", ["toy", SHIPPED])
+def test_the_scores_are_those_of_integers_of_64_bits(name: str) -> None:
+    reader = make_reader() if name == "toy" else load_reader(name)
+    digits = make_images(100)
+    x = digits.reshape(100, -1).astype(np.int64)
+    for layer in reader.network.layers:
+        x = x @ layer.weight.T.astype(np.int64) + layer.bias.astype(np.int64)
+        x = np.clip(x >> layer.shift.astype(np.int64), layer.low, layer.high)
+    np.testing.assert_array_equal(reader.scores(digits), x)
+
+
+def test_no_images_have_no_scores() -> None:
+    none = np.zeros((0, 28, 28), np.uint8)
+    assert make_reader().scores(none).shape == (0, 4)
+    assert make_reader().read(none).shape == (0,)
+    assert make_reader().margins(none, np.zeros(0, np.uint8)).shape == (0,)
+
+
+def test_other_arrays_are_refused() -> None:
+    reader, digits = make_reader(), make_images(3)
+    odd: Any
+    for odd in (digits.astype(np.float32), digits[0], digits[:, :27]):
+        with pytest.raises(InputError, match=r"expected uint8 \[n, 28, 28\]"):
+            reader.read(odd)
+    with pytest.raises(InputError, match=r"labels are uint8 \[2\], expected uint8 \[3\]"):
+        reader.margins(digits, np.zeros(2, np.uint8))
+    with pytest.raises(InputError, match="a label is 4, expected below 4"):
+        reader.margins(digits, np.array([0, 4, 0], np.uint8))
+
+
+# its file
+
+
+def changed(path: Path, change: Change) -> Path:
+    """Write the toy reader with a change to its tensors and metadata."""
+    write_reader(path, make_reader())
+    with safe_open(path, framework="np") as file:
+        metadata = dict(file.metadata())
+        tensors = {name: file.get_tensor(name).copy() for name in file.keys()}  # noqa: SIM118
+    change(tensors, metadata)
+    save_file(tensors, path, metadata)
+    return path
+
+
+def test_a_reader_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    reader = replace(make_reader(), notes={"made": "by hand"})
+    write_reader(tmp_path / "a.safetensors", reader)
+    again = read_reader(tmp_path / "a.safetensors")
+    assert (again.id, again.name, again.notes) == (reader.id, reader.name, reader.notes)
+    assert again.tensors().keys() == reader.tensors().keys()
+    for name, tensor in reader.tensors().items():
+        np.testing.assert_array_equal(again.tensors()[name], tensor)
+    write_reader(tmp_path / "b.safetensors", again)
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+def test_the_id_covers_what_reading_depends_on_and_nothing_else() -> None:
+    reader = make_reader()
+    assert replace(reader, name="other", notes={"made": "later"}).id == reader.id
+    assert replace(reader, known_images=reader.known_images[:1]).id == reader.id
+    assert replace(reader, height=14, width=56).id != reader.id
+    assert make_reader(seed=1).id != reader.id
+    assert len(reader.id) == 16
+
+
+REFUSED: dict[str, tuple[Change, str]] = {
+    "a model": (lambda t, m: m.update(format="digitzip-model"), "not a digitzip reader"),
+    "another version": (lambda t, m: m.update(version="2"), "version '2'; this build reads 1"),
+    "an unknown key": (lambda t, m: m.update(levels="8"), "unknown metadata key 'levels'"),
+    "a path as name": (lambda t, m: m.update(name="../x"), "name is missing, too long or unprint"),
+    "another id": (lambda t, m: m.update(id="00" * 16), "its id is"),
+    "width 1000": (lambda t, m: m.update(width="1000"), "width is '1000'"),
+    "another size": (lambda t, m: m.update(width="27"), "reader maps 784 pixels to 4 scores"),
+    "missing tensor": (lambda t, m: t.pop("reader.1.bias"), "reader.1.bias is missing"),
+    "no network": (lambda t, m: t.pop("reader.0.weight"), "has no layers"),
+    "unknown tensor": (
+        lambda t, m: t.update({"known.codes": np.zeros((1, 1), np.uint8)}),
+        "unknown tensor 'known.codes'",
+    ),
+    "float weights": (
+        lambda t, m: t.update({"reader.0.weight": np.zeros((12, 784), np.float32)}),
+        "reader.0.weight is F32, expected I8 or I16",
+    ),
+    "one class": (
+        lambda t, m: [t.update({f"reader.1.{part}": t[f"reader.1.{part}"][:1]})
+                      for part in ("weight", "bias", "shift")],
+        "reader maps 784 pixels to 1 scores, expected 784 to 2 … 256",
+    ),
+    "a score out of range": (
+        lambda t, m: t.update({"reader.1.clip": np.array([-900, 40_000], np.int32)}),
+        "a score is outside",
+    ),
+    "a shift out of range": (
+        lambda t, m: t.update({"reader.1.shift": np.full(4, 31, np.uint8)}),
+        "shift outside 0 to 30",
+    ),
+    "too many classes": (
+        lambda t, m: t.update({"known.scores": np.zeros((3, 257), np.int32)}),
+        "known.scores is [3, 257], expected up to [64, 256]",
+    ),
+    "a known answer of another shape": (
+        lambda t, m: t.update({"known.scores": np.zeros((2, 4), np.int32)}),
+        "known answer: images (3, 28, 28) and scores (2, 4)",
+    ),
+    "no known answer": (
+        lambda t, m: t.update({"known.images": np.zeros((0, 28, 28), np.uint8),
+                               "known.scores": np.zeros((0, 4), np.int32)}),
+        "known answer",
+    ),
+    "a known answer that is wrong": (
+        lambda t, m: t["known.scores"].__setitem__((0, 0), t["known.scores"][0, 0] + 1),
+        "do not get its known scores",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_a_reader_that_breaks_a_rule_is_refused_in_one_line(why: str, tmp_path: Path) -> None:
+    change, words = REFUSED[why]
+    path = changed(tmp_path / "bad.safetensors", change)
+    with pytest.raises(ModelError, match=re.escape(words)) as caught:
+        read_reader(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.integers(0, 2**31), st.integers(0, 7))
+def test_a_flipped_bit_gives_the_same_scores_or_a_model_error(
+    tmp_path: Path, place: int, bit: int
+) -> None:
+    path = tmp_path / "flipped.safetensors"
+    write_reader(path, make_reader())
+    data = bytearray(path.read_bytes())
+    data[place % len(data)] ^= 1 << bit
+    path.write_bytes(data)
+    try:
+        reader = read_reader(path)
+    except ModelError:
+        return
+    assert reader.id == make_reader().id
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.safetensors"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ModelError, match="expected at most 33554432"):
+        read_reader(path)
+
+
+# the shelf
+
+
+def test_readers_are_found_by_path_by_name_and_by_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = make_reader()
+    with pytest.raises(ModelError, match="no reader named 'mine'; known readers: mnist-reader "):
+        load_reader("mine")
+    with pytest.raises(ModelError, match=f"no reader with id {reader.id.hex()}; set"):
+        find_reader(reader.id)
+    write_reader(tmp_path / "mine.safetensors", reader)
+    assert load_reader(tmp_path / "mine.safetensors").id == reader.id
+    monkeypatch.setenv("DIGITZIP_MODELS", str(tmp_path))
+    assert load_reader("mine").id == reader.id
+    assert find_reader(reader.id).id == reader.id
+
+
+def test_a_reader_is_no_model_and_a_model_no_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITZIP_MODELS", str(tmp_path))
+    write_reader(tmp_path / "mine.safetensors", make_reader())
+    write_toy(tmp_path / "other.safetensors")
+    assert next(path.stem for path in model_files()) == "other"
+    assert SHIPPED not in [path.stem for path in model_files()]
+    with pytest.raises(ModelError, match="no model named 'mine'; known models: mnist-1, "):
+        load_model("mine")
+    with pytest.raises(ModelError, match="no reader named 'other'; known readers: mine, mnist-r"):
+        load_reader("other")
+    with pytest.raises(ModelError, match="not a digitzip model: its format is not"):
+        load_model(tmp_path / "mine.safetensors")
+
+
+# the shipped one
+
+
+def test_every_shipped_model_names_the_shipped_reader_and_bounds() -> None:
+    reader = load_reader(SHIPPED)
+    shipped = [path for path in model_files() if path.parent == shipped_folder()]
+    assert len(shipped) == 10
+    for path in shipped:
+        model = load_model(path)
+        assert find_reader(model.reader or b"").id == reader.id
+        assert model.margin > 0
+        errors = [s.max_rmse or 0 for s in sorted(model.level_sets, key=lambda s: -s.levels)]
+        assert errors[0] > 0
+        assert errors == sorted(errors)  # fewer levels err more
+
+
+def test_the_shipped_reader_is_small() -> None:
+    assert (shipped_folder() / f"{SHIPPED}.safetensors").stat().st_size <= 1_500_000
+    assert load_reader(SHIPPED).network.multiplications <= 1_500_000
+
+
+@needs_mnist
+def test_the_shipped_reader_reads_digits_that_it_has_not_learned() -> None:
+    folder = Path(DATA or "")
+    (images,) = (folder / f"train-images-idx3-ubyte{end}" for end in ("", ".gz")
+                 if (folder / f"train-images-idx3-ubyte{end}").exists())  # fmt: skip
+    labels = folder / images.name.replace("images-idx3", "labels-idx1")
+    last = list(read([images]))[-3:]
+    digits = np.concatenate([batch for batch, _ in last])[-2000:]
+    truth = read_labels(labels, 60_000)[-2000:]
+    assert (load_reader(SHIPPED).read(digits) == truth).mean() >= 0.99
