@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from digitzip.errors import InputError
 from digitzip.limits import DIMS, EFFORTS, THREADS
 from digitzip.model import DEFAULT, DIMS_NAME, Model, load_model
 from digitzip.packing import Packer
+from digitzip.residual import Residual
 from digitzip.search import Effort, Target, search
 
 Codes = npt.NDArray[np.uint8]
@@ -72,6 +74,12 @@ class Codec:
         )
         self.packer = Packer(self.levels, self._level_set.predict)
 
+    @cached_property
+    def residual(self) -> Residual | None:
+        """What codes corrections of digits; None where the model has no network for it."""
+        network, shape = self.model.residual, self.model.shape
+        return None if network is None else Residual(network, shape.height, shape.width)
+
     @property
     def levels(self) -> int:
         """How many values a number of a code can take."""
@@ -100,6 +108,22 @@ class Codec:
         shape = self.model.shape
         pixels = self._in_batches(self._decode_rows, codes, shape.pixels)
         return pixels.reshape(-1, shape.height, shape.width)
+
+    @property
+    def max_rmse(self) -> int | None:
+        """The RMSE, in 1/65,535 of the range of pixels, of what the model was made for at most."""
+        return self._level_set.max_rmse
+
+    def worth(self, images: Images, codes: Codes, decoded: Images) -> npt.NDArray[np.int64]:
+        """Return `squared error + lambda * rate` of codes uint8 [n, d] that give `decoded`.
+
+        Images are uint8 [n, height, width]; what is worth most has the least, int64 [n].
+        """
+        missing = images.astype(np.int64) - decoded
+        worth: npt.NDArray[np.int64] = np.einsum("nhw,nhw->n", missing, missing)
+        if lambda_ := self._level_set.lambda_:
+            worth += lambda_ * self._level_set.rate(codes)
+        return worth
 
     def check(self, images: npt.NDArray[Any]) -> Images:
         """Return `images` if they are uint8 [n, height, width]; raises `InputError` otherwise."""

@@ -1,4 +1,4 @@
-"""Pixels <-> bytes, given what a decoder made of them: the residual network (FORMAT.md section 4.2).
+"""Pixels <-> bytes, given what a decoder made of them: FORMAT.md section 4.2, coded.
 
 A small integer network expects each pixel from those above and to its left, as they come back, and
 from the reconstruction around it. Pixels are coded one after the other, those of many images at
@@ -21,6 +21,8 @@ Integers = npt.NDArray[np.integer[Any]]
 Floats = npt.NDArray[np.floating[Any]]
 
 VALUES: Final = 256
+MAX_WEIGHT: Final = 1 << 16
+"""A value of a pixel has at most this weight: float32 adds up all of them exactly."""
 ABOVE: Final = 5
 """Rows above a pixel, and columns to either side of it, that the network sees as they come back."""
 NEAR: Final = 3
@@ -30,6 +32,7 @@ _BEFORE: Final = ABOVE * (2 * ABOVE + 2)
 _SEEN: Final = _BEFORE + (2 * NEAR + 1) ** 2
 _FAINT: Final = 8  # what a reconstruction has of less ink counts as none
 _BITS: Final = 16  # of places that the values of a pixel fill
+_SHARED: Final = (1 << _BITS) - VALUES  # after one place for each
 _BATCH: Final = 1024
 _GROUPS: Final = 16  # of as many values
 _INDEX: Final = np.arange(_GROUPS)
@@ -49,8 +52,8 @@ def steps_of(images: Images, decoded: Images, bound: int) -> Integers:
 
 def stepped(decoded: Images, steps: Integers, bound: int) -> Images:
     """Return what comes back so many steps from `decoded`; shapes are the same."""
-    back = decoded + steps.astype(np.int32) * (2 * bound + 1)
-    return np.clip(back, 0, VALUES - 1).astype(np.uint8)
+    back = np.clip(decoded + steps.astype(np.int32) * (2 * bound + 1), 0, VALUES - 1)
+    return np.asarray(back, np.uint8)
 
 
 class Surroundings:
@@ -175,15 +178,16 @@ class _Run:
 class _Shares:
     """What the values of a pixel own of all places, by their weights, whole float32 [n, 256].
 
-    Weights sum to less than 2^24, so float32 adds them exactly, in groups of 16 first.
+    Weights sum to 2^24 at most, so float32 adds them exactly, in groups of 16 first.
     """
 
     def __init__(self, weights: Floats) -> None:
+        less = (weights @ _LESS).astype(np.float64)  # before each group, and in all
+        if not less[:, -1].all():  # no trained network gives none
+            weights[less[:, -1] == 0, -1] = 1
+            less[less[:, -1] == 0, -1] = 1
         self._weights = weights.reshape(len(weights), _GROUPS, _GROUPS)
-        less = weights @ _LESS  # of each group, and of all
-        self._less = less.astype(np.float64)
-        self._scale = (1 << _BITS) - VALUES
-        self._total = np.maximum(self._less[:, -1], 1.0)
+        self._less, self._total = less, less[:, -1]
         self._begins = self._placed(
             self._less, self._total[:, None], _GROUPS * np.arange(_GROUPS + 1)
         )
@@ -213,7 +217,7 @@ class _Shares:
 
     def _placed(self, less: Floats, total: Floats, values: Integers) -> Integers:
         """Return where values begin before which weights sum to `less`."""
-        shares = less * self._scale / total  # rounded, but never up to a whole number
+        shares = less * _SHARED / total  # rounded, but never up to a whole number
         placed: Integers = shares.astype(np.int64) + values
         return placed
 

@@ -55,6 +55,10 @@ class Parts:
     def __init__(self, tensors: Mapping[str, Integers]) -> None:
         self._tensors = dict(tensors)
 
+    def has(self, prefix: str) -> bool:
+        """Tell whether there is a network of this name."""
+        return f"{prefix}.0.weight" in self._tensors
+
     def take(self, name: str) -> Integers:
         """Return the tensor of this name."""
         if name not in self._tensors:

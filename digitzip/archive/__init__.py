@@ -16,6 +16,7 @@ import numpy.typing as npt
 from digitzip.archive.appending import append
 from digitzip.archive.extracting import extract
 from digitzip.archive.frames import Writable
+from digitzip.archive.guarding import ladder_of
 from digitzip.archive.joining import join
 from digitzip.archive.reader import Archive, Info
 from digitzip.archive.recovery import Recovered, recover
@@ -50,17 +51,31 @@ def compress(
     dims: int | None = None,
     quality: int | None = None,
     effort: int | None = None,
+    guard: bool = True,
+    max_rmse: float | None = None,
+    max_error: int | None = None,
+    lossless: bool = False,
     threads: int = 1,
 ) -> bytes:
     """Return images uint8 [n, height, width] as the bytes of a `.dz` file.
 
     `model` is a name or the path of a file, or `dims` picks the shipped model of so many numbers;
-    `quality` counts the model's numbers of levels from 1, the fewest. Raises `InputError` for other
-    arrays and for a quality that the model has not, `ModelError` for a model that cannot be had.
+    `quality` counts the model's numbers of levels from 1, the fewest.
+
+    With a `guard` every image is decoded and compared with its original, and corrected unless its
+    RMSE is `max_rmse` at most (0 … 1, by default what the model says), no pixel differs by more
+    than `max_error` (0 … 127, by default any), and the model's reader, if it names one, reads it as
+    before. `lossless` keeps every pixel.
+
+    Raises `InputError` for other arrays, for a quality that the model has not and for bounds out of
+    range, `ModelError` for a model or a reader that cannot be had.
     """
     out = io.BytesIO()
     codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
-    with Writer(out, codec) as writer:
+    ladder = ladder_of(
+        codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless
+    )
+    with Writer(out, codec, ladder) as writer:
         writer.append(images)
     return out.getvalue()
 
@@ -114,12 +129,20 @@ def create(
     dims: int | None = None,
     quality: int | None = None,
     effort: int | None = None,
+    guard: bool = True,
+    max_rmse: float | None = None,
+    max_error: int | None = None,
+    lossless: bool = False,
     threads: int = 1,
     overwrite: bool = False,
 ) -> AbstractContextManager[Writer]:
     """Create a `.dz` file at a path, or write one to a binary file object.
 
     A path gets its file whole, when the `with` block ends without an exception, or not at all.
+    Other arguments and errors are those of `compress`.
     """
     codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
-    return _create(file, codec, overwrite=overwrite)
+    ladder = ladder_of(
+        codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless
+    )
+    return _create(file, codec, ladder, overwrite=overwrite)

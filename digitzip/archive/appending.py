@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from digitzip import staging
+from digitzip.archive.guarding import ladder_for
 from digitzip.archive.reader import Archive
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
-from digitzip.errors import OutputError, UnsupportedError
+from digitzip.errors import OutputError
 from digitzip.model import Model
 
 
@@ -35,11 +36,12 @@ def append(
     They get the model and the quality of the file; `model` is needed only when no known folder
     holds that model. The file changes when the block ends without an exception, or not at all:
     at every moment it is the old one or the new one, of the same permissions and, where that is
-    allowed, owner and group. A symbolic link is followed; hard links keep the old file.
+    allowed, owner and group. A symbolic link is followed; hard links keep the old file. What the
+    file promises of its digits is kept for the new ones.
 
     Raises `OutputError` where the file cannot be written, or another run appends to it or changes
-    it meanwhile, `DamagedError` where it is damaged, and `UnsupportedError` where it makes a
-    promise of its digits that cannot be kept for new ones.
+    it meanwhile, `DamagedError` where it is damaged, and `BoundError` where it promises that a
+    reader reads digits as before which is not to be had.
     """
     target = Path(os.path.realpath(path))
     with _alone(target) as old:
@@ -47,13 +49,9 @@ def append(
         with staging.file(target, overwrite=True) as out:
             _like(out, before)  # before anything is in it that others may not read
             with Archive(old, model=model) as dz:
-                if dz.header.guard.on:
-                    raise UnsupportedError(
-                        f"{str(path)!r} promises how near its digits are to their originals, which "
-                        "is not checked here: compress the new ones to a file of their own, and "
-                        "join both with digitzip cat"
-                    )
-                writer = Writer(out, Codec(dz.codec.model, dz.header.levels, effort, threads))
+                codec = Codec(dz.codec.model, dz.header.levels, effort, threads)
+                ladder = ladder_for(codec, dz.header.guard)
+                writer = Writer(out, codec, ladder, promise=dz.header.guard)
                 writer.resume(dz)
             if sys.platform == "win32":
                 old.close()  # Windows renames onto no open file

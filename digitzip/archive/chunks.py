@@ -6,7 +6,10 @@ import zlib
 from collections.abc import Callable
 from typing import Final
 
-from digitzip.archive import naming
+import numpy as np
+
+from digitzip.archive import corrections, naming
+from digitzip.archive.corrections import Corrections
 from digitzip.archive.index import Index, read_stored
 from digitzip.archive.recent import Recent
 from digitzip.archive.storage import Storage
@@ -16,6 +19,7 @@ from digitzip.errors import DamagedError
 
 _REMEMBERED: Final = 4
 _PLAIN: Final = frozenset({LayerType.CODES, LayerType.NAMES})
+_CORRECTED: Final = frozenset(corrections.TYPES)
 
 
 class Chunks:
@@ -31,6 +35,7 @@ class Chunks:
         self._codec = codec
         self._read = Recent(self._read_chunk, _REMEMBERED)
         self.codes = Recent(self._unpack_codes, _REMEMBERED)
+        self.corrections = Recent(self._unpack_corrections, _REMEMBERED)
         self.names = Recent(self._unpack_names, _REMEMBERED)
         self.named = len(self) > 0 and self._names_layer(0) is not None
 
@@ -51,7 +56,11 @@ class Chunks:
 
     def plain(self, number: int) -> bool:
         """Tell whether a chunk has codes and names, and no other layer."""
-        return {layer.type for layer in self._read(number).layers} <= _PLAIN
+        return self._types(number) <= _PLAIN
+
+    def divisible(self, number: int) -> bool:
+        """Tell whether a chunk has no layer beside codes, names and corrections."""
+        return self._types(number) <= _PLAIN | _CORRECTED
 
     def stored(self, number: int) -> bytes:
         """Return a chunk as it stands in the file, checked without unpacking a digit."""
@@ -70,6 +79,8 @@ class Chunks:
         """
         chunk = self._read(number)
         images = self._codec().decode(self.codes(number)[low:high])
+        for each in self.corrections(number).values():
+            images = each.applied(np.arange(low, high), images)
         if len(images) == chunk.digits and zlib.crc32(images.data) != chunk.pixel_crc:
             raise DamagedError(
                 f"digits {chunk.first} to {chunk.first + chunk.digits - 1} do not decode "
@@ -92,6 +103,14 @@ class Chunks:
     def _unpack_codes(self, number: int) -> Codes:
         chunk, codec = self._read(number), self._codec()
         return codec.packer.unpack(chunk.layers[0].body, chunk.digits, codec.model.shape.dims)
+
+    def _unpack_corrections(self, number: int) -> dict[LayerType, Corrections]:
+        if not self._types(number) & _CORRECTED:
+            return {}  # and needs no codes
+        return corrections.of_chunk(self._read(number), self.codes(number), self._codec())
+
+    def _types(self, number: int) -> set[int]:
+        return {layer.type for layer in self._read(number).layers}
 
     def _unpack_names(self, number: int) -> list[str]:
         layer = self._names_layer(number)

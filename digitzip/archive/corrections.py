@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import zstandard
 
-from digitzip.codec import Images
+from digitzip.codec import Codec, Codes, Images
+from digitzip.container import Chunk, LayerType
+from digitzip.container.chunk import LEVEL
 from digitzip.container.wire import Cursor, varint
 from digitzip.errors import DamagedError
 from digitzip.residual import Residual, stepped, steps_of
 
 Integers = npt.NDArray[np.integer[Any]]
 
+TYPES: Final = (LayerType.REFINE, LayerType.EXACT)
 MAX_BOUND: Final = 127
 MAX_PIXELS: Final = 1 << 24  # of all digits of a layer that is coded
 
@@ -29,22 +33,56 @@ _MOST_OF_A_LANE: Final = 1024
 class Corrections:
     """Digits of a chunk, by their places, ascending [k], and their pixels uint8 [k, height, width].
 
-    No pixel is further than `bound` from its original, 0 … 127. While a chunk is written the pixels
-    are the originals themselves.
+    No pixel is further than `bound` from its original, 0 … 127. In a writer the pixels are
+    originals still.
     """
 
     bound: int
     places: Integers
     images: Images
 
+    def applied(self, places: Integers, images: Images) -> Images:
+        """Return images [n], of the digits at `places` [n], changed where digits are listed."""
+        listed, mine = self._listed(places)
+        images[listed] = self.images[mine]
+        return images
+
+    def of(self, places: Integers, new: Integers) -> Iterator[Corrections]:
+        """Yield those of the digits at `places` [n], if any, at `new` places [n] from now on."""
+        listed, mine = self._listed(places)
+        if listed.size:
+            yield Corrections(self.bound, new[listed], self.images[mine])
+
+    def _listed(self, places: Integers) -> tuple[Integers, Integers]:
+        """Return which of the digits at `places` [n] are listed, and where: both [k]."""
+        mine = np.searchsorted(self.places, places)
+        mine[mine == len(self.places)] = 0
+        (listed,) = np.nonzero(self.places[mine] == places)
+        return listed, mine[listed]
+
+    def between(self, start: int, stop: int) -> Corrections | None:
+        """Return those of the digits `start` … `stop - 1`, counted from `start`; None of none."""
+        low, high = np.searchsorted(self.places, (start, stop))
+        if low == high:
+            return None
+        return Corrections(self.bound, self.places[low:high] - start, self.images[low:high])
+
+    def back(self, decoded: Images) -> Corrections:
+        """Return them with pixels as they come back, where the decoder gave `decoded` [k, h, w]."""
+        steps = steps_of(self.images, decoded, self.bound)
+        return Corrections(self.bound, self.places, stepped(decoded, steps, self.bound))
+
+    def pack(self, decoded: Images, residual: Residual | None) -> tuple[bytes, ...]:
+        """Return the smallest body of a layer, in pieces, where the decoder gave `decoded`."""
+        return min(self.representations(decoded, residual), key=_packed_size)
+
     def representations(
         self, decoded: Images, residual: Residual | None
     ) -> Iterator[tuple[bytes, ...]]:
-        """Yield every representation of a layer's body, in pieces, for what was decoded [k, h, w]."""
+        """Yield every representation of a layer's body."""
         gaps = np.diff(self.places, prepend=-1) - 1
         listed = varint(len(gaps)) + b"".join(map(varint, gaps.tolist()))
-        plain = bytes([0, self.bound]) + listed
-        yield plain, self._steps(decoded).T.tobytes()
+        yield bytes([0, self.bound]) + listed, self._steps(decoded).T.tobytes()
         if residual is not None and self.images.size <= MAX_PIXELS:
             log = max(len(gaps) // _DIGITS_OF_A_LANE, 1).bit_length() - 1
             log = min(log, _MAX_LANES_LOG)
@@ -58,6 +96,30 @@ class Corrections:
         return np.where(
             signed < 0, ~(signed.astype(np.int16) << 1), signed.astype(np.int16) << 1
         ).astype(np.uint8)
+
+
+def of_chunk(chunk: Chunk, codes: Codes, codec: Codec) -> dict[LayerType, Corrections]:
+    """Return all corrections of a chunk with these codes; raises `DamagedError`."""
+
+    def decode(places: Integers) -> Images:
+        return codec.decode(codes[places])
+
+    found = {
+        type_: unpack(layer.body, chunk.digits, decode, codec.residual)
+        for type_ in TYPES
+        if (layer := chunk.layer(type_)) is not None
+    }
+    listed = np.concatenate([[], *(each.places for each in found.values())])
+    if len(np.unique(listed)) < len(listed):
+        raise DamagedError("corrections: a digit is both refined and exact")
+    return found
+
+
+def merged(parts: Sequence[Corrections]) -> Corrections:
+    """Return corrections of one bound, of different digits, as one."""
+    places = np.concatenate([part.places for part in parts])
+    images, order = np.concatenate([part.images for part in parts]), np.argsort(places)
+    return Corrections(parts[0].bound, places[order], images[order])
 
 
 def unpack(
@@ -104,3 +166,7 @@ def _plain(steps: bytes, decoded: Images, bound: int) -> Images:
     if bound == 0:
         return (decoded + signed).astype(np.uint8)  # modulo 256
     return stepped(decoded, signed, bound)
+
+
+def _packed_size(pieces: tuple[bytes, ...]) -> int:
+    return len(zstandard.compress(b"".join(pieces), LEVEL))

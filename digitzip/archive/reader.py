@@ -106,9 +106,14 @@ class Archive:
         return self.chunks.index.digits
 
     def __getitem__(self, key: Any) -> Images:
-        codes = self.codes[key]  # [d] or [n, d]
-        images = self.codec.decode(codes.reshape(-1, self.header.dims))
-        return images.reshape(*codes.shape[:-1], self.header.height, self.header.width)
+        digits = self.resolve(key)  # [] or [n]
+        flat = digits.reshape(-1)
+        images = self.codec.decode(self.codes[flat])
+        for number, positions in self.locate(flat):
+            for each in self.chunks.corrections(number).values():
+                places = flat[positions] - self.chunks.first(number)
+                images[positions] = each.applied(places, images[positions])
+        return images.reshape(*digits.shape, self.header.height, self.header.width)
 
     def __iter__(self) -> Iterator[Images]:
         for batch in self.batches():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from digitzip.archive import corrections
 from digitzip.archive.frames import Frames, Writable, opened
 from digitzip.archive.headers import find_header
 from digitzip.archive.reader import model_for
@@ -127,9 +128,12 @@ def _prove(codec: Codec, chunk: Chunk) -> bool:
     dims = codec.model.shape.dims
     try:
         codes = codec.packer.unpack(chunk.layers[0].body, chunk.digits, dims)
+        images = codec.decode(codes)
+        for each in corrections.of_chunk(chunk, codes, codec).values():
+            images[each.places] = each.images
     except DamagedError:
         return False
-    return zlib.crc32(codec.decode(codes).data) == chunk.pixel_crc
+    return zlib.crc32(images.data) == chunk.pixel_crc
 
 
 def _common_header(scan: Scan) -> Header:

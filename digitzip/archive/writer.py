@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive import naming
+from digitzip.archive.corrections import TYPES, Corrections, merged
 from digitzip.archive.frames import Frames, Writable, opened
-from digitzip.codec import Codec, Codes
+from digitzip.archive.guarding import promise_of
+from digitzip.archive.tally import Tally
+from digitzip.codec import Codec, Codes, Images
 from digitzip.container import Chunk, Guard, Header, Layer, LayerType
 from digitzip.container.chunk import MAX_DIGITS
 from digitzip.errors import InputError
+from digitzip.guard import Ladder, Rung
 from digitzip.model import Shape
 
 if TYPE_CHECKING:
     from digitzip.archive.reader import Archive
 
 _STEP: Final = 4096  # digits that are encoded at a time
+_MOST_CORRECTED: Final = 2048  # digits of a chunk: who wants one of them decodes them all
 _MAX_NAME_BYTES: Final = 8 << 20  # in a chunk: half of what a chunk may hold
 
 
@@ -32,9 +37,16 @@ class Writer:
     Holds the codes of at most one chunk. The archive is complete when `close` returns.
     """
 
-    def __init__(self, out: BinaryIO, codec: Codec, guard: Guard | None = None) -> None:
+    def __init__(
+        self,
+        out: BinaryIO,
+        codec: Codec,
+        ladder: Ladder | None = None,
+        promise: Guard | None = None,
+    ) -> None:
+        """Write to `out` digits that go up `ladder`; a promise other than its own is given."""
         shape = codec.model.shape
-        self._codec = codec
+        self._codec, self._ladder = codec, ladder
         self._frames = Frames(
             out,
             Header(
@@ -43,14 +55,16 @@ class Writer:
                 shape.width,
                 shape.dims,
                 codec.levels,
-                guard or Guard(),
+                promise or promise_of(ladder),
             ),
         )
         self._named: bool | None = None
         self.taken: frozenset[str] = frozenset()
         """The names of the digits that were in the file before, where it is appended to."""
-        self._codes: list[Codes] = []  # of the chunk to come, with their names
+        self.tally = Tally()
+        self._codes: list[Codes] = []  # of the chunk to come, with their names and corrections
         self._names: list[str] = []
+        self._corrections: dict[LayerType, list[Corrections]] = {type_: [] for type_ in TYPES}
         self._name_bytes = 0
         self._pending = 0
         self._pixel_crc = 0
@@ -78,17 +92,43 @@ class Writer:
         names = self._check(len(images), names)
         for start in range(0, len(images), _STEP):
             part = slice(start, start + _STEP)
-            self._add(self._codec.encode(images[part]), None if names is None else names[part])
+            codes, corrections = self._encode(images[part])
+            self._add(codes, None if names is None else names[part], corrections)
 
-    def append_codes(self, codes: Codes, names: Sequence[str] | None = None) -> None:
-        """Add digits by their codes, uint8 [n, d], as `append` adds images."""
+    def append_codes(
+        self,
+        codes: Codes,
+        names: Sequence[str] | None = None,
+        corrections: Mapping[LayerType, Corrections] = MappingProxyType({}),
+    ) -> None:
+        """Add digits by their codes, uint8 [n, d], as `append` adds images.
+
+        `corrections` are of these digits, by the layer they go to.
+        """
         codes = np.asarray(codes)
         if codes.ndim != 2:
             raise InputError(f"codes have {codes.ndim} axes, expected [n, {self.shape.dims}]")
         names = self._check(len(codes), names)
         for start in range(0, len(codes), _STEP):
             part = slice(start, start + _STEP)
-            self._add(codes[part], None if names is None else names[part])
+            mine = _between(corrections, start, start + _STEP)
+            self._add(codes[part], None if names is None else names[part], mine)
+
+    def _encode(self, images: Images) -> tuple[Codes, Mapping[LayerType, Corrections]]:
+        """Return codes that pass the guard, if there is one, and what corrects them."""
+        if self._ladder is None:
+            return self._codec.encode(images), {}
+        guarded = self._ladder.climb(images)
+        self.tally.count(guarded.rungs)
+        corrections = {}
+        for type_, rung, bound in (
+            (LayerType.REFINE, Rung.REFINE, self._ladder.coarse),
+            (LayerType.EXACT, Rung.EXACT, 0),
+        ):
+            (places,) = np.nonzero(guarded.rungs == rung)
+            if places.size:
+                corrections[type_] = Corrections(bound, places, images[places])
+        return guarded.codes, corrections
 
     def resume(self, dz: Archive) -> None:
         """Begin with all digits of `dz`, which is of the same model and levels.
@@ -136,41 +176,80 @@ class Writer:
         self._named = checked is not None
         return checked
 
-    def _add(self, codes: Codes, names: Sequence[str] | None) -> None:
+    def _add(
+        self,
+        codes: Codes,
+        names: Sequence[str] | None,
+        corrections: Mapping[LayerType, Corrections],
+    ) -> None:
         """Add the digits of `codes`, [<= _STEP, d]; a chunk is written whenever one is full."""
-        while len(codes):
-            part = codes[: MAX_DIGITS - self._pending]
-            part_names = [] if names is None else names[: len(part)]
+        most = _MOST_CORRECTED if corrections else _STEP
+        start = 0
+        while start < len(codes):
+            stop = min(start + min(MAX_DIGITS - self._pending, most), len(codes))
+            part, mine = codes[start:stop], _between(corrections, start, stop)
+            part_names = [] if names is None else names[start:stop]
             name_bytes = sum(len(name.encode()) for name in part_names)
-            if self._pending and self._name_bytes + name_bytes > _MAX_NAME_BYTES:
+            if self._pending and not self._fits(name_bytes, mine):
                 self._flush()
                 continue
-            self._pixel_crc = zlib.crc32(self._codec.decode(part).data, self._pixel_crc)
             self._codes.append(part)
             self._names += part_names
             self._name_bytes += name_bytes
+            self._correct(part, mine)
             self._pending += len(part)
             if self._pending == MAX_DIGITS:
                 self._flush()
-            codes, names = codes[len(part) :], None if names is None else names[len(part) :]
+            start = stop
+
+    def _fits(self, name_bytes: int, corrections: Mapping[LayerType, Corrections]) -> bool:
+        """Tell whether names and corrections go into the chunk to come."""
+        corrected = 0
+        for type_, parts in self._corrections.items():
+            both = [*parts, corrections[type_]] if type_ in corrections else parts
+            if len({part.bound for part in both}) > 1:
+                return False
+            corrected += sum(len(part.places) for part in both)
+        return corrected <= _MOST_CORRECTED and self._name_bytes + name_bytes <= _MAX_NAME_BYTES
+
+    def _correct(self, codes: Codes, corrections: Mapping[LayerType, Corrections]) -> None:
+        """Take the corrections of digits to come, and go on with the CRC over what comes back."""
+        images = self._codec.decode(codes)
+        for type_, given in corrections.items():
+            images[given.places] = given.back(images[given.places]).images
+            places = given.places + self._pending
+            self._corrections[type_].append(Corrections(given.bound, places, given.images))
+        self._pixel_crc = zlib.crc32(images.data, self._pixel_crc)
 
     def _flush(self) -> None:
         """Write the pending digits as one chunk, in whichever representation is smallest."""
-        ancillary: tuple[Layer, ...] = ()
+        codes = np.concatenate(self._codes)
+        others = [*self._correcting(codes)]
         if self._names:
-            ancillary = (Layer(LayerType.NAMES, (naming.pack(self._names),)),)
+            others.append(Layer(LayerType.NAMES, (naming.pack(self._names),)))
         frames = (
             Chunk(
                 self._frames.digits,
                 self._pending,
                 self._pixel_crc,
-                (Layer(LayerType.CODES, body), *ancillary),
+                (Layer(LayerType.CODES, body), *others),
             ).to_bytes()
-            for body in self._codec.packer.representations(np.concatenate(self._codes))
+            for body in self._codec.packer.representations(codes)
         )
         self._frames.add(min(frames, key=len), self._pending)
         self._codes, self._names, self._name_bytes = [], [], 0
+        self._corrections = {type_: [] for type_ in TYPES}
         self._pending, self._pixel_crc = 0, 0
+
+    def _correcting(self, codes: Codes) -> Iterator[Layer]:
+        """Yield the layers that correct the pending digits."""
+        for type_, parts in self._corrections.items():
+            if parts:
+                given = merged(parts)
+                decoded = self._codec.decode(codes[given.places])
+                layer = Layer(type_, given.pack(decoded, self._codec.residual))
+                self.tally.spend(type_, len(layer.body))
+                yield layer
 
     def __enter__(self) -> Writer:
         return self
@@ -186,11 +265,21 @@ class Writer:
 
 
 @contextmanager
-def create(file: Writable, codec: Codec, *, overwrite: bool = False) -> Iterator[Writer]:
-    """Yield a `Writer` to a path or a binary file object.
+def create(
+    file: Writable, codec: Codec, ladder: Ladder | None = None, *, overwrite: bool = False
+) -> Iterator[Writer]:
+    """Yield a `Writer` to a path or a binary file object, whose digits go up a ladder.
 
     A path is written beside and renamed at the end: it never shows part of an archive. Raises
     `OutputError` when it exists and `overwrite` is false, or when it cannot be written.
     """
-    with opened(file, overwrite=overwrite) as out, Writer(out, codec) as writer:
+    with opened(file, overwrite=overwrite) as out, Writer(out, codec, ladder) as writer:
         yield writer
+
+
+def _between(
+    corrections: Mapping[LayerType, Corrections], start: int, stop: int
+) -> dict[LayerType, Corrections]:
+    """Return the corrections of the digits `start` … `stop - 1`, counted from `start`."""
+    found = ((type_, given.between(start, stop)) for type_, given in corrections.items())
+    return {type_: given for type_, given in found if given is not None}

@@ -18,7 +18,7 @@ LEVEL: Final = 1  # codes hold no matches to search for
 TEXT_LEVEL: Final = 19
 
 _FIRST_ANCILLARY: Final = 0x80
-_KNOWN_CRITICAL: Final = frozenset({0x01})  # refine and exact are specified, not yet read
+_KNOWN_CRITICAL: Final = frozenset({0x01, 0x02, 0x03})
 _RAW, _REPEATED, _RESERVED = 0, 1, 3  # kinds of Zstandard blocks, RFC 8878 section 3.1.1.2
 _MAX_BLOCK: Final = 128 << 10
 _CHECKSUM_SIZE: Final = 4

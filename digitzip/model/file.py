@@ -12,6 +12,8 @@ from digitzip.errors import ModelError
 from digitzip.limits import DIMS, LEVELS, SIDES
 from digitzip.model import weights
 from digitzip.model.model import Images, LevelSet, Model, Shape
+from digitzip.network import Network
+from digitzip.residual import MAX_WEIGHT, VALUES, inputs_of
 from digitzip.tensors import ID_SIZE, Parts, Tensors
 
 FORMAT: Final = "digitzip-model"
@@ -91,13 +93,25 @@ class _Builder:
             raise ModelError(f"known answer: codes {codes.shape} and images {images.shape}")
         if not len(codes) or int(codes.max()) >= level_sets[0].levels:
             raise ModelError("known answer: no codes, or a number out of range")
+        residual = self._residual(shape)
         margin = self._parts.number("guard.margin", range(MAX_MARGIN + 1)) or 0
         self._parts.end()
         return Model(
             self._metadata["name"], shape, encoder, decoder, level_sets,
             codes.astype(np.uint8), images.astype(np.uint8), weights.notes_of(self._metadata),
-            self._reader(), margin,
+            self._reader(), margin, residual,
         )  # fmt: skip
+
+    def _residual(self, shape: Shape) -> Network | None:
+        if not self._parts.has("residual"):
+            return None
+        network = self._parts.network("residual", 0, 255)
+        expected = (inputs_of(shape.height, shape.width), VALUES)
+        if (network.inputs, network.outputs) != expected:
+            raise ModelError(f"residual maps {network.inputs} to {network.outputs}, not {expected}")
+        if network.range[0] < 0 or network.range[1] > MAX_WEIGHT:
+            raise ModelError(f"residual gives {network.range}, expected within 0 to {MAX_WEIGHT}")
+        return network
 
     def _levels(self) -> list[int]:
         text = self._metadata.get("levels", "")

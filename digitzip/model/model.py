@@ -88,8 +88,9 @@ class LevelSet:
 class Model:
     """A trained, validated codec: everything that a model file holds.
 
-    `reader` is the id of the reader that a guard asks, and `margin` the least margin, in its units,
-    with which a decoded image must be read as the original was.
+    `residual` codes the corrections of digits that its codes alone do not do justice. `reader` is
+    the id of the reader that a guard asks, and `margin` the least margin, in its units, with which
+    a decoded image must be read as the original was.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Model:
     notes: Mapping[str, str] = field(default_factory=dict)
     reader: bytes | None = None
     margin: int = 0
+    residual: Network | None = None
 
     def level_set(self, levels: int | None = None) -> LevelSet:
         """Return the quantiser and predictor for `levels`, by default the model's first.
@@ -167,6 +169,8 @@ class Model:
 
 def _decoding_tensors(model: Model) -> Iterator[tuple[str, Integers]]:
     yield from network_tensors("decoder", model.decoder)
+    if model.residual is not None:
+        yield from network_tensors("residual", model.residual)
     for level_set in model.level_sets:
         prefix = f"levels.{level_set.levels}"
         yield f"{prefix}.points", level_set.points

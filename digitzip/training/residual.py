@@ -78,7 +78,7 @@ class Batch:
     weight: Tensor  # [k]
 
     def loss(self, network: nn.Module, normal: float = 0.0) -> Tensor:
-        """Return the mean cost of a pixel in nats, and `normal` times how far weights sum from 1."""
+        """Return the mean cost of a pixel in nats, and of weights that do not sum to 1."""
         scores = network(self.seen.float() / 255)
         total = scores.logsumexp(1)
         if torch.equal(self.low, self.high):

@@ -1,0 +1,74 @@
+"""What a file promises of its digits <-> the ladder that keeps it (FORMAT.md section 6)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from digitzip.codec import Codec
+from digitzip.container import Guard
+from digitzip.errors import BoundError, InputError, ModelError
+from digitzip.guard import RMSE_UNIT, Ladder, Tests
+from digitzip.model import find_reader
+
+MAX_ERRORS: Final = range(128)
+
+
+def ladder_of(
+    codec: Codec,
+    *,
+    guard: bool = True,
+    max_rmse: float | None = None,
+    max_error: int | None = None,
+    lossless: bool = False,
+) -> Ladder | None:
+    """Return the ladder that keeps these bounds; None without a guard.
+
+    `max_rmse` is a part of the range of pixels, above 0 and up to 1, by default what the model
+    says; `max_error` counts pixel values, 0 … 127. Raises `InputError` for other bounds and those
+    that contradict each other, `ModelError` where the model's reader is not to be had.
+    """
+    if max_error is not None and (isinstance(max_error, bool) or max_error not in MAX_ERRORS):
+        raise InputError(f"max_error is {max_error!r}, expected 0 to {MAX_ERRORS[-1]}")
+    if max_rmse is not None and not 1 / RMSE_UNIT <= max_rmse <= 1:
+        raise InputError(f"max_rmse is {max_rmse!r}, expected above 0, and at most 1")
+    if lossless and max_error:
+        raise InputError(
+            f"lossless allows no error, and max_error is {max_error}; give one of them"
+        )
+    if not guard:
+        if lossless or max_rmse is not None or max_error is not None:
+            raise InputError("without a guard no bound is kept: leave out the bounds, or guard off")
+        return None
+    if lossless or max_error == 0:
+        return Ladder(codec, Tests(max_error=0))  # nothing else is left to test
+    most = codec.max_rmse if max_rmse is None else int(max_rmse * RMSE_UNIT)
+    return Ladder(codec, _tests(codec, most, max_error, codec.model.reader))
+
+
+def ladder_for(codec: Codec, promise: Guard) -> Ladder | None:
+    """Return the ladder that keeps the promise of a file for more digits.
+
+    Raises `BoundError` where that cannot be done.
+    """
+    if not promise.on:
+        return None
+    try:
+        return Ladder(codec, _tests(codec, promise.max_rmse, promise.max_error, promise.reader))
+    except ModelError as error:
+        raise BoundError(f"the file promises how its digits read: {error}") from error
+
+
+def promise_of(ladder: Ladder | None) -> Guard:
+    """Return what a file promises whose digits went up this ladder."""
+    if ladder is None:
+        return Guard()
+    tests = ladder.tests
+    reader = None if tests.reader is None else tests.reader.id
+    return Guard(True, tests.max_error, tests.max_rmse, reader)
+
+
+def _tests(
+    codec: Codec, max_rmse: int | None, max_error: int | None, reader: bytes | None
+) -> Tests:
+    found = None if reader is None else find_reader(reader)
+    return Tests(max_rmse, max_error, found, codec.model.margin)

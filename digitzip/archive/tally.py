@@ -1,0 +1,40 @@
+"""What the guard did to the digits of a file, and what that cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.container import LayerType
+from digitzip.guard import Rung
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many digits took each rung, and the bytes of the layers that correct some of them."""
+
+    digits: Counter[Rung] = field(default_factory=Counter)
+    bytes: Counter[LayerType] = field(default_factory=Counter)
+
+    @property
+    def guarded(self) -> int:
+        """How many digits there are in all."""
+        return self.digits.total()
+
+    @property
+    def corrected(self) -> int:
+        """How many need more than a code."""
+        return self.digits[Rung.REFINE] + self.digits[Rung.EXACT]
+
+    def count(self, rungs: npt.NDArray[np.integer[Any]]) -> None:
+        """Add digits with these rungs [n]."""
+        for rung, digits in enumerate(np.bincount(rungs, minlength=len(Rung)).tolist()):
+            self.digits[Rung(rung)] += digits
+
+    def spend(self, type_: LayerType, size: int) -> None:
+        """Add a layer of so many bytes."""
+        self.bytes[type_] += size

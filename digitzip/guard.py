@@ -1,0 +1,175 @@
+"""The guard: every image is compared with what comes back of it, and corrected where it must be.
+
+A ladder of rungs, the cheapest first: the code that the search found; another code that passes the
+tests; coarse steps from what was decoded; every pixel. Files and what they promise this room does
+not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.codec import Codec, Codes, Images
+from digitzip.reader import Labels, Reader
+from digitzip.residual import stepped, steps_of
+
+Flags = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.integer[Any]]
+
+RMSE_UNIT: Final = 65_535
+"""An RMSE of 1 in the units of a promise."""
+COARSE: Final = 40
+"""No pixel of an image that is refined differs by more, unless a bound asks for less."""
+
+_READ: Final = 32  # codes near a given one that the reader is asked about
+_ROWS: Final = 64  # images whose other codes are decoded at once
+
+
+class Rung(IntEnum):
+    """How far up the ladder an image had to go."""
+
+    CODE = 0
+    OTHER_CODE = 1
+    REFINE = 2
+    EXACT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """What an image that comes back must pass, beside its original.
+
+    `max_rmse` bounds its RMSE, in 1/65,535 of the range of pixels, `max_error` the difference of
+    each pixel, 0 … 255. The `reader` must read it as it reads the original, by `margin` at least.
+    An image that comes back exactly passes.
+    """
+
+    max_rmse: int | None = None
+    max_error: int | None = None
+    reader: Reader | None = None
+    margin: int = 0
+
+    def near(self, images: Images, back: Images) -> Flags:
+        """Return which images uint8 [n, h, w] the bounds hold for, bool [n]."""
+        difference = images.astype(np.int64) - back
+        passed = np.ones(len(images), np.bool_)
+        if self.max_error is not None:
+            passed &= (np.abs(difference) <= self.max_error).all(axis=(1, 2))
+        if self.max_rmse is not None:
+            error = np.einsum("nhw,nhw->n", difference, difference) * RMSE_UNIT**2  # below 2^61
+            passed &= error <= images[0].size * (self.max_rmse * 255) ** 2
+        return passed
+
+    def read(self, images: Images) -> Labels | None:
+        """Return what images read as, uint8 [n]; None where nobody reads."""
+        return None if self.reader is None else self.reader.read(images)
+
+    def alike(self, labels: Labels | None, back: Images) -> Flags:
+        """Return which images that come back read as `labels`, with the margin, bool [n]."""
+        if self.reader is None or labels is None:
+            return np.ones(len(back), np.bool_)
+        passed: Flags = self.reader.margins(back, labels) >= self.margin
+        return passed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guarded:
+    """Codes uint8 [n, d], and the rung of each image, uint8 [n]."""
+
+    codes: Codes
+    rungs: npt.NDArray[np.uint8]
+
+
+class Ladder:
+    """Encodes images so that all that comes back passes `tests`."""
+
+    def __init__(self, codec: Codec, tests: Tests) -> None:
+        self.codec = codec
+        self.tests = tests
+
+    @property
+    def coarse(self) -> int:
+        """How far a pixel of a refined image may be from its original; 0 where none is refined."""
+        bound = self.tests.max_error
+        return COARSE if bound is None else min(bound, COARSE)
+
+    def climb(self, images: Images) -> Guarded:
+        """Return codes and rungs of images uint8 [n, h, w]; raises `InputError` for others."""
+        codes = self.codec.encode(images)
+        rungs = np.zeros(len(images), np.uint8)
+        if not len(images):
+            return Guarded(codes, rungs)
+        decoded = self.codec.decode(codes)
+        near = self.tests.near(images, decoded)
+        labels = self.tests.read(images)
+        alike = self.tests.alike(labels, decoded)
+        (misread,) = np.nonzero(near & ~alike)
+        if misread.size and labels is not None:
+            codes[misread], found = self._other_codes(
+                images[misread], codes[misread], labels[misread]
+            )
+            rungs[misread[found]] = Rung.OTHER_CODE
+            alike[misread] = found
+        (failed,) = np.nonzero(~(near & alike))
+        rungs[failed] = Rung.EXACT
+        if failed.size and self.coarse:
+            back = self._refined(images[failed], decoded[failed])
+            mine = None if labels is None else labels[failed]
+            passed = self.tests.near(images[failed], back) & self.tests.alike(mine, back)
+            rungs[failed[passed]] = Rung.REFINE
+        return Guarded(codes, rungs)
+
+    def _refined(self, images: Images, decoded: Images) -> Images:
+        return stepped(decoded, steps_of(images, decoded, self.coarse), self.coarse)
+
+    def _other_codes(self, images: Images, codes: Codes, labels: Labels) -> tuple[Codes, Flags]:
+        """Return the codes worth most near `codes` that pass, or the same; which do, bool [n]."""
+        found, passed = codes.copy(), np.zeros(len(codes), np.bool_)
+        for start in range(0, len(codes), _ROWS):
+            rows = slice(start, start + _ROWS)
+            trials = neighbours(codes[rows], self.codec)  # [k, m, d]
+            k, m, dims = trials.shape
+            flat = trials.reshape(-1, dims)
+            decoded = self.codec.decode(flat)
+            originals = np.repeat(images[rows], m, axis=0)
+            worth = self.codec.worth(originals, flat, decoded).reshape(k, m)
+            best = np.argsort(worth, axis=1, kind="stable")[:, :_READ]  # [k, r]
+            places = (best + m * np.arange(k)[:, None]).reshape(-1)
+            mine = np.repeat(labels[rows], best.shape[1])
+            good = self.tests.near(originals[places], decoded[places])
+            good &= self.tests.alike(mine, decoded[places])
+            first = good.reshape(k, -1).argmax(axis=1)
+            passed[rows] = good.reshape(k, -1).any(axis=1)
+            chosen = trials[np.arange(k), best[np.arange(k), first]]
+            found[rows] = np.where(passed[rows, None], chosen, codes[rows])
+        return found, passed
+
+
+def neighbours(codes: Codes, codec: Codec) -> Codes:
+    """Return codes near each of uint8 [n, d], uint8 [n, m, d], some of them twice.
+
+    One number up to two steps away, or two numbers a step; where numbers are nominal, one number
+    with any value.
+    """
+    dims, levels = codes.shape[1], codec.levels
+    if codec.model.nominal:
+        trials = np.repeat(codes[:, None], dims * levels, axis=1)
+        for j in range(dims):
+            trials[:, j * levels : (j + 1) * levels, j] = np.arange(levels)
+        return trials
+    unit = np.eye(dims, dtype=np.int16)
+    single = [step * unit for step in (-2, -1, 1, 2)]
+    pairs = [
+        unit[i] * a + unit[j] * b
+        for i in range(dims)
+        for j in range(i)
+        for a in (-1, 1)
+        for b in (-1, 1)
+    ]
+    moves = np.concatenate([*single, np.array(pairs, np.int16).reshape(-1, dims)])
+    moved = np.clip(codes[:, None].astype(np.int16) + moves, 0, levels - 1)
+    return np.asarray(moved, np.uint8)
