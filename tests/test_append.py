@@ -19,7 +19,13 @@ from PIL import Image
 import digitzip
 from digitzip.cli import digitzip as command
 from digitzip.container import Guard
-from digitzip.errors import DamagedError, InputError, ModelError, OutputError, UnsupportedError
+from digitzip.errors import (
+    BoundError,
+    DamagedError,
+    InputError,
+    ModelError,
+    OutputError,
+)
 from digitzip.model import Model
 from tests.conftest import TINY
 from tests.test_join import VALID, joined, pack, with_guard
@@ -148,10 +154,23 @@ def test_a_damaged_file_is_not_appended_to(old: bytes, place: Path, images: Imag
     assert [path.name for path in place.iterdir()] == ["old.dz"]
 
 
-def test_a_promise_that_new_digits_may_break_is_not_made(old: bytes, images: Images) -> None:
-    Path("old.dz").write_bytes(with_guard(old, Guard(True, 200)))
+def test_the_promise_of_a_file_is_kept_for_new_digits(
+    old: bytes, images: Images, tiny: Model
+) -> None:
+    Path("old.dz").write_bytes(with_guard(old, Guard(True, 9)))
+    add("old.dz", images)
+    with digitzip.open("old.dz", model=tiny) as dz:
+        dz.test()
+        assert dz.info.guard == Guard(True, 9)
+        assert np.abs(dz[-50:].astype(np.int16) - images).max() <= 9
+    with digitzip.append("old.dz", model=tiny) as out, pytest.raises(InputError, match="originals"):
+        out.append_codes(np.zeros((1, 3), np.uint8))
+
+
+def test_a_promise_that_cannot_be_kept_is_refused(old: bytes, images: Images) -> None:
+    Path("old.dz").write_bytes(with_guard(old, Guard(True, reader=bytes(16))))
     before = Path("old.dz").read_bytes()
-    with pytest.raises(UnsupportedError, match="promises"):
+    with pytest.raises(BoundError, match="no reader with id 0000"):
         add("old.dz", images)
     assert Path("old.dz").read_bytes() == before
 
@@ -355,7 +374,7 @@ def test_errors_of_append_are_one_line_and_change_nothing(
 def test_an_archive_is_appended_to_by_codes(tiny: Model, images: Images) -> None:
     whole = digitzip.open(pack(tiny, images), model=tiny)
     out = io.BytesIO()
-    with digitzip.create(out, model=tiny, effort=0) as writer:
+    with digitzip.create(out, model=tiny, effort=0, guard=False) as writer:
         writer.append_codes(whole.codes[:9])
         writer.append(images[9:20])
         writer.append_codes(whole.codes[20:])

@@ -8,7 +8,7 @@ from digitzip.codec import Codec
 from digitzip.container import Guard
 from digitzip.errors import BoundError, InputError, ModelError
 from digitzip.guard import RMSE_UNIT, Ladder, Tests
-from digitzip.model import find_reader
+from digitzip.model import LevelSet, Model, find_reader
 
 MAX_ERRORS: Final = range(128)
 
@@ -65,6 +65,12 @@ def promise_of(ladder: Ladder | None) -> Guard:
     tests = ladder.tests
     reader = None if tests.reader is None else tests.reader.id
     return Guard(True, tests.max_error, tests.max_rmse, reader)
+
+
+def usual_promises(model: Model, level_set: LevelSet) -> tuple[Guard, ...]:
+    """Return what a file promises without a guard, by default, and when nothing is lost."""
+    default = Guard(True, max_rmse=level_set.max_rmse, reader=model.reader)
+    return Guard(), default, Guard(True, max_error=0)
 
 
 def _tests(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from digitzip.archive.guarding import usual_promises
 from digitzip.archive.index import read_header
 from digitzip.archive.storage import Storage
 from digitzip.container import Header, Trailer, trailer_size
@@ -17,9 +18,9 @@ from digitzip.model import Model, load_model, model_files
 def find_header(storage: Storage, model: str | Path | Model | None) -> tuple[Header, bool]:
     """Return the header of a file, and whether it had to be found again.
 
-    It is found by trying all models that can be had, or only `model`, and all their qualities: a
-    whole trailer at the end of the file holds a digest of the header. Raises the error of the
-    header where none fits, as for one with a guard.
+    It is found by trying all models that can be had, or only `model`, all their qualities and the
+    usual promises: a whole trailer at the end of the file holds a digest of the header. Raises the
+    error of the header where none fits, as for one with bounds of its own.
     """
     try:
         return read_header(storage), False
@@ -41,11 +42,13 @@ def _restored(storage: Storage, model: str | Path | Model | None) -> Header | No
     trailer = storage.read(storage.size - size, size)
     for found in _models(model):
         shape = found.shape
-        for levels in found.qualities:
-            header = Header(found.id, shape.height, shape.width, shape.dims, levels)
-            with suppress(DamagedError):
-                Trailer.from_bytes(trailer, header.to_bytes())
-                return header
+        for level_set in found.level_sets:
+            for promise in usual_promises(found, level_set):
+                levels = level_set.levels
+                header = Header(found.id, shape.height, shape.width, shape.dims, levels, promise)
+                with suppress(DamagedError):
+                    Trailer.from_bytes(trailer, header.to_bytes())
+                    return header
     return None
 
 

@@ -103,8 +103,14 @@ class Writer:
     ) -> None:
         """Add digits by their codes, uint8 [n, d], as `append` adds images.
 
-        `corrections` are of these digits, by the layer they go to.
+        `corrections` are of these digits, by the layer they go to. Raises `InputError` where the
+        file promises how digits compare with originals, which codes alone do not tell.
         """
+        if self._ladder is not None:
+            raise InputError(
+                "codes come without originals to compare with, which the guard needs: "
+                "append images, or create the file without a guard"
+            )
         codes = np.asarray(codes)
         if codes.ndim != 2:
             raise InputError(f"codes have {codes.ndim} axes, expected [n, {self.shape.dims}]")
