@@ -4,7 +4,9 @@ Most of what it sees are pixels that come back exactly; some come back in steps 
 is told N.
 """
 
+import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,19 +14,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from digitzip.network import Network
+from digitzip.rate import UNIT
 from digitzip.residual import (
     VALUES,
     Surroundings,
     as_before,
     as_near,
+    inputs_of,
     same,
     stepped,
     steps_of,
 )
 from digitzip.training.activations import Activation
 from digitzip.training.fold import Affine, as_floats
+from digitzip.training.integers import Output, round_chain
+from digitzip.training.optimisers import cosine
 
-SCORE_CLIP = 8191
+ONE = 1 << 15  # the weight of what is certain
+LEAST_SCORE, MOST_SCORE = -368, 22  # in 1 / UNIT of a nat: weights from 0 to below 2^16
+MAX_BOUND = 128
+SAID = 500  # steps between two lines
 CALIBRATION = 32_768  # pixels
 PART = 1 << 18  # pixels looked at together
 
@@ -152,3 +162,50 @@ def coarse_batch(
     first, last, _ = same(values, near, bound)
     inputs = torch.from_numpy(around.inputs(seen, pixels, bound))
     return Batch(inputs, torch.from_numpy(first), torch.from_numpy(last), torch.ones(count))
+
+
+def train(images: Images, decoded: Images, recipe: Recipe, say: Callable[[str], None]) -> Expecting:
+    """Return a network that expects images uint8 [n, h, w] where a decoder gives `decoded`.
+
+    `say` hears of what the training costs, in bytes an image, every `SAID` steps.
+    """
+    torch.manual_seed(recipe.seed)
+    source = Source(images, decoded, recipe)
+    network = Expecting(inputs_of(*images.shape[1:]), recipe.width)
+    average = copy.deepcopy(network)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    spent = 0.0
+    for step in range(1, recipe.steps + 1):
+        rate = recipe.learning_rate * min(1.0, step / 200) * cosine(step / recipe.steps)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        batch = source.exact() if step % recipe.coarse_every else source.coarse()
+        optimiser.zero_grad(set_to_none=True)
+        loss = batch.loss(network, recipe.normal)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        decay = min(recipe.average, (1 + step) / (10 + step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
+        spent += loss.item() / math.log(2) / 8 * images[0].size
+        if step % SAID == 0 or step == recipe.steps:
+            count = (step - 1) % SAID + 1
+            say(f"step {step} of {recipe.steps}: {spent / count:.1f} bytes an image")
+            spent = 0.0
+    return average
+
+
+def rounded(network: Expecting, images: Images, decoded: Images) -> Network:
+    """Turn a network into integers, calibrated on images and what a decoder gives of them."""
+    around, random = Surroundings(*images.shape[1:]), np.random.default_rng(0)
+    digits = random.integers(0, len(images), CALIBRATION)
+    pixels = random.integers(0, images[0].size, CALIBRATION)
+    seen = around.of(as_before(images), as_near(decoded), digits, pixels)
+    inputs = around.inputs(seen, pixels, 0)
+    inputs[::4, -1] = random.integers(0, MAX_BOUND, len(inputs[::4]))
+    scores = np.arange(LEAST_SCORE, MOST_SCORE + 1)
+    weights = np.rint(ONE * np.exp(scores / UNIT)).astype(np.int32)
+    output = Output(1 / UNIT, LEAST_SCORE, MOST_SCORE, weights)
+    return round_chain(network.chain(), inputs.astype(np.int64), 1 / 255, (0, 255), output)
