@@ -23,9 +23,10 @@ Integers = npt.NDArray[np.integer[Any]]
 
 RMSE_UNIT: Final = 65_535
 """An RMSE of 1 in the units of a promise."""
-COARSE: Final = 40
+COARSE: Final = 16
 """No pixel of an image that is refined differs by more, unless a bound asks for less."""
 
+_CHOSEN: Final = 48  # more margin than usual for a code that is chosen by its margin
 _READ: Final = 32  # codes near a given one that the reader is asked about
 _ROWS: Final = 64  # images whose other codes are decoded at once
 
@@ -64,16 +65,30 @@ class Tests:
             passed &= error <= images[0].size * (self.max_rmse * 255) ** 2
         return passed
 
-    def read(self, images: Images) -> Labels | None:
-        """Return what images read as, uint8 [n]; None where nobody reads."""
-        return None if self.reader is None else self.reader.read(images)
+    def read(self, images: Images) -> Reading | None:
+        """Return what images read as; None where nobody reads."""
+        if self.reader is None:
+            return None
+        labels = self.reader.read(images)
+        return Reading(labels, self.reader.margins(images, labels))
 
-    def alike(self, labels: Labels | None, back: Images) -> Flags:
-        """Return which images that come back read as `labels`, with the margin, bool [n]."""
-        if self.reader is None or labels is None:
+    def alike(self, reading: Reading | None, back: Images, margins: Integers | int) -> Flags:
+        """Return which images that come back read as before, by these margins, bool [n]."""
+        if self.reader is None or reading is None:
             return np.ones(len(back), np.bool_)
-        passed: Flags = self.reader.margins(back, labels) >= self.margin
+        passed: Flags = self.reader.margins(back, reading.labels) >= margins
         return passed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What originals read as: labels uint8 [n], and by which margins, int32 [n]."""
+
+    labels: Labels
+    margins: Integers
+
+    def at(self, rows: Integers | slice) -> Reading:
+        return Reading(self.labels[rows], self.margins[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,50 +118,59 @@ class Ladder:
         rungs = np.zeros(len(images), np.uint8)
         if not len(images):
             return Guarded(codes, rungs)
-        decoded = self.codec.decode(codes)
+        decoded, reading = self.codec.decode(codes), self.tests.read(images)
         near = self.tests.near(images, decoded)
-        labels = self.tests.read(images)
-        alike = self.tests.alike(labels, decoded)
+        alike = self.tests.alike(reading, decoded, self.tests.margin)
         (misread,) = np.nonzero(near & ~alike)
-        if misread.size and labels is not None:
-            codes[misread], found = self._other_codes(
-                images[misread], codes[misread], labels[misread]
-            )
-            rungs[misread[found]] = Rung.OTHER_CODE
-            alike[misread] = found
+        if misread.size and reading is not None:
+            found = self._other_codes(images[misread], codes[misread], reading.at(misread))
+            codes[misread], alike[misread] = found
+            rungs[misread[alike[misread]]] = Rung.OTHER_CODE
         (failed,) = np.nonzero(~(near & alike))
         rungs[failed] = Rung.EXACT
         if failed.size and self.coarse:
-            back = self._refined(images[failed], decoded[failed])
-            mine = None if labels is None else labels[failed]
-            passed = self.tests.near(images[failed], back) & self.tests.alike(mine, back)
+            mine = None if reading is None else reading.at(failed)
+            passed = self._refinable(images[failed], decoded[failed], mine)
             rungs[failed[passed]] = Rung.REFINE
         return Guarded(codes, rungs)
 
-    def _refined(self, images: Images, decoded: Images) -> Images:
-        return stepped(decoded, steps_of(images, decoded, self.coarse), self.coarse)
+    def _refinable(self, images: Images, decoded: Images, reading: Reading | None) -> Flags:
+        """Return which images pass in coarse steps, bool [n].
 
-    def _other_codes(self, images: Images, codes: Codes, labels: Labels) -> tuple[Codes, Flags]:
+        They are so near their originals that half the margin of those will do.
+        """
+        back = stepped(decoded, steps_of(images, decoded, self.coarse), self.coarse)
+        margins = 0 if reading is None else reading.margins // 2
+        enough = np.clip(margins, 1, max(self.tests.margin, 1))
+        return self.tests.near(images, back) & self.tests.alike(reading, back, enough)
+
+    def _other_codes(self, images: Images, codes: Codes, reading: Reading) -> tuple[Codes, Flags]:
         """Return the codes worth most near `codes` that pass, or the same; which do, bool [n]."""
         found, passed = codes.copy(), np.zeros(len(codes), np.bool_)
         for start in range(0, len(codes), _ROWS):
             rows = slice(start, start + _ROWS)
             trials = neighbours(codes[rows], self.codec)  # [k, m, d]
-            k, m, dims = trials.shape
-            flat = trials.reshape(-1, dims)
-            decoded = self.codec.decode(flat)
-            originals = np.repeat(images[rows], m, axis=0)
-            worth = self.codec.worth(originals, flat, decoded).reshape(k, m)
-            best = np.argsort(worth, axis=1, kind="stable")[:, :_READ]  # [k, r]
-            places = (best + m * np.arange(k)[:, None]).reshape(-1)
-            mine = np.repeat(labels[rows], best.shape[1])
-            good = self.tests.near(originals[places], decoded[places])
-            good &= self.tests.alike(mine, decoded[places])
-            first = good.reshape(k, -1).argmax(axis=1)
-            passed[rows] = good.reshape(k, -1).any(axis=1)
-            chosen = trials[np.arange(k), best[np.arange(k), first]]
+            good, order = self._tried(images[rows], trials, reading.at(rows))
+            each, first = np.arange(len(good)), good.argmax(axis=1)
+            passed[rows] = good[each, first]
+            chosen = trials[each, order[each, first]]
             found[rows] = np.where(passed[rows, None], chosen, codes[rows])
         return found, passed
+
+    def _tried(self, images: Images, trials: Codes, reading: Reading) -> tuple[Flags, Integers]:
+        """Return which of codes [k, m, d] pass, bool [k, r], and which they are, those worth most.
+
+        The second is int [k, r], of `_READ` codes for each image.
+        """
+        k, m, dims = trials.shape
+        decoded = self.codec.decode(trials.reshape(-1, dims))
+        worth = self.codec.worth(np.repeat(images, m, axis=0), trials.reshape(-1, dims), decoded)
+        order = np.argsort(worth.reshape(k, m), axis=1, kind="stable")[:, :_READ]
+        decoded = decoded[(order + m * np.arange(k)[:, None]).reshape(-1)]
+        rows = np.repeat(np.arange(k), order.shape[1])
+        good = self.tests.near(images[rows], decoded)
+        good &= self.tests.alike(reading.at(rows), decoded, self.tests.margin + _CHOSEN)
+        return good.reshape(k, -1), order
 
 
 def neighbours(codes: Codes, codec: Codec) -> Codes:

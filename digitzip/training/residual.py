@@ -1,19 +1,26 @@
-"""The residual network: how it learns to expect pixels from their surroundings and reconstructions.
+"""The residual network: it learns to expect pixels from what comes before them and from decoders.
 
-Most of what it sees are pixels that come back exactly; some come back in steps of `2 N + 1`, and it
-is told N.
+`python -m digitzip.training.residual` trains one on what the given models make of the training
+images, and gives it to all of them. Their ids change, since corrections are decoded with it.
 """
 
+import argparse
 import copy
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
+from digitzip import images
+from digitzip.codec import Codec
+from digitzip.errors import DigitzipError
+from digitzip.model import read_model
 from digitzip.network import Network
 from digitzip.rate import UNIT
 from digitzip.residual import (
@@ -22,40 +29,20 @@ from digitzip.residual import (
     as_before,
     as_near,
     inputs_of,
-    same,
-    stepped,
-    steps_of,
 )
 from digitzip.training.activations import Activation
 from digitzip.training.fold import Affine, as_floats
 from digitzip.training.integers import Output, round_chain
 from digitzip.training.optimisers import cosine
+from digitzip.training.saving import save_model
+from digitzip.training.surroundings import MAX_BOUND, Recipe, Source
 
 ONE = 1 << 15  # the weight of what is certain
 LEAST_SCORE, MOST_SCORE = -368, 22  # in 1 / UNIT of a nat: weights from 0 to below 2^16
-MAX_BOUND = 128
 SAID = 500  # steps between two lines
 CALIBRATION = 32_768  # pixels
-PART = 1 << 18  # pixels looked at together
 
 Images = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that the training depends on beside the data."""
-
-    width: int = 176
-    steps: int = 40_000
-    batch: int = 4096  # pixels
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    average: float = 0.999
-    busy_share: float = 0.85  # of the pixels of a batch that see any ink
-    normal: float = 0.02  # of the squared logarithm of what the weights of a pixel sum to
-    coarse_every: int = 5  # one batch of so many comes back in steps
-    coarse_digits: int = 256  # in such a batch
-    seed: int = 2026
 
 
 class Expecting(nn.Sequential):
@@ -76,92 +63,6 @@ class Expecting(nn.Sequential):
             Affine(as_floats(layer.weight), as_floats(layer.bias), activation)
             for layer, activation in zip(linears, after, strict=True)
         ]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Pixels to expect: what is seen of them, and which values would come back the same."""
-
-    seen: Tensor  # uint8 [k, inputs]
-    low: Tensor  # [k]
-    high: Tensor  # [k], inclusive
-    weight: Tensor  # [k]
-
-    def loss(self, network: nn.Module, normal: float = 0.0) -> Tensor:
-        """Return the mean cost of a pixel in nats, and of weights that do not sum to 1."""
-        scores = network(self.seen.float() / 255)
-        total = scores.logsumexp(1)
-        if torch.equal(self.low, self.high):
-            kept = scores.gather(1, self.low[:, None])[:, 0]
-        else:
-            values = torch.arange(VALUES)
-            inside = (values >= self.low[:, None]) & (values <= self.high[:, None])
-            kept = scores.masked_fill(~inside, -torch.inf).logsumexp(1)
-        cost = total - kept + normal * total.square()
-        loss: Tensor = (cost * self.weight).mean()
-        return loss
-
-
-class Source:
-    """Draws batches from images uint8 [n, h, w] and what a decoder made of them."""
-
-    def __init__(self, images: Images, decoded: Images, recipe: Recipe) -> None:
-        self._images, self._decoded, self._recipe = images, decoded, recipe
-        self._random = np.random.default_rng(recipe.seed)
-        self._around = Surroundings(*images.shape[1:])
-        self._before, self._near = as_before(images), as_near(decoded)
-        parts = [
-            np.arange(start, min(start + PART, images.size))
-            for start in range(0, images.size, PART)
-        ]
-        self._busy = np.concatenate([part[self._seen(part).any(axis=1)] for part in parts])
-
-    def _seen(self, pixels: NDArray[np.int64]) -> Images:
-        """Return what is seen of pixels [k], counted through all digits, that come back exactly."""
-        return self._around.of(self._before, self._near, *np.divmod(pixels, self._images[0].size))
-
-    def exact(self) -> Batch:
-        """Return pixels that come back exactly, those that see any ink more often, and lighter."""
-        count, share = self._recipe.batch, self._recipe.busy_share
-        drawn = self._random.choice(self._busy, round(count * share))
-        others = self._random.integers(0, self._images.size, count - len(drawn))
-        pixels = np.concatenate([drawn, others])
-        seen = self._seen(pixels)
-        density = (
-            np.where(seen.any(axis=1), share * self._images.size / len(self._busy), 0) + 1 - share
-        )
-        values = torch.from_numpy(self._images.reshape(-1)[pixels].astype(np.int64))
-        inputs = self._around.inputs(seen, pixels % self._images[0].size, 0)
-        return Batch(
-            torch.from_numpy(inputs), values, values, torch.from_numpy(1 / density).float()
-        )
-
-    def coarse(self) -> Batch:
-        """Return pixels that come back in steps of some `2 N + 1`."""
-        digits = self._random.integers(0, len(self._images), self._recipe.coarse_digits)
-        bound = round(math.exp(self._random.uniform(0, math.log(127))))
-        return coarse_batch(
-            self._images[digits], self._decoded[digits], bound, self._recipe.batch, self._random
-        )
-
-
-def coarse_batch(
-    images: Images, decoded: Images, bound: int, count: int, random: np.random.Generator
-) -> Batch:
-    """Return `count` pixels of images that come back in steps of `2 bound + 1`."""
-    back = stepped(decoded, steps_of(images, decoded, bound), bound)
-    around = Surroundings(*images.shape[1:])
-    digits, pixels = (
-        random.integers(0, len(images), count),
-        random.integers(0, images[0].size, count),
-    )
-    seen = around.of(as_before(back), as_near(decoded), digits, pixels)
-    values, near = (
-        x.reshape(len(x), -1)[digits, pixels].astype(np.int64) for x in (images, decoded)
-    )
-    first, last, _ = same(values, near, bound)
-    inputs = torch.from_numpy(around.inputs(seen, pixels, bound))
-    return Batch(inputs, torch.from_numpy(first), torch.from_numpy(last), torch.ones(count))
 
 
 def train(images: Images, decoded: Images, recipe: Recipe, say: Callable[[str], None]) -> Expecting:
@@ -204,8 +105,53 @@ def rounded(network: Expecting, images: Images, decoded: Images) -> Network:
     pixels = random.integers(0, images[0].size, CALIBRATION)
     seen = around.of(as_before(images), as_near(decoded), digits, pixels)
     inputs = around.inputs(seen, pixels, 0)
-    inputs[::4, -1] = random.integers(0, MAX_BOUND, len(inputs[::4]))
+    inputs[::4, -1] = random.integers(0, MAX_BOUND + 1, len(inputs[::4]))
     scores = np.arange(LEAST_SCORE, MOST_SCORE + 1)
     weights = np.rint(ONE * np.exp(scores / UNIT)).astype(np.int32)
     output = Output(1 / UNIT, LEAST_SCORE, MOST_SCORE, weights)
     return round_chain(network.chain(), inputs.astype(np.int64), 1 / 255, (0, 255), output)
+
+
+def reconstructed(images: Images, codecs: Sequence[Codec], seed: int) -> Images:
+    """Return what codecs make of images uint8 [n, h, w]: one of each, drawn at random.
+
+    Three in five go to the first, the rest to the others alike.
+    """
+    others = 0.4 / max(1, len(codecs) - 1)
+    chances = [1.0 if len(codecs) == 1 else 0.6, *([others] * (len(codecs) - 1))]
+    drawn = np.random.default_rng(seed).choice(len(codecs), len(images), p=chances)
+    decoded = np.empty_like(images)
+    for number, codec in enumerate(codecs):
+        decoded[drawn == number] = codec.decode(codec.encode(images[drawn == number]))
+    return decoded
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m digitzip.training.residual", description=__doc__
+    )
+    parser.add_argument("models", type=Path, nargs="+", help="model files, written anew")
+    parser.add_argument("--data", type=Path, required=True, help="IDX file of training images")
+    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    arguments = parser.parse_args()
+    recipe = Recipe(steps=arguments.steps)
+    try:
+        models = [read_model(path) for path in arguments.models]
+        first = models[0].shape
+        found = images.read([str(arguments.data)], height=first.height, width=first.width)
+        pixels = np.concatenate([batch for batch, _ in found])
+        codecs = [Codec(model, levels) for model in models for levels in model.qualities]
+        codecs.sort(key=lambda codec: codec.levels != codec.model.level_sets[0].levels)
+        decoded = reconstructed(pixels, codecs, recipe.seed)
+        network = rounded(train(pixels, decoded, recipe, print), pixels, decoded)
+        for path, model in zip(arguments.models, models, strict=True):
+            save_model(path, replace(model, residual=network))
+            print(f"{model.name}: {replace(model, residual=network).id.hex()}")
+    except DigitzipError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
