@@ -106,8 +106,7 @@ def main() -> None:
         books.append(quantised(images, codebook(k)))
         print(f"{books[-1]}, {time.perf_counter() - start:.0f} s", flush=True)
     result = {
-        **record.environment(),
-        "data": {name: record.SHA256[name] for name in record.SHA256 if "images" in name},
+        **record.environment(learned=True),
         "seed": SEED,
         "codebooks": [asdict(book) for book in books],
     }

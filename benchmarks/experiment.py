@@ -14,12 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
 
 import digitzip
 from benchmarks import record
-from digitzip import images
 from digitzip.metrics import rmse
 from digitzip.model import read_model
 from digitzip.training import EXPERIMENT_2016, Figures, Recipe
@@ -110,9 +108,8 @@ def name_of(recipe: Recipe) -> str:
 
 def trained(recipe: Recipe, folder: Path) -> Run:
     """Train one network, from its last checkpoint if there is one."""
-    found = images.read([str(training_file())], height=28, width=28)
-    pixels = np.concatenate([batch for batch, _ in found])
-    run = Run(recipe, prepare(pixels, recipe, torch.device("cpu")), torch.device("cpu"))
+    cpu = torch.device("cpu")
+    run = Run(recipe, prepare(record.train_images(), recipe, cpu), cpu)
     if (folder / FILE_NAME).exists():
         run.restore(load_checkpoint(folder))
     while run.epoch < recipe.epochs:
@@ -121,13 +118,6 @@ def trained(recipe: Recipe, folder: Path) -> Run:
         if run.epoch % CHECKPOINT_EVERY == 0 or run.epoch == recipe.epochs:
             save_checkpoint(folder, run.checkpoint())
     return run
-
-
-def training_file() -> Path:
-    """Return the IDX file of training images beside the test images."""
-    folder = record.data_folder()
-    plain = folder / "train-images-idx3-ubyte"
-    return plain if plain.exists() else plain.with_name(f"{plain.name}.gz")
 
 
 def through_a_file(path: Path, levels: int, test: record.Images) -> dict[str, Any]:
@@ -152,11 +142,11 @@ def main() -> None:
             print(f"{column}: {row}", flush=True)
             entry[column] = measured(recipe, test)
             if epochs == EXPERIMENT_2016.epochs:
-                environment = record.environment()
+                environment = record.environment(learned=True)
                 environment["versions"]["torch"] = torch.__version__
                 record.write("experiment", {**environment, "bar": BAR, "rows": rows})
     if epochs == EXPERIMENT_2016.epochs:
-        record.enter_in_ledger({**record.environment(), "experiment": rows})
+        record.enter_in_ledger({**record.environment(learned=True), "experiment": rows})
 
 
 if __name__ == "__main__":

@@ -147,9 +147,8 @@ def main() -> None:
     print("".join(f"left out: {line}\n" for line in left_out), end="")
     if quick:
         return
-    result = record.environment(load_model())
+    result = record.environment(load_model(), learned=True)
     result["versions"] |= versions() | {"torch": version("torch")}
-    result["data"] = {name: record.SHA256[name] for name in record.SHA256 if "images" in name}
     result |= {"digits": len(images), "peers": list(map(as_json, found)), "left_out": left_out}
     record.write("peers", result)
 

@@ -79,8 +79,11 @@ def _mnist(name: str, header: int) -> npt.NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8, offset=header)
 
 
-def environment(model: Model | None = None) -> dict[str, Any]:
-    """Return where and with what a result was measured."""
+def environment(model: Model | None = None, *, learned: bool = False) -> dict[str, Any]:
+    """Return where and with what a result was measured.
+
+    `learned` tells that something of it was learned here, from the training images.
+    """
     commit = _git("rev-parse", "--short=12", "HEAD")
     facts: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
@@ -95,7 +98,9 @@ def environment(model: Model | None = None) -> dict[str, Any]:
     }
     if model is not None:
         facts["model"] = {"name": model.name, "id": model.id.hex()}
-        facts["data"] = {"mnist test images": SHA256["t10k-images-idx3-ubyte"]}
+    facts["data"] = {"mnist test images": SHA256["t10k-images-idx3-ubyte"]}
+    if learned:
+        facts["data"]["mnist training images"] = SHA256["train-images-idx3-ubyte"]
     return facts
 
 

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import tracemalloc
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ import numpy as np
 
 import digitzip
 from benchmarks import record
+from benchmarks.access import random_access
 from benchmarks.speed import elsewhere
 from digitzip.metrics import rmse
 from digitzip.model import load_model
@@ -40,8 +40,6 @@ BATCH: Final = 10_000
 """Digits that are compared at once."""
 PAPER: Final = 1_000_000_000
 """Digits of the estimate."""
-READS: Final = 100
-"""Digits that are read at random."""
 
 Result = dict[str, Any]
 
@@ -160,52 +158,6 @@ def run_of(n: int, images: record.Images, effort: int, rounds: int, alone: bool 
                     raise ValueError(f"{n} digits: one thread wrote another {file.name}")
         run["random_access"] = random_access(packed, decoded)
         return run
-
-
-def random_access(packed: Path, digits: record.Images) -> Result:
-    """Return how long one digit takes: the file opened for it, and from an open archive.
-
-    The model is loaded and the file in the system's cache before. Raises `ValueError` if a digit
-    is not that of `digits`, what the file holds, uint8 [n, 28, 28].
-    """
-    places = np.random.default_rng(len(digits)).integers(0, len(digits), READS).tolist()
-    with digitzip.open(packed) as dz:
-        if any(not np.array_equal(dz[place], digits[place]) for place in places):
-            raise ValueError(f"{len(digits)} digits: another one was read at random")
-    opened, read = [], []
-    for place in places:
-        start = time.perf_counter()
-        with digitzip.open(packed) as dz:
-            _ = dz[place]
-        opened.append(time.perf_counter() - start)
-    with digitzip.open(packed) as dz:
-        for place in places:
-            start = time.perf_counter()
-            _ = dz[place]
-            read.append(time.perf_counter() - start)
-        chunks = len(dz.chunks)
-    return {
-        "reads": READS,
-        "chunks": chunks,
-        "open_and_read_ms": milliseconds(opened),
-        "read_ms": milliseconds(read),
-        "held_bytes": held_open(packed),
-    }
-
-
-def milliseconds(seconds: list[float]) -> dict[str, float]:
-    found = [1000 * each for each in seconds]
-    return {"median": float(np.median(found)), "least": min(found), "most": max(found)}
-
-
-def held_open(packed: Path) -> int:
-    """Return how many bytes of memory an open archive holds before a digit is read: its index."""
-    tracemalloc.start()
-    try:
-        with digitzip.open(packed):
-            return tracemalloc.get_traced_memory()[0]
-    finally:
-        tracemalloc.stop()
 
 
 def along(x: tuple[float, float], y: tuple[float, float], at: float) -> float:

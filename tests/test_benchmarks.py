@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -193,3 +195,15 @@ def test_the_margin_of_the_default_model_was_measured_with_its_reader() -> None:
     assert measured["reader"]["id"] == load_reader(margins.READER).id.hex()
     row = next(row for row in measured["rows"] if row["margin"] == model.margin)
     assert 15 <= row["missed"] <= 25
+
+
+def test_every_result_that_names_its_data_names_it_alike() -> None:
+    known = record.environment(learned=True)["data"]
+    assert set(known.values()) == {
+        record.SHA256[name] for name in record.SHA256 if "images" in name
+    }
+    assert record.environment()["data"].items() < known.items()
+    found = {path.stem: json.loads(path.read_text()) for path in record.RESULTS.glob("*.json")}
+    assert {"rate", "dims"} <= found.keys()
+    for name, result in found.items():
+        assert result.get("data", {}).items() <= known.items(), name

@@ -103,7 +103,10 @@ def test_the_run_writes_strict_json_with_versions_and_data(
         result["peers"]
     )
     assert result["versions"] | peers.versions() == result["versions"]
-    assert result["data"]["t10k-images-idx3-ubyte"] == record.SHA256["t10k-images-idx3-ubyte"]
+    assert result["data"] == {
+        "mnist test images": record.SHA256["t10k-images-idx3-ubyte"],
+        "mnist training images": record.SHA256["train-images-idx3-ubyte"],
+    }
     assert result["left_out"] == formats.left_out() + factorised.left_out() != []
     said = capsys.readouterr().out
     assert all(f"left out: {line}\n" in said for line in result["left_out"])

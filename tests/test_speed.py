@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import digitzip
-from benchmarks import peer_speed, record, render_speed, scale, speed
+from benchmarks import access, peer_speed, record, render_speed, scale, speed
 from benchmarks import startup as starting
 from benchmarks.coder import Coder
 from benchmarks.formats import CODERS
@@ -151,7 +151,7 @@ def test_a_process_with_many_threads_hands_its_part_to_one_with_one(
 def a_run(digits: int, seconds: float, peak: float) -> dict[str, Any]:
     """Return a run that takes so long on one thread and half as long on all cores."""
     ways = ("compress", "decompress")
-    access = {"median": 1.0, "least": 0.5, "most": 20.0}
+    reads = {"median": 1.0, "least": 0.5, "most": 20.0}
     return {
         "digits": digits,
         "bytes": 100 + 5 * digits,
@@ -159,7 +159,7 @@ def a_run(digits: int, seconds: float, peak: float) -> dict[str, Any]:
         "one_thread": {way: {"seconds": seconds, "peak_mb": peak / 2} for way in ways},
         "random_access": {
             "chunks": 1 + digits // 16_384, "held_bytes": 1_000_000 + digits // 100,
-            "open_and_read_ms": access, "read_ms": access,
+            "open_and_read_ms": reads, "read_ms": reads,
         },
     }  # fmt: skip
 
@@ -236,13 +236,13 @@ def test_random_access_is_timed_only_if_it_reads_the_right_digit(tmp_path: Path)
     packed = tmp_path / "x.dz"
     packed.write_bytes(digitzip.compress(IMAGES, effort=0))
     digits = digitzip.decompress(packed.read_bytes())
-    found = scale.random_access(packed, digits)
-    assert (found["reads"], found["chunks"]) == (scale.READS, 1)
+    found = access.random_access(packed, digits)
+    assert (found["reads"], found["chunks"]) == (access.READS, 1)
     for times in (found["open_and_read_ms"], found["read_ms"]):
         assert 0 < times["least"] <= times["median"] <= times["most"]
     assert 0 < found["held_bytes"] < 10_000_000
     with pytest.raises(ValueError, match="another one was read"):
-        scale.random_access(packed, np.invert(digits))
+        access.random_access(packed, np.invert(digits))
 
 
 def copying(unpack: Callable[[Path], bytes]) -> starting.Command:
@@ -298,8 +298,8 @@ def test_tables_of_time_show_what_was_measured() -> None:
     assert [row.count("|") for row in rows] == [8] * len(rows)
     assert rows[-1] == "| 1,000,000, files | 13,699 | 27,397 |  |  | 13,699 | 27,397 |"
     assert rows[-3].startswith(f"| 10,000 | {rate} |  | {rate} |")  # one core: no other column
-    access = render_speed.access(a_scale(), {"runs": [a_run(10_000_000, 700, 120)]})
-    assert access.splitlines()[-1].startswith("| 10,000,000 | 611 | 1.00 (0.50 … 20.00) |")
+    reads = render_speed.access(a_scale(), {"runs": [a_run(10_000_000, 700, 120)]})
+    assert reads.splitlines()[-1].startswith("| 10,000,000 | 611 | 1.00 (0.50 … 20.00) |")
     speeds = {"default_effort": 1, "digits_per_second_of_effort": {"1": {"median": 1000}}}
     assert "5.00 GB" in render_speed.billion(a_scale(), speeds)
     assert "278 at effort 1" in render_speed.billion(a_scale(), speeds)
