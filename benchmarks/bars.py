@@ -34,7 +34,7 @@ class Bar:
         return self.measure, self.bar, self.beyond, self.measured, verdict
 
 
-def of_this_issue(rate: Result, speed: Result) -> list[Bar]:
+def claimed(rate: Result, speed: Result) -> list[Bar]:
     """Return the bars that `rate.json` and `speed.json` have to clear, the main ones first."""
     dims = next(point for point in rate["points"] if point["default"])["dims"]
     default, highest = rate["default_effort"], rate["highest_effort"]

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import bars as claims
-from benchmarks import figures, render_experiment, render_peers, render_speed
-from benchmarks.published import AUTOENCODERS_2016
+from benchmarks import figures, render_experiment, render_peers, render_rate, render_speed
 from benchmarks.record import RESULTS, ROOT
 from benchmarks.shown import Shown, shown
+from benchmarks.tables import NOT_YET, table
 
 PAGES: Final = (
     ROOT / "README.md",
@@ -39,74 +39,25 @@ def loaded(name: str) -> Result | None:
 
 
 def headline() -> str:
-    rate = load("rate")
-    point = next(point for point in rate["points"] if point["default"])
-    ratio = 784 / point["bytes_per_digit"]
-    return (
-        f"The {rate['digits']:,} digits of the MNIST test set become a file of "
-        f"**{point['bytes']:,} bytes: {point['bytes_per_digit']:.2f} bytes a digit, "
-        f"{ratio:.0f} times smaller, at RMSE {point['rmse']:.4f}** (pixels in 0 … 1). "
-        f"The model, needed once for any number of files, is {rate['model_bytes'] / 1e6:.1f} MB."
-    )
+    return render_rate.headline(load("rate"))
 
 
 def bars() -> str:
     rate, speed, startup, scale = (load(name) for name in ("rate", "speed", "startup", "scale"))
-    rows = ["| measure | bar | beyond | measured | |", "|---|---|---|---|---|"]
-    chosen = claims.of_this_issue(rate, speed) + claims.standing(rate, speed, startup, scale)
-    return "\n".join(rows + [f"| {' | '.join(bar.cells)} |" for bar in chosen])
+    chosen = claims.claimed(rate, speed) + claims.standing(rate, speed, startup, scale)
+    return table(("measure", "bar", "beyond", "measured", ""), *(bar.cells for bar in chosen))
 
 
 def points() -> str:
-    rows = [
-        "| model | levels | effort | bytes a digit | RMSE | PSNR, dB | SSIM | D32 "
-        "| read differently | |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for p in load("rate")["points"]:
-        mark = "**default**" if p["default"] else "default levels" if p["default_levels"] else ""
-        rows.append(
-            f"| {p['model']} | {p['levels']} | {p['effort']} | {p['bytes_per_digit']:.3f} "
-            f"| {p['rmse']:.4f} | {p['psnr']:.2f} | {p['ssim']:.3f} | {p['d32']:.2f} "
-            f"| {claims.percent(p['read_differently'])} | {mark} |"
-        )
-    return "\n".join(rows)
+    return render_rate.points(load("rate"))
 
 
 def ideals() -> str:
-    rate = load("rate")
-    rows = [
-        "| model | levels | bytes a digit | ideal of the predictor | codes above it |",
-        "|---|---|---|---|---|",
-    ]
-    for p in rate["points"]:
-        if p["default_levels"] and p["effort"] == rate["default_effort"]:
-            rows.append(
-                f"| {p['model']} | {p['levels']} | {p['bytes_per_digit']:.3f} "
-                f"| {p['ideal_bytes_per_digit']:.3f} | {claims.percent(p['codes_over_ideal'])} |"
-            )
-    return "\n".join(rows)
+    return render_rate.ideals(load("rate"))
 
 
 def numbers() -> str:
-    """How many numbers are enough: each model at its default levels, and what stands beside."""
-    rate = load("rate")
-    rows = ["| numbers | | bytes a digit | RMSE |", "|---|---|---|---|"]
-    lines = [
-        (p["dims"], f"{p['model']}, {p['levels']} levels", p["bytes_per_digit"], p["rmse"])
-        for p in rate["points"]
-        if p["default_levels"] and p["effort"] == rate["default_effort"]
-    ]
-    lines += [
-        (p.dims, f"autoencoder of 2016, {p.name}, float32", p.bytes_per_digit, p.rmse)
-        for p in AUTOENCODERS_2016
-    ]
-    for dims, name, size, rmse in sorted(lines, key=lambda line: (line[0], line[2])):
-        rows.append(f"| {dims} | {name} | {size:.3f} | {rmse:.4f} |")
-    for book in load("dims")["codebooks"]:
-        size, rmse = book["bytes_per_digit"], book["rmse"]
-        rows.append(f"| – | k-means, {book['cells']:,} cells, ideal | {size:.3f} | {rmse:.4f} |")
-    return "\n".join(rows)
+    return render_rate.numbers(load("rate"), load("dims"))
 
 
 def efforts() -> str:
@@ -114,20 +65,11 @@ def efforts() -> str:
 
 
 def payback() -> str:
-    rate = load("rate")
-    point = next(point for point in rate["points"] if point["default"])
-    solid, size = rate["solid_xz_bytes_per_digit"], point["bytes_per_digit"]
-    digits = rate["model_bytes"] / (solid - size)
-    return (
-        f"All test digits in one solid xz file cost {solid:.1f} bytes a digit, exactly kept; here "
-        f"{size:.2f}, with loss. The {rate['model_bytes'] / 1e6:.2f} MB of the default model are "
-        f"paid back after {digits:,.0f} digits. A model is needed once for any number of files."
-    )
+    return render_rate.payback(load("rate"))
 
 
 def reader() -> str:
-    accuracy = claims.percent(load("rate")["reader_accuracy"])
-    return f"The reader reads {accuracy} of the test digits as they are labelled."
+    return render_rate.reader(load("rate"))
 
 
 def throughput() -> str:
@@ -160,23 +102,23 @@ def billion() -> str:
 
 def peers() -> str:
     found = loaded("peers")
-    return render_peers.table(load("rate"), found) if found else "Not measured yet."
+    return render_peers.table(load("rate"), found) if found else NOT_YET
 
 
 def looks() -> str:
     """Return how RMSE spreads over the digits, and how many are read differently."""
-    if not (RESULTS / "looks.json").exists():
-        return "Not measured yet."
-    result = load("looks")
+    result = loaded("looks")
+    if result is None:
+        return NOT_YET
     names = {"0": "least", "50": "median", "100": "greatest"}
-    spread = result["rmse_percentiles"]
+    percentiles = result["rmse_percentiles"]
+    heads = [names.get(percentile, f"{percentile} %") for percentile in percentiles]
+    cells = [f"{value:.4f}" for value in percentiles.values()]
     count, digits = len(result["looks"]["read_differently"]), result["digits"]
-    heads = " | ".join(names.get(percentile, f"{percentile} %") for percentile in spread)
-    cells = " | ".join(f"{value:.4f}" for value in spread.values())
     share = claims.percent(count / digits)
     return (
-        f"| | {heads} |\n{'|---' * (1 + len(spread))}|\n| RMSE of a digit | {cells} |\n\n"
-        f"Read differently after the round trip: {count:,} of {digits:,}, {share}."
+        table(("", *heads), ("RMSE of a digit", *cells))
+        + f"\n\nRead differently after the round trip: {count:,} of {digits:,}, {share}."
     )
 
 
@@ -186,11 +128,13 @@ def machine() -> str:
         "rate", "dims", "speed", "peer_speed", "startup", "scale", "scale_full", "peers", "looks",
         "experiment",
     )  # fmt: skip
-    for name in (part for part in parts if (RESULTS / f"{part}.json").exists()):
-        result = load(name)
+    for name in parts:
+        if (result := loaded(name)) is None:
+            continue
+        cores = result["cores"]
         lines.append(
             f"- `{name}.json`: {result['date']}, commit {result['commit']}, {result['cpu']}, "
-            f"{result['cores']} cores, Python {result['python']}, "
+            f"{cores} core{'s' if cores > 1 else ''}, Python {result['python']}, "
             + ", ".join(f"{package} {v}" for package, v in result["versions"].items())
         )
     return "\n".join(lines)

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks import tables
+
 Result = dict[str, Any]
 
 
 def table(experiment: Result | None) -> str:
     """Return the table of the experiment; what is not measured yet stands as a dash."""
     if experiment is None:
-        return "Not measured yet."
-    rows = [
-        "| encoder network | noise flag | published | as it ran | | as a codec "
-        "| as documented | as a codec |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+        return tables.NOT_YET
+    head = (
+        "encoder network", "noise flag", "published", "as it ran", "", "as a codec",
+        "as documented", "as a codec",
+    )  # fmt: skip
+    rows = []
     for row in experiment["rows"]:
         sizes = ",".join(map(str, (784, *row["encoder_network"])))
         ran, documented = row.get("as_it_ran"), row.get("as_documented")
         off = _off(ran, row["published"], experiment["bar"])
-        cells = [
+        cells = (
             f"`{sizes}`", f"{row['noise_level']:g}", f"{row['published']:.4f}",
             _loss(ran), off, _as_codec(ran), _loss(documented), _as_codec(documented),
-        ]  # fmt: skip
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
+        )  # fmt: skip
+        rows.append(cells)
+    return tables.table(head, *rows)
 
 
 def _off(network: Result | None, published: float, bar: float) -> str:

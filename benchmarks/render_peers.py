@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from benchmarks.bars import percent
+from benchmarks.render_rate import defaults
 
 Result = dict[str, Any]
 
@@ -42,8 +43,7 @@ def ours(rate: Result) -> list[Result]:
             "lossless": False,
             "model_bytes": rate["bytes_of_models"][point["model"]],
         }
-        for point in rate["points"]
-        if point["default_levels"] and point["effort"] == rate["default_effort"]
+        for point in defaults(rate)
     ]
 
 

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from benchmarks.tables import NOT_YET, table
+
 Result = dict[str, Any]
 
-NOT_YET: Final = "Not measured yet."
 THREADS: Final = ("one thread", "all cores")
-
-
-def table(*rows: tuple[str, ...]) -> str:
-    """Return rows of cells, the head first, as a table."""
-    head, *body = (f"| {' | '.join(row)} |" for row in rows)
-    return "\n".join([head, f"{'|---' * len(rows[0])}|", *body])
 
 
 def throughput(speed: Result) -> str:

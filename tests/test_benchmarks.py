@@ -134,7 +134,7 @@ def a_result() -> tuple[bars.Result, bars.Result]:
 
 
 def test_a_bar_is_cleared_only_at_its_rate_by_the_setting_it_names() -> None:
-    rows = {bar.measure: bar for bar in bars.of_this_issue(*a_result())}
+    rows = {bar.measure: bar for bar in bars.claimed(*a_result())}
     verdicts = {measure: bar.cells[-1] for measure, bar in rows.items()}
     assert verdicts["RMSE at ≤ 4.5 bytes a digit, highest effort"] == "cleared"
     assert verdicts["RMSE at ≤ 4.5 bytes, default effort"] == "missed"

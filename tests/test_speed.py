@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import digitzip
-from benchmarks import access, peer_speed, record, render_speed, scale, speed
+from benchmarks import access, peer_speed, record, render_speed, scale, speed, tables
 from benchmarks import startup as starting
 from benchmarks.coder import Coder
 from benchmarks.formats import CODERS
@@ -333,7 +333,7 @@ def test_growth_tells_one_run_from_the_median_of_several() -> None:
 
 def test_tables_of_time_say_what_was_not_measured() -> None:
     before = {"effort": 0, "runs": [{"digits": 10}]}
-    not_yet = render_speed.NOT_YET
+    not_yet = tables.NOT_YET
     assert render_speed.pace(None, before) == render_speed.beside(None) == not_yet
     assert render_speed.access(before, None) == render_speed.billion(before, {}) == not_yet
     assert render_speed.start({"median_seconds": {"python -c pass": 0.02}}) == not_yet

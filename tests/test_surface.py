@@ -158,8 +158,8 @@ def test_what_was_measured_clears_the_standing_bars() -> None:
     reason="RMSE of ten numbers at highest effort (4.5 and 3.6 bytes) and its D32",
     strict=True,
 )
-def test_what_was_measured_clears_the_bars_of_this_issue() -> None:
-    assert list(bars.unmet(bars.of_this_issue(render.load("rate"), render.load("speed")))) == []
+def test_what_was_measured_clears_the_bars_that_it_claims() -> None:
+    assert list(bars.unmet(bars.claimed(render.load("rate"), render.load("speed")))) == []
 
 
 def example_of_the_format_page() -> tuple[bytes, str]:
