@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import looks, reader, record, render
-from benchmarks.looks import Digit, Looks, Place
+from benchmarks import looks, looks_page, reader, record, render
+from benchmarks.looks_page import Place, groups
+from benchmarks.picked import Digit, Looks, pick, rmse_of_each
 from digitzip.model import load_model
 from tests import toy
 
@@ -32,8 +33,8 @@ def indices(digits: tuple[Digit, ...]) -> list[int]:
 def picked(changed: int = 5) -> Looks:
     """Return what is picked of 40 bars, `changed` of which are read as 7 instead of 0."""
     after = np.where(np.arange(40) < changed, 7, 0).astype(np.uint8)
-    found = looks.pick(looks.rmse_of_each(IMAGES, DECODED), LABELS, after)
-    return replace(found, pixels=looks.digest_of(found, IMAGES, DECODED))
+    found = pick(rmse_of_each(IMAGES, DECODED), LABELS, after)
+    return replace(found, pixels=looks_page.digest_of(found, IMAGES, DECODED))
 
 
 def page_of(png: bytes) -> tuple[record.Images, str]:
@@ -58,7 +59,7 @@ def cut(page: record.Images, place: Place) -> tuple[record.Images, record.Images
 def test_best_worst_and_typical_are_told_by_rmse_alone() -> None:
     ranks = np.random.default_rng(0).permutation(40)
     errors = np.square(ranks / 64)  # their mean is far above their median
-    found = looks.pick(errors, LABELS, LABELS)
+    found = pick(errors, LABELS, LABELS)
     best, typical, worst = (
         ranks[indices(group)].tolist() for group in (found.best, found.typical, found.worst)
     )
@@ -74,7 +75,7 @@ def test_of_equal_digits_the_first_come_first() -> None:
     errors = np.full(40, 0.5)
     errors[[3, 30]] = 0.25
     errors[[5, 35]] = 0.75
-    found = looks.pick(errors, LABELS, LABELS)
+    found = pick(errors, LABELS, LABELS)
     plain = [i for i in range(40) if i not in (3, 30, 5, 35)]
     assert indices(found.best) == [3, 30, *plain[:10]]
     assert indices(found.typical) == plain[:12]
@@ -82,7 +83,7 @@ def test_of_equal_digits_the_first_come_first() -> None:
 
 
 def test_a_group_has_all_digits_where_there_are_fewer_than_asked_for() -> None:
-    found = looks.pick(np.array([0.5, 0.125, 0.25]), LABELS[:3], LABELS[:3])
+    found = pick(np.array([0.5, 0.125, 0.25]), LABELS[:3], LABELS[:3])
     assert indices(found.best) == [1, 2, 0]
     assert indices(found.typical) == [2, 1, 0]
     assert indices(found.worst) == [0, 2, 1]
@@ -91,7 +92,7 @@ def test_a_group_has_all_digits_where_there_are_fewer_than_asked_for() -> None:
 def test_every_digit_that_is_read_differently_is_named_with_both_readings() -> None:
     before = np.array([4, 1, 9, 3], np.uint8)
     after = np.array([9, 1, 9, 5], np.uint8)
-    found = looks.pick(np.zeros(4), before, after).read_differently
+    found = pick(np.zeros(4), before, after).read_differently
     assert [(digit.index, digit.before, digit.after) for digit in found] == [(0, 4, 9), (3, 3, 5)]
 
 
@@ -99,15 +100,15 @@ def test_the_rmse_of_each_is_of_that_digit() -> None:
     x = np.zeros((2, 28, 28), np.uint8)
     y = x.copy()
     y[1, 0, 0] = 255
-    np.testing.assert_allclose(looks.rmse_of_each(x, y), [0, 1 / 28])
-    np.testing.assert_array_equal(looks.rmse_of_each(y, x), looks.rmse_of_each(x, y))
+    np.testing.assert_allclose(rmse_of_each(x, y), [0, 1 / 28])
+    np.testing.assert_array_equal(rmse_of_each(y, x), rmse_of_each(x, y))
 
 
 def test_the_page_has_each_original_over_its_reconstruction() -> None:
     found = picked()
-    page, _ = page_of(looks.picture(found, IMAGES, DECODED))
-    blocks, height = looks.layout(found)
-    assert page.shape == (height, looks.WIDTH + 2 * looks.MARGIN)
+    page, _ = page_of(looks_page.picture(found, IMAGES, DECODED))
+    blocks, height = looks_page.layout(found)
+    assert page.shape == (height, looks_page.WIDTH + 2 * looks_page.MARGIN)
     shown = []
     for group, _, places in blocks:
         for digit, place in zip(group.digits, places, strict=True):
@@ -132,13 +133,13 @@ def blank(page: record.Images, place: Place) -> record.Images:
 
 def test_rows_fill_the_width_and_blocks_follow_each_other() -> None:
     found = picked(changed=40)
-    blocks, height = looks.layout(found)
+    blocks, height = looks_page.layout(found)
     foot = 0
     for group, top, places in blocks:
         assert top > foot
         assert min(place.y for place in places) > top
         right = max(place.x + 28 * place.scale for place in places)
-        assert 0 <= looks.MARGIN + looks.WIDTH - right < group.scale
+        assert 0 <= looks_page.MARGIN + looks_page.WIDTH - right < group.scale
         foot = max(place.foot for place in places)
     assert foot < height
     changed = blocks[-1][2]
@@ -148,45 +149,47 @@ def test_rows_fill_the_width_and_blocks_follow_each_other() -> None:
 
 
 def test_each_digit_has_its_caption() -> None:
-    best, _, _, changed = picked().groups
+    best, _, _, changed = groups(picked())
     assert best.caption(Digit(3, 0.02345, 4, 9)) == "0.0234"
     assert changed.caption(Digit(3, 0.02345, 4, 9)) == "4 → 9"
     found = picked()
-    page, _ = page_of(looks.picture(found, IMAGES, DECODED))
-    for group, _, places in looks.layout(found)[0]:
+    page, _ = page_of(looks_page.picture(found, IMAGES, DECODED))
+    for group, _, places in looks_page.layout(found)[0]:
         for place in places:
             caption = page[place.foot + 2 : place.foot + 20, place.x : place.x + 28 * group.scale]
             assert (caption < 128).any()
 
 
 def test_digits_that_do_not_fit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert picked(changed=40).groups[-1].note == "all 40, by their place in the test set"
-    assert picked(changed=0).groups[-1].note == "none"
-    monkeypatch.setattr(looks, "FITTING", 30)
-    few = picked(changed=40).groups[-1]
+    assert groups(picked(changed=40))[-1].note == "all 40, by their place in the test set"
+    assert groups(picked(changed=0))[-1].note == "none"
+    monkeypatch.setattr(looks_page, "FITTING", 30)
+    few = groups(picked(changed=40))[-1]
     assert few.note == "the first 30 of 40, by their place in the test set"
     assert indices(few.digits) == list(range(30))
 
 
 def test_a_page_without_changed_readings_can_be_drawn() -> None:
     found = picked(changed=0)
-    page, _ = page_of(looks.picture(found, IMAGES, DECODED))
-    assert len(page) == looks.layout(found)[1]
+    page, _ = page_of(looks_page.picture(found, IMAGES, DECODED))
+    assert len(page) == looks_page.layout(found)[1]
 
 
 def test_the_same_digits_are_drawn_as_the_same_bytes() -> None:
-    assert looks.picture(picked(), IMAGES, DECODED) == looks.picture(picked(), IMAGES, DECODED)
+    assert looks_page.picture(picked(), IMAGES, DECODED) == looks_page.picture(
+        picked(), IMAGES, DECODED
+    )
 
 
 def test_the_picture_names_the_digest_of_what_it_shows() -> None:
     found = picked()
-    _, description = page_of(looks.picture(found, IMAGES, DECODED))
+    _, description = page_of(looks_page.picture(found, IMAGES, DECODED))
     assert description == f"data {found.digest}"
     first, *others = found.best
     other_loss = replace(found, best=(replace(first, rmse=first.rmse / 2), *others))
     other = DECODED.copy()
     other[first.index, 14, 14] ^= 1
-    other_pixels = replace(found, pixels=looks.digest_of(found, IMAGES, other))
+    other_pixels = replace(found, pixels=looks_page.digest_of(found, IMAGES, other))
     digests = {found.digest, picked(6).digest, other_loss.digest, other_pixels.digest}
     assert len(digests) == 4
 
@@ -215,10 +218,10 @@ def test_what_is_measured_is_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> 
 def check(found: Looks, page: record.Images) -> None:
     """Check that the pixels of a page are those that were measured."""
     pixels = []
-    for group, _, places in looks.layout(found)[0]:
+    for group, _, places in looks_page.layout(found)[0]:
         for digit, place in zip(group.digits, places, strict=True):
             original, reconstruction = cut(page, place)
-            loss = looks.rmse_of_each(original[None], reconstruction[None])[0]
+            loss = rmse_of_each(original[None], reconstruction[None])[0]
             assert loss == pytest.approx(digit.rmse, abs=1e-12)
             pixels.append(original.tobytes() + reconstruction.tobytes())
     assert hashlib.sha256(b"".join(pixels)).hexdigest() == found.pixels
@@ -255,7 +258,7 @@ def test_the_page_tells_how_rmse_spreads(monkeypatch: pytest.MonkeyPatch, tmp_pa
     }
     (tmp_path / "looks.json").write_text(json.dumps(result), encoding="utf-8")
     assert render.looks().splitlines() == [
-        "| | least | 10 % | median | greatest |",
+        "|  | least | 10 % | median | greatest |",
         "|---|---|---|---|---|",
         "| RMSE of a digit | 0.0100 | 0.0234 | 0.0800 | 0.3000 |",
         "",
