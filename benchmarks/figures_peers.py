@@ -1,4 +1,4 @@
-"""The picture of everything side by side: ours, and every peer of `peers.json`.
+"""The picture of everything side by side: ours, every peer of `peers.json`, and what is published.
 
 It can be read without colour: each family has its marker and its name at the line, filled where a
 file holds many digits, hollow where each digit is a file.
@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from benchmarks.published import NERD, rmse_of_d32
+from benchmarks.published import AUTOENCODERS_2016, NERD, rmse_of_d32
 from benchmarks.shown import Mark, Shown
 from benchmarks.style import ACCENT, GREY, INK, LIGHT, label, quiet
 
@@ -59,9 +59,7 @@ def draw_peers(figure: Figure, results: Shown) -> None:
         _draw_lossy(axes, name, marks)
     across = axes.get_position().width * figure.get_figwidth() * 72
     _draw_lossless(axes, lossless, across)
-    nerd = [(bits / 8, rmse_of_d32(d)) for bits, d in NERD]
-    axes.plot(*zip(*nerd, strict=True), ":x", color=INK, lw=1, ms=4.5, mew=1.2, zorder=2)
-    label(axes, *nerd[2], "NERD,\npublished", (6, 0), size=8)
+    _draw_published(axes)
     best = frontier(ours)
     axes.plot(*zip(*best, strict=True), "-", color=ACCENT, lw=2.2, zorder=3)
     axes.plot(*zip(*ours, strict=True), "o", color=ACCENT, ms=4.5, zorder=4)
@@ -126,6 +124,17 @@ def _draw_lossy(axes: Axes, name: str, marks: list[Mark]) -> None:
     point, x, y, ha = NAMED.get(name, (0, 0, 8, "center"))
     color = ACCENT if name == OURS else INK
     label(axes, *places[point], name, (x, y), ha=ha, color=color, size=8)
+
+
+def _draw_published(axes: Axes) -> None:
+    """Draw what others say of themselves: no file of theirs was made here."""
+    nerd = [(bits / 8, rmse_of_d32(d)) for bits, d in NERD]
+    axes.plot(*zip(*nerd, strict=True), ":x", color=INK, lw=1, ms=4.5, mew=1.2, zorder=2)
+    label(axes, *nerd[2], "NERD,\npublished", (6, 0), size=8)
+    others = [(point.bytes_per_digit, point.rmse) for point in AUTOENCODERS_2016]
+    axes.plot(*zip(*others, strict=True), "+", color=INK, ms=6.5, mew=1.2, zorder=2)
+    label(axes, *others[0], "autoencoders of 2016,\nten floats, published", (7, 0), size=8)
+    label(axes, *others[-1], "autoencoder of 2016,\none float, published", (7, 0), size=8)
 
 
 def _draw_lossless(axes: Axes, marks: list[Mark], across: float) -> None:

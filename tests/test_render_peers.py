@@ -64,6 +64,7 @@ def test_rows_stand_under_their_kind_smallest_first() -> None:
         "**with loss, one a digit**", "WebP", "digitzip", "JPEG",
         "**lossless, solid**", "xz",
         "**lossless, one a digit**", "zstd dictionary", "PNG",
+        "**published**", *["autoencoder of 2016"] * 5, *["NERD"] * 8,
     ]  # fmt: skip
     assert {len(row) for row in rows()} == {10}
 
@@ -97,4 +98,12 @@ def test_without_results_the_table_says_so(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_who_was_not_read_has_a_dash() -> None:
-    assert "| – |" in render_peers.line(a_row("JPEG", 1, read_differently=None))
+    assert render_peers.cells(a_row("JPEG", 1, read_differently=None))[-2] == "–"
+
+
+def test_what_is_published_has_only_what_was_published() -> None:
+    *_, last = rows()
+    assert last == ["NERD", "35.85 bits", "", "4.481", "≈ 0.0901", "", "", "5.46", "", ""]
+    (single,) = (row for row in rows() if row[1] == "784-512-128-1, float32")
+    assert single == ["autoencoder of 2016", "784-512-128-1, float32", "", "4.000", "0.2131",
+                      *[""] * 5]  # fmt: skip
