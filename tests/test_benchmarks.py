@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import bars, dims, margins, points, published, reader, record, render
-from digitzip.codec import Codec, Codes
+import digitzip
+from benchmarks import bars, dims, margins, points, published, rate, reader, record, render
+from digitzip.codec import DEFAULT_EFFORT, Codec, Codes
 from digitzip.model import Model, load_model, load_reader
 from digitzip.network import Integers
 from digitzip.rate import ideal_bits
@@ -207,3 +208,17 @@ def test_every_result_that_names_its_data_names_it_alike() -> None:
     assert {"rate", "dims"} <= found.keys()
     for name, result in found.items():
         assert result.get("data", {}).items() <= known.items(), name
+
+
+def test_every_shipped_level_count_is_measured_and_the_default_at_every_effort() -> None:
+    found = list(rate.settings())
+    assert len(set(found)) == len(found)
+    at_default = {(s.path, s.levels) for s in found if s.effort == DEFAULT_EFFORT}
+    assert at_default == {
+        (path, level_set.levels)
+        for path in points.shipped()
+        for level_set in load_model(path).level_sets
+    }
+    default, levels = load_model(), digitzip.load_codec().levels
+    efforts = [s.effort for s in found if (s.path.stem, s.levels) == (default.name, levels)]
+    assert efforts == list(range(10))
