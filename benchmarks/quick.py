@@ -24,6 +24,7 @@ from digitzip.errors import DigitzipError
 from digitzip.metrics import d32, psnr, rmse, ssim
 
 DIGITS: Final = 300
+SEARCHED: Final = 20  # digits whose search is timed at every effort
 SCALE_DIGITS: Final = 10_000
 STARTUP_ROUNDS: Final = 3
 
@@ -88,6 +89,17 @@ def peers(images: record.Images) -> None:
         raise ValueError(f"peers --quick: exit code {code}")
 
 
+def throughput(images: record.Images) -> None:
+    """Print speeds beside PNG, and of each effort beside lossless WebP."""
+    from benchmarks import speed
+
+    for way, ratio in speed.whole(images[:DIGITS])["over_png"].items():
+        print(f"  {way} / PNG: {ratio['median']:.2f}")
+    found = speed.searched(images[:SEARCHED])["effort_over_webp"]
+    ratios = ", ".join(f"{effort}: {ratio['median']:.3g}" for effort, ratio in found.items())
+    print(f"  compress / lossless WebP, by effort: {ratios}")
+
+
 def speeds(images: record.Images) -> None:
     """Print speeds beside the peers at the smaller numbers of digits."""
     from benchmarks import peer_speed
@@ -139,7 +151,7 @@ def pages(images: record.Images) -> None:
 
 
 PARTS: Final[dict[str, Callable[[record.Images], None]]] = {
-    part.__name__: part for part in (rate, speeds, startup, scale, peers, pages)
+    part.__name__: part for part in (rate, throughput, speeds, startup, scale, peers, pages)
 }
 
 
