@@ -3,7 +3,7 @@
 The coders of `benchmarks/formats.py`, those of `benchmarks/learned.py`, the factorised prior if it
 was trained before, and digitzip with a file a digit; its files of all digits are in `rate.json`.
 Models are stated and not counted. Settings are fixed or derived from the training images, never
-chosen by what the test digits gave.
+chosen by what the test digits gave. Nothing is timed here, so two coders work at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, Final
@@ -29,6 +30,7 @@ from benchmarks.record import Images
 from digitzip.metrics import d32, psnr, rmse, ssim
 from digitzip.model import load_model, shipped_folder
 
+AT_ONCE: Final = 2  # coders: their libraries compute without Python's lock
 QUICK: Final = 200  # digits
 QUICK_CELLS: Final = dims.CELLS[:2]  # codebooks that are learned within half a minute
 
@@ -120,6 +122,35 @@ def versions() -> dict[str, str | None]:
     }
 
 
+def coders(cells: tuple[int, ...]) -> Iterator[Coder]:
+    """Yield every coder, with codebooks of so many cells."""
+    from benchmarks import factorised  # imports torch
+
+    yield from formats.CODERS.values()
+    yield ours_singly()
+    yield from learned.coders(cells)
+    yield from factorised.coders()
+
+
+def measured(cells: tuple[int, ...], images: Images, changed: Changed | None) -> Iterator[Peer]:
+    """Yield what every coder gives on digits, uint8 [n, 28, 28], in their order, and print it."""
+    print(f"{'':50} bytes a digit   RMSE   PSNR  SSIM    D32 reads otherwise  seconds")
+
+    def timed(coder: Coder) -> tuple[str, Peer, float]:
+        start = time.perf_counter()
+        return coder.title, measure(coder, images, changed), time.perf_counter() - start
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for title, peer, took in pool.map(timed, coders(cells)):
+            read = "–" if peer.read_differently is None else f"{peer.read_differently:.2%}"
+            print(
+                f"{title:50} {peer.bytes_per_digit:13.3f} {peer.rmse:.4f} {peer.psnr:6.2f} "
+                f"{peer.ssim:.3f} {peer.d32:6.2f} {read:>15} {took:8.1f}",
+                flush=True,
+            )
+            yield peer
+
+
 def main() -> None:
     from benchmarks import factorised  # imports torch
 
@@ -128,21 +159,7 @@ def main() -> None:
     quick = parser.parse_args(sys.argv[2:]).quick
     images = record.test_images()[: QUICK if quick else None]
     changed = changed_from(images, needed=not quick)
-    found = []
-    print(f"{'':50} bytes a digit   RMSE   PSNR  SSIM    D32 reads otherwise  seconds")
-    for coder in (
-        *formats.CODERS.values(), ours_singly(),
-        *learned.coders(QUICK_CELLS if quick else dims.CELLS), *factorised.coders(),
-    ):  # fmt: skip
-        start = time.perf_counter()
-        found.append(peer := measure(coder, images, changed))
-        took = time.perf_counter() - start
-        read = "–" if peer.read_differently is None else f"{peer.read_differently:.2%}"
-        print(
-            f"{coder.title:50} {peer.bytes_per_digit:13.3f} {peer.rmse:.4f} {peer.psnr:6.2f} "
-            f"{peer.ssim:.3f} {peer.d32:6.2f} {read:>15} {took:8.1f}",
-            flush=True,
-        )
+    found = list(measured(QUICK_CELLS if quick else dims.CELLS, images, changed))
     left_out = formats.left_out() + factorised.left_out()
     print("".join(f"left out: {line}\n" for line in left_out), end="")
     if quick:
