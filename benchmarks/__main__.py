@@ -20,7 +20,14 @@ BENCHMARKS: Final = (
     "looks",
     "render",
 )
-APART: Final = ("reader", "judge", "margins", "factorised", "experiment")  # trained once and kept
+APART: Final = (
+    "reader",
+    "judge",
+    "margins",
+    "guard",
+    "factorised",
+    "experiment",
+)  # trained once and kept
 QUICK: Final = "--quick"
 
 

@@ -34,6 +34,7 @@ OVERRIDES: Final = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 ROUNDS: Final = 7
 TURNS: Final = ((range(4), 7), (range(4, 10), 2))
 """Efforts that take turns with lossless WebP, and how often: the slow ones apart from the fast."""
+GUARDED: Final = "guarded"  # what `digitzip.compress` does by default, at the default effort
 SEARCHED: Final = 1000  # digits whose search is timed, beside as many WebP files
 
 Result = dict[str, Any]
@@ -112,7 +113,7 @@ def pillow_decode(files: list[bytes]) -> list[Images]:
 
 def whole(images: Images) -> Result:
     """Time effort 0 and decompression of digits uint8 [n, 28, 28] beside Pillow's PNG."""
-    files, data = png_encode(images), digitzip.compress(images, effort=0)
+    files, data = png_encode(images), digitzip.compress(images, effort=0, guard=False)
     np.testing.assert_array_equal(np.stack(pillow_decode(files)), images)
     with digitzip.open(data) as dz:
         again = dz.codec.decode(dz.codes[:])
@@ -120,7 +121,7 @@ def whole(images: Images) -> Result:
     seconds = interleaved(
         {
             "png encode": partial(png_encode, images),
-            "compress without search": partial(digitzip.compress, images, effort=0),
+            "compress without search": partial(digitzip.compress, images, effort=0, guard=False),
             "png decode": partial(pillow_decode, files),
             "decompress": partial(digitzip.decompress, data),
         },
@@ -148,8 +149,11 @@ def searched(images: Images) -> Result:
     rates, ratios, rounds_of = {}, {}, {}
     for efforts, rounds in TURNS:
         ours = {
-            str(effort): partial(digitzip.compress, images, effort=effort) for effort in efforts
+            str(effort): partial(digitzip.compress, images, effort=effort, guard=False)
+            for effort in efforts
         }
+        if DEFAULT_EFFORT in efforts:
+            ours[GUARDED] = partial(digitzip.compress, images)
         seconds = interleaved({"webp": partial(webp_encode, images), **ours}, rounds)
         theirs = Timed(len(images), seconds["webp"])
         peer += seconds["webp"]
@@ -157,7 +161,9 @@ def searched(images: Images) -> Result:
             mine = Timed(len(images), seconds[effort])
             rates[effort], ratios[effort] = mine.rate(), mine.over(theirs)
             rounds_of[effort] = rounds
+    del rounds_of[GUARDED]
     return {
+        GUARDED: {"digits_per_second": rates.pop(GUARDED), "over_webp": ratios.pop(GUARDED)},
         "digits_searched": len(images),
         "default_effort": DEFAULT_EFFORT,
         "webp_digits_per_second": Timed(len(images), peer).rate(),

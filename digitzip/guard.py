@@ -24,7 +24,7 @@ Integers = npt.NDArray[np.integer[Any]]
 RMSE_UNIT: Final = 65_535
 """An RMSE of 1 in the units of a promise."""
 COARSE: Final = 16
-"""No pixel of an image that is refined differs by more, unless a bound asks for less."""
+"""No pixel of an image that is refined differs by more, unless a bound says how far it may."""
 
 _CHOSEN: Final = 48  # more margin than usual for a code that is chosen by its margin
 _READ: Final = 32  # codes near a given one that the reader is asked about
@@ -109,8 +109,7 @@ class Ladder:
     @property
     def coarse(self) -> int:
         """How far a pixel of a refined image may be from its original; 0 where none is refined."""
-        bound = self.tests.max_error
-        return COARSE if bound is None else min(bound, COARSE)
+        return COARSE if self.tests.max_error is None else min(self.tests.max_error, MAX_BOUND)
 
     def climb(self, images: Images) -> Guarded:
         """Return codes and rungs of images uint8 [n, h, w]; raises `InputError` for others."""

@@ -21,6 +21,8 @@ Integers = npt.NDArray[np.integer[Any]]
 Floats = npt.NDArray[np.floating[Any]]
 
 VALUES: Final = 256
+MAX_BOUND: Final = 127
+"""How far a pixel may come back from its original at most."""
 MAX_WEIGHT: Final = 1 << 16
 """A value of a pixel has at most this weight: float32 adds up all of them exactly."""
 ABOVE: Final = 5

@@ -55,6 +55,7 @@ def compress(
     max_rmse: float | None = None,
     max_error: int | None = None,
     lossless: bool = False,
+    margin: int | None = None,
     threads: int = 1,
 ) -> bytes:
     """Return images uint8 [n, height, width] as the bytes of a `.dz` file.
@@ -65,7 +66,8 @@ def compress(
     With a `guard` every image is decoded and compared with its original, and corrected unless its
     RMSE is `max_rmse` at most (0 … 1, by default what the model says), no pixel differs by more
     than `max_error` (0 … 127, by default any), and the model's reader, if it names one, reads it as
-    before. `lossless` keeps every pixel.
+    before, by a `margin` in 1/64 of a logit (by default what the model says). `lossless` keeps
+    every pixel.
 
     Raises `InputError` for other arrays, for a quality that the model has not and for bounds out of
     range, `ModelError` for a model or a reader that cannot be had.
@@ -73,7 +75,7 @@ def compress(
     out = io.BytesIO()
     codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
     ladder = ladder_of(
-        codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless
+        codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless, margin=margin
     )
     with Writer(out, codec, ladder) as writer:
         writer.append(images)
@@ -133,6 +135,7 @@ def create(
     max_rmse: float | None = None,
     max_error: int | None = None,
     lossless: bool = False,
+    margin: int | None = None,
     threads: int = 1,
     overwrite: bool = False,
 ) -> AbstractContextManager[Writer]:
@@ -143,6 +146,6 @@ def create(
     """
     codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
     ladder = ladder_of(
-        codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless
+        codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless, margin=margin
     )
     return _create(file, codec, ladder, overwrite=overwrite)

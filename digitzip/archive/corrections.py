@@ -15,12 +15,11 @@ from digitzip.container import Chunk, LayerType
 from digitzip.container.chunk import LEVEL
 from digitzip.container.wire import Cursor, varint
 from digitzip.errors import DamagedError
-from digitzip.residual import Residual, stepped, steps_of
+from digitzip.residual import MAX_BOUND, Residual, stepped, steps_of
 
 Integers = npt.NDArray[np.integer[Any]]
 
 TYPES: Final = (LayerType.REFINE, LayerType.EXACT)
-MAX_BOUND: Final = 127
 MAX_PIXELS: Final = 1 << 24  # of all digits of a layer that is coded
 
 _CODED: Final = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from digitzip.codec import Codec
@@ -9,8 +10,10 @@ from digitzip.container import Guard
 from digitzip.errors import BoundError, InputError, ModelError
 from digitzip.guard import RMSE_UNIT, Ladder, Tests
 from digitzip.model import LevelSet, Model, find_reader
+from digitzip.residual import MAX_BOUND
 
-MAX_ERRORS: Final = range(128)
+MAX_ERRORS: Final = range(MAX_BOUND + 1)
+MARGINS: Final = range((1 << 16) + 1)
 
 
 def ladder_of(
@@ -20,29 +23,34 @@ def ladder_of(
     max_rmse: float | None = None,
     max_error: int | None = None,
     lossless: bool = False,
+    margin: int | None = None,
 ) -> Ladder | None:
     """Return the ladder that keeps these bounds; None without a guard.
 
     `max_rmse` is a part of the range of pixels, above 0 and up to 1, by default what the model
-    says; `max_error` counts pixel values, 0 … 127. Raises `InputError` for other bounds and those
+    says; `max_error` counts pixel values, 0 … 127; `margin` is how sure the reader must be, in its
+    units, by default what the model says. Raises `InputError` for other bounds and those
     that contradict each other, `ModelError` where the model's reader is not to be had.
     """
     if max_error is not None and (isinstance(max_error, bool) or max_error not in MAX_ERRORS):
         raise InputError(f"max_error is {max_error!r}, expected 0 to {MAX_ERRORS[-1]}")
     if max_rmse is not None and not 1 / RMSE_UNIT <= max_rmse <= 1:
         raise InputError(f"max_rmse is {max_rmse!r}, expected above 0, and at most 1")
+    if margin is not None and (isinstance(margin, bool) or margin not in MARGINS):
+        raise InputError(f"margin is {margin!r}, expected 0 to {MARGINS[-1]}")
     if lossless and max_error:
         raise InputError(
             f"lossless allows no error, and max_error is {max_error}; give one of them"
         )
     if not guard:
-        if lossless or max_rmse is not None or max_error is not None:
+        if lossless or (max_rmse, max_error, margin) != (None, None, None):
             raise InputError("without a guard no bound is kept: leave out the bounds, or guard off")
         return None
     if lossless or max_error == 0:
         return Ladder(codec, Tests(max_error=0))  # nothing else is left to test
     most = codec.max_rmse if max_rmse is None else int(max_rmse * RMSE_UNIT)
-    return Ladder(codec, _tests(codec, most, max_error, codec.model.reader))
+    tests = _tests(codec, most, max_error, codec.model.reader)
+    return Ladder(codec, tests if margin is None else replace(tests, margin=margin))
 
 
 def ladder_for(codec: Codec, promise: Guard) -> Ladder | None:

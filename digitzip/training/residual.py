@@ -24,6 +24,7 @@ from digitzip.model import read_model
 from digitzip.network import Network
 from digitzip.rate import UNIT
 from digitzip.residual import (
+    MAX_BOUND,
     VALUES,
     Surroundings,
     as_before,
@@ -35,7 +36,7 @@ from digitzip.training.fold import Affine, as_floats
 from digitzip.training.integers import Output, round_chain
 from digitzip.training.optimisers import cosine
 from digitzip.training.saving import save_model
-from digitzip.training.surroundings import MAX_BOUND, Recipe, Source
+from digitzip.training.surroundings import Recipe, Source
 
 ONE = 1 << 15  # the weight of what is certain
 LEAST_SCORE, MOST_SCORE = -368, 22  # in 1 / UNIT of a nat: weights from 0 to below 2^16

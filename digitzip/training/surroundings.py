@@ -12,9 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from digitzip.residual import VALUES, Surroundings, as_before, as_near, same, stepped, steps_of
+from digitzip.residual import (
+    MAX_BOUND,
+    VALUES,
+    Surroundings,
+    as_before,
+    as_near,
+    same,
+    stepped,
+    steps_of,
+)
 
-MAX_BOUND = 127
 PART = 1 << 18  # pixels looked at together
 
 Images = NDArray[np.uint8]
@@ -98,7 +106,7 @@ class Source:
     def coarse(self) -> Batch:
         """Return pixels that come back in steps of some `2 N + 1`."""
         digits = self._random.integers(0, len(self._images), self._recipe.coarse_digits)
-        bound = round(math.exp(self._random.uniform(0, math.log(127))))
+        bound = round(math.exp(self._random.uniform(0, math.log(MAX_BOUND))))
         return coarse_batch(
             self._images[digits], self._decoded[digits], bound, self._recipe.batch, self._random
         )
