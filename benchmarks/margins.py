@@ -59,9 +59,8 @@ def main() -> None:
     before, after = reader.margins(digits, labels), reader.margins(decoded, labels)
     rows = [row(margin, before, after, different) for margin in MARGINS]
     result = {
-        **record.environment(codec.model),
-        "data": {"the last 10,000 of mnist train images": record.SHA256["train-images-idx3-ubyte"]},
-        "digits": len(digits),
+        **record.environment(codec.model, learned=True),
+        "digits": len(digits),  # the last training digits
         "levels": codec.levels,
         "effort": codec.effort,
         "reader": {"name": reader.name, "id": reader.id.hex()},

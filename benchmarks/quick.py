@@ -54,7 +54,7 @@ def round_trip(images: record.Images, setting: Setting) -> tuple[bytes, record.I
     come back, and these come nearer than a blank page.
     """
     dims, quality, effort = setting.dims, setting.quality, setting.effort
-    codec = digitzip.load_codec(dims=dims, quality=quality, effort=effort, guard=False)
+    codec = digitzip.load_codec(dims=dims, quality=quality, effort=effort)
     data = digitzip.compress(images, dims=dims, quality=quality, effort=effort, guard=False)
     decoded = digitzip.decompress(data)
     with digitzip.open(data) as dz:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from digitzip.codec import Codec, Codes, Images
 from digitzip.reader import Labels, Reader
-from digitzip.residual import stepped, steps_of
+from digitzip.residual import MAX_BOUND, stepped, steps_of
 
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.integer[Any]]
