@@ -17,6 +17,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from benchmarks.figures_guard import draw_guard
 from benchmarks.figures_peers import draw_peers
 from benchmarks.published import AUTOENCODERS_2016, NERD, rmse_of_d32
 from benchmarks.record import ROOT
@@ -125,6 +126,7 @@ PICTURES: Final = {
     "dims.svg": Picture((6.6, 5.2), draw_dims, lambda results: (results.ours, results.codebooks)),
     "rate.svg": Picture((6.6, 4.4), draw_rate, lambda results: (results.ours, results.codebooks)),
     "peers.svg": Picture((7.4, 5.8), draw_peers, lambda results: (results.ours, results.peers)),
+    "guard.svg": Picture((6.6, 4.4), draw_guard, lambda results: (results.guards,)),
 }
 
 

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import bars as claims
-from benchmarks import figures, render_experiment, render_peers, render_rate, render_speed
+from benchmarks import (
+    figures,
+    render_experiment,
+    render_guard,
+    render_peers,
+    render_rate,
+    render_speed,
+)
 from benchmarks.record import RESULTS, ROOT
 from benchmarks.shown import Shown, shown
 from benchmarks.tables import NOT_YET, table
@@ -44,7 +51,12 @@ def headline() -> str:
 
 def bars() -> str:
     rate, speed, startup, scale = (load(name) for name in ("rate", "speed", "startup", "scale"))
-    chosen = claims.claimed(rate, speed) + claims.standing(rate, speed, startup, scale)
+    guard = loaded("guard")
+    chosen = [
+        *claims.claimed(rate, speed),
+        *(render_guard.bars(guard) if guard else ()),
+        *claims.standing(rate, speed, startup, scale),
+    ]
     return table(("measure", "bar", "beyond", "measured", ""), *(bar.cells for bar in chosen))
 
 
@@ -126,7 +138,7 @@ def machine() -> str:
     lines = []
     parts = (
         "rate", "dims", "speed", "peer_speed", "startup", "scale", "scale_full", "peers", "looks",
-        "experiment",
+        "guard", "margins", "experiment",
     )  # fmt: skip
     for name in parts:
         if (result := loaded(name)) is None:
@@ -140,6 +152,31 @@ def machine() -> str:
     return "\n".join(lines)
 
 
+def of_guard(part: Callable[[Result], str]) -> str:
+    result = loaded("guard")
+    return part(result) if result else NOT_YET
+
+
+def guard() -> str:
+    return of_guard(render_guard.curve)
+
+
+def guarded() -> str:
+    return of_guard(render_guard.settings)
+
+
+def bounds() -> str:
+    return of_guard(render_guard.bounds)
+
+
+def odd() -> str:
+    return of_guard(render_guard.odd)
+
+
+def protected() -> str:
+    return of_guard(render_guard.headline)
+
+
 def experiment() -> str:
     return render_experiment.table(loaded("experiment"))
 
@@ -150,6 +187,7 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
         headline, bars, points, ideals, numbers, efforts, payback, reader, throughput, growth,
         pace, beside, start, access, billion,
         peers, looks, machine, experiment,
+        guard, guarded, bounds, odd, protected,
     )
 }  # fmt: skip
 
@@ -178,7 +216,7 @@ def main() -> None:
 
 def pictured() -> Shown:
     """Return what the pictures show of what has been measured."""
-    return shown(load("rate"), load("dims"), loaded("peers"))
+    return shown(load("rate"), load("dims"), loaded("peers"), loaded("guard"))
 
 
 def write_if_changed(path: Path, before: bytes, after: bytes) -> None:
