@@ -9,6 +9,7 @@
         out.append(images)
     digitzip.join(["a.dz", "b.dz"], "both.dz")
     digitzip.extract(dz, dz.find("7", "a/*.png"), "some.dz")
+    digitzip.compare(images, dz)                  # -> how far its digits are from these
     digitzip.recover("broken.dz", "saved.dz")     # -> what was lost
 
 Names are loaded when they are first used: importing digitzip imports no other package.
@@ -22,10 +23,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from digitzip.archive import (
         Archive,
+        Comparison,
         Info,
         Recovered,
         Writer,
         append,
+        compare,
         compress,
         create,
         decompress,
@@ -49,10 +52,12 @@ if TYPE_CHECKING:
 _ROOMS = {
     "archive": (
         "Archive",
+        "Comparison",
         "Info",
         "Recovered",
         "Writer",
         "append",
+        "compare",
         "compress",
         "create",
         "decompress",
@@ -77,10 +82,12 @@ _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - by room
     "Archive",
+    "Comparison",
     "Info",
     "Recovered",
     "Writer",
     "append",
+    "compare",
     "compress",
     "create",
     "decompress",

@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive.appending import append
+from digitzip.archive.comparing import Comparison, compare
 from digitzip.archive.extracting import extract
 from digitzip.archive.frames import Writable
 from digitzip.archive.guarding import ladder_of
+from digitzip.archive.info import Info
 from digitzip.archive.joining import join
-from digitzip.archive.reader import Archive, Info
+from digitzip.archive.reader import Archive
 from digitzip.archive.recovery import Recovered, recover
 from digitzip.archive.storage import Readable
 from digitzip.archive.writer import Writer
@@ -30,10 +32,12 @@ from digitzip.model import Model
 
 __all__ = [
     "Archive",
+    "Comparison",
     "Info",
     "Recovered",
     "Writer",
     "append",
+    "compare",
     "compress",
     "create",
     "decompress",

@@ -13,6 +13,7 @@ from digitzip.archive.corrections import Corrections
 from digitzip.archive.index import Index, read_stored
 from digitzip.archive.recent import Recent
 from digitzip.archive.storage import Storage
+from digitzip.archive.tally import Corrected
 from digitzip.codec import Codec, Codes, Images
 from digitzip.container import Chunk, Layer, LayerType
 from digitzip.errors import DamagedError
@@ -71,6 +72,17 @@ class Chunks:
         """Read every chunk without unpacking a digit."""
         for number in range(len(self)):
             self._read(number)
+
+    def corrected(self) -> dict[LayerType, Corrected]:
+        """Count what corrects digits of all chunks, by layer, without unpacking a digit."""
+        found = {type_: Corrected() for type_ in corrections.TYPES}
+        for number in range(len(self)):
+            chunk = self._read(number)
+            for type_ in corrections.TYPES:
+                if (layer := chunk.layer(type_)) is not None:
+                    digits = corrections.count(layer.body, chunk.digits)
+                    found[type_] += Corrected(digits, corrections.packed_size((layer.body,)))
+        return found
 
     def images(self, number: int, low: int, high: int) -> Images:
         """Decode the digits `low` … `high - 1` of a chunk, uint8 [high - low, height, width].

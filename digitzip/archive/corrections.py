@@ -73,7 +73,7 @@ class Corrections:
 
     def pack(self, decoded: Images, residual: Residual | None) -> tuple[bytes, ...]:
         """Return the smallest body of a layer, in pieces, where the decoder gave `decoded`."""
-        return min(self.representations(decoded, residual), key=_packed_size)
+        return min(self.representations(decoded, residual), key=packed_size)
 
     def representations(
         self, decoded: Images, residual: Residual | None
@@ -112,6 +112,18 @@ def of_chunk(chunk: Chunk, codes: Codes, codec: Codec) -> dict[LayerType, Correc
     if len(np.unique(listed)) < len(listed):
         raise DamagedError("corrections: a digit is both refined and exact")
     return found
+
+
+def count(body: bytes, digits: int) -> int:
+    """Return how many digits a layer's body lists; raises `DamagedError`, but trusts the rest."""
+    cursor = Cursor(body, "corrections")
+    cursor.take(2)
+    return cursor.bounded(1, digits, "number of digits")
+
+
+def packed_size(pieces: tuple[bytes, ...]) -> int:
+    """Return the bytes that a layer's body takes, packed alone."""
+    return len(zstandard.compress(b"".join(pieces), LEVEL))
 
 
 def merged(parts: Sequence[Corrections]) -> Corrections:
@@ -165,7 +177,3 @@ def _plain(steps: bytes, decoded: Images, bound: int) -> Images:
     if bound == 0:
         return (decoded + signed).astype(np.uint8)  # modulo 256
     return stepped(decoded, signed, bound)
-
-
-def _packed_size(pieces: tuple[bytes, ...]) -> int:
-    return len(zstandard.compress(b"".join(pieces), LEVEL))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
@@ -17,36 +15,14 @@ import numpy.typing as npt
 from digitzip.archive.chunks import Chunks
 from digitzip.archive.finding import find
 from digitzip.archive.index import Index, read_header, read_index, rebuild_index
+from digitzip.archive.info import Info, info_of
 from digitzip.archive.storage import Readable, Storage
 from digitzip.archive.views import CodesView, NamesView, resolve
 from digitzip.codec import Codec, Images
-from digitzip.container import Guard, Header
+from digitzip.container import Header
 from digitzip.errors import DamagedError, InputError, ModelError
 from digitzip.limits import MAX_DIGITS
 from digitzip.model import Model, find_model, load_model
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """What `info` tells of an archive.
-
-    Figures per digit are None when it has no digits, the model's name when the model is not known.
-    """
-
-    digits: int
-    bytes: int
-    bytes_per_digit: float | None
-    ratio: float | None
-    model: str | None
-    model_id: str
-    height: int
-    width: int
-    dims: int
-    levels: int
-    chunks: int
-    names: bool
-    guard: Guard
-    damaged: bool
 
 
 class Archive:
@@ -158,26 +134,15 @@ class Archive:
             self.chunks.images(number, 0, self.chunks.digits(number))
 
     @property
+    def size(self) -> int:
+        """How many bytes the file has."""
+        return self._storage.size
+
+    @property
     def info(self) -> Info:
         """What the archive holds, without decoding it."""
-        digits, size = len(self), self._storage.size
-        header, pixels = self.header, self.header.height * self.header.width
-        return Info(
-            digits=digits,
-            bytes=size,
-            bytes_per_digit=size / digits if digits else None,
-            ratio=digits * pixels / size if digits else None,
-            model=self._model_name(),
-            model_id=header.model_id.hex(),
-            height=header.height,
-            width=header.width,
-            dims=header.dims,
-            levels=header.levels,
-            chunks=len(self.chunks),
-            names=self.names is not None,
-            guard=header.guard,
-            damaged=self.chunks.index.damaged,
-        )
+        self._check_open()
+        return info_of(self)
 
     def locate(self, digits: npt.NDArray[np.intp]) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
         """Yield each chunk that holds some of `digits`, with the positions of those in `digits`."""
@@ -194,11 +159,6 @@ class Archive:
     def _check_open(self) -> None:
         if self._storage.closed:
             raise ValueError("the archive is closed")
-
-    def _model_name(self) -> str | None:
-        with suppress(ModelError):
-            return self.codec.model.name
-        return None
 
     def close(self) -> None:
         """End the use of the archive, and close the file if the archive opened it."""

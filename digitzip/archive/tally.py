@@ -13,6 +13,17 @@ from digitzip.container import LayerType
 from digitzip.guard import Rung
 
 
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """How many digits need more than a code, and the bytes of that, each layer packed alone."""
+
+    digits: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Corrected) -> Corrected:
+        return Corrected(self.digits + other.digits, self.bytes + other.bytes)
+
+
 @dataclass(slots=True)
 class Tally:
     """How many digits took each rung, and the bytes of the layers that correct some of them."""
@@ -26,9 +37,19 @@ class Tally:
         return self.digits.total()
 
     @property
+    def refined(self) -> Corrected:
+        """Those that are coarsely corrected."""
+        return Corrected(self.digits[Rung.REFINE], self.bytes[LayerType.REFINE])
+
+    @property
+    def exact(self) -> Corrected:
+        """Those of which every pixel is kept."""
+        return Corrected(self.digits[Rung.EXACT], self.bytes[LayerType.EXACT])
+
+    @property
     def corrected(self) -> int:
         """How many need more than a code."""
-        return self.digits[Rung.REFINE] + self.digits[Rung.EXACT]
+        return self.refined.digits + self.exact.digits
 
     def count(self, rungs: npt.NDArray[np.integer[Any]]) -> None:
         """Add digits with these rungs [n]."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive import naming
-from digitzip.archive.corrections import TYPES, Corrections, merged
+from digitzip.archive.corrections import TYPES, Corrections, merged, packed_size
 from digitzip.archive.frames import Frames, Writable, opened
 from digitzip.archive.guarding import promise_of
 from digitzip.archive.tally import Tally
@@ -79,6 +79,14 @@ class Writer:
     def named(self) -> bool | None:
         """Whether digits have names; None before the first digit."""
         return self._named
+
+    @property
+    def usual(self) -> bool:
+        """Whether digits are held to what the model says, and to no bound of anyone's own."""
+        if self._ladder is None:
+            return False
+        tests = self._ladder.tests
+        return (tests.max_rmse, tests.max_error) == (self._codec.max_rmse, None)
 
     def append(self, images: npt.NDArray[Any], names: Sequence[str] | None = None) -> None:
         """Add images uint8 [n, height, width] or [height, width], with a name each or none.
@@ -254,7 +262,7 @@ class Writer:
                 given = merged(parts)
                 decoded = self._codec.decode(codes[given.places])
                 layer = Layer(type_, given.pack(decoded, self._codec.residual))
-                self.tally.spend(type_, len(layer.body))
+                self.tally.spend(type_, packed_size((layer.body,)))
                 yield layer
 
     def __enter__(self) -> Writer:

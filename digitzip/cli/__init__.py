@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "info": "inspect.info",
     "test": "inspect.test",
     "list": "inspect.list_names",
+    "compare": "compare.compare",
     "models": "models.models",
     "demo": "demo.demo",
     "train": "train.train",

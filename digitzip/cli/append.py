@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from digitzip.cli import console, streams
+from digitzip.cli import console, guarded, streams
 from digitzip.cli.talk import Talk, talk_options
 from digitzip.errors import InputError
 
@@ -37,7 +37,7 @@ def append(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Append images to a .dz file, with its model and quality.
+    """Append images to a .dz file, with its model and quality, and keep what it promises.
 
     INPUT is as for compress. The file is written anew beside itself and then replaced: until
     then it stays as it was, whatever happens. Hard links keep the old file.
@@ -74,3 +74,4 @@ def append(
             digits += len(batch)
     size = Path(file).stat().st_size
     talk.summary(f"{file}: {digits:,} digits appended, {size:,} bytes, {talk.seconds:.1f} s")
+    guarded.tell(talk, file, writer)

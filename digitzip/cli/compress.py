@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from digitzip.cli import console, streams
+from digitzip.cli import console, guarded, streams
 from digitzip.cli.talk import Talk, talk_options
 from digitzip.limits import DIMS
 
@@ -42,6 +42,26 @@ _BATCH: Final = 512  # digits for each thread between two steps of the bar
     metavar="Q",
     help="How finely codes are cut, 1 the coarsest; models lists what a model has.",
 )
+@click.option(
+    "--guard",
+    type=click.Choice(["on", "off"]),
+    default="on",
+    show_default=True,
+    help="Compare every digit with its image, and correct what the model does not do justice.",
+)
+@click.option(
+    "--max-rmse",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="R",
+    help="Greatest RMSE of a digit, pixels in 0 ... 1; by default the model says it.",
+)
+@click.option(
+    "--max-error",
+    type=click.IntRange(0, 127),
+    metavar="N",
+    help="The most that a pixel, 0 ... 255, may be off.",
+)
+@click.option("--lossless", is_flag=True, help="Keep every pixel.")
 @streams.fit_option
 @streams.threads_option
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
@@ -53,6 +73,10 @@ def compress(
     dims: int | None,
     effort: int | None,
     quality: int | None,
+    guard: str,
+    max_rmse: float | None,
+    max_error: int | None,
+    lossless: bool,
     fit: Fit,
     threads: int,
     force: bool,
@@ -63,22 +87,33 @@ def compress(
 
     INPUT is an IDX file (gzipped or not), a .npy or .npz file (FILE.npz:NAME picks one of its
     arrays), an image file, or a folder of image files, whose names are kept.
+
+    Unless --guard is off, every digit is decoded and compared with its image as it is written: one
+    that is off by more than a bound, or that the model's reader takes for another, is corrected.
     """
     if model is not None and dims is not None:
         raise click.UsageError("--model and --dims both pick a model; give one of them")
+    if lossless and (max_error or max_rmse is not None):
+        raise click.UsageError("--lossless allows no error; leave out --max-error and --max-rmse")
+    if guard == "off" and (lossless or max_error is not None or max_rmse is not None):
+        raise click.UsageError("--guard off keeps no bound; leave out it, or the bounds")
     from digitzip import images
+    from digitzip.archive.guarding import ladder_of
     from digitzip.archive.writer import create
     from digitzip.codec import load_codec
 
     talk = Talk(quiet, verbose)
     streams.refuse_same(inputs, out)
     codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
+    ladder = ladder_of(
+        codec, guard=guard == "on", max_rmse=max_rmse, max_error=max_error, lossless=lossless
+    )
     shape = codec.model.shape
     digits = 0
     with streams.writable(out, force) as target:
         with (
             talk.bar() as bar,
-            create(target, codec, overwrite=force) as writer,
+            create(target, codec, ladder, overwrite=force) as writer,
             streams.paths(inputs) as files,
         ):
             source = images.read(
@@ -90,3 +125,4 @@ def compress(
                 digits += len(batch)
         size = Path(target).stat().st_size if isinstance(target, str) else target.tell()
     talk.summary(f"{out}: {console.figures(digits, size, shape.pixels, talk.seconds)}")
+    guarded.tell(talk, out, writer)

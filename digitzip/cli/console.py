@@ -66,15 +66,16 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def about(file: str) -> Iterator[None]:
+def about(file: str, *others: type[DigitzipError]) -> Iterator[None]:
     """Put the name of the file being read before errors that arise deep inside it.
 
-    Errors of output name the file that is written themselves.
+    Errors of output, and of the kinds of `others`, name another file themselves.
     """
+    named: tuple[type[DigitzipError], ...] = (OutputError, *others)
     try:
         with at(file):
             yield
-    except OutputError:
+    except named:
         raise
     except DigitzipError as error:
         raise type(error)(f"{file}: {error}") from error
@@ -91,10 +92,15 @@ def at(place: str) -> Iterator[None]:
         raise
 
 
-def figures(digits: int, size: int, pixels: int, seconds: float) -> str:
-    """Return the summary of `digits` images of `pixels` each that take `size` bytes in a file."""
-    each = f", {size / digits:.2f} B/digit, ratio {digits * pixels / size:.1f}" if digits else ""
-    return f"{digits:,} digit{'s' * (digits != 1)}, {size:,} bytes{each}, {seconds:.1f} s"
+def figures(count: int, size: int, pixels: int, seconds: float) -> str:
+    """Return the summary of `count` images of `pixels` each that take `size` bytes in a file."""
+    each = f", {size / count:.2f} B/digit, ratio {count * pixels / size:.1f}" if count else ""
+    return f"{digits(count)}, {size:,} bytes{each}, {seconds:.1f} s"
+
+
+def digits(count: int) -> str:
+    """Return how many digits there are, in words."""
+    return f"{count:,} digit{'s' * (count != 1)}"
 
 
 def _message(error: BaseException) -> str:

@@ -93,16 +93,15 @@ def decompress(
         with talk.bar(len(digits)) as bar:
             batches = bar.follow(dz.batches(start=digits.start, stop=digits.stop), len)
             if out == streams.STANDARD:
-                shape = (len(digits), dz.info.height, dz.info.width)
+                shape = (len(digits), dz.header.height, dz.header.width)
                 write_npy(streams.standard_output(force), batches, shape)
             else:
                 write(out, dz, digits, batches, force)
-        info = dz.info
-    if len(digits) == info.digits:
-        pixels = info.height * info.width
-        figures = console.figures(info.digits, info.bytes, pixels, talk.seconds)
+        count, size, pixels = len(dz), dz.size, dz.header.height * dz.header.width
+    if len(digits) == count:
+        figures = console.figures(count, size, pixels, talk.seconds)
     else:
-        figures = f"{len(digits):,} of {info.digits:,} digits, {talk.seconds:.1f} s"
+        figures = f"{len(digits):,} of {count:,} digits, {talk.seconds:.1f} s"
     talk.summary(f"{file}: {figures}")
 
 
@@ -133,8 +132,8 @@ def write(
     """
     from digitzip import images
 
-    info = dz.info
-    _check_space(out, len(digits), info.height * info.width)
+    height, width = dz.header.height, dz.header.width
+    _check_space(out, len(digits), height * width)
     names: list[str] | None = None
     if out.lower().endswith(_ARRAYS):
         pass  # an array has no names
@@ -146,7 +145,7 @@ def write(
     unnamed = ((batch, None) for batch in batches)
     try:
         images.write(
-            out, unnamed, count=len(digits), height=info.height, width=info.width,
+            out, unnamed, count=len(digits), height=height, width=width,
             names=names, overwrite=force,
         )  # fmt: skip
     except InputError as error:

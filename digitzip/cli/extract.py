@@ -125,7 +125,7 @@ def _write(
     out: str, dz: Archive, digits: npt.NDArray[np.intp], batches: Iterator[Images], force: bool
 ) -> None:
     if out == streams.STANDARD:
-        shape = (len(digits), dz.info.height, dz.info.width)
+        shape = (len(digits), dz.header.height, dz.header.width)
         decompress.write_npy(streams.standard_output(force), batches, shape)
     else:
         decompress.write(out, dz, digits.tolist(), batches, force)

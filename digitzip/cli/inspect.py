@@ -6,11 +6,12 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from digitzip.cli import console, streams
+from digitzip.cli import console, guarded, streams
 from digitzip.cli.talk import Talk, talk_options
 from digitzip.errors import DigitzipError
 
@@ -43,7 +44,8 @@ def info(file: str, as_json: bool, model: str | None) -> None:
 def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) -> None:
     """Prove that .dz files are whole.
 
-    Every digit is decoded and must give the pixels that its writer saw.
+    Every digit is decoded and must give the pixels that its writer saw. What the file promises of
+    them, the writer compared with the originals, then holds: none is needed to test it.
     """
     worst = 0
     for file in files:
@@ -57,9 +59,9 @@ def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) 
             worst = max(worst, console.exit_code(error))
             continue
         pixels = found.height * found.width
-        talk.summary(
-            f"{file}: ok, {console.figures(found.digits, found.bytes, pixels, talk.seconds)}"
-        )
+        figures = console.figures(found.digits, found.bytes, pixels, talk.seconds)
+        kept = f"; kept: {guarded.promise(found.guard, found.reader)}" if found.guard.on else ""
+        talk.summary(f"{file}: ok, {figures}{kept}")
     if worst:
         click.get_current_context().exit(worst)
 
@@ -96,12 +98,14 @@ def _opened(file: str, model: str | None) -> Iterator[Archive]:
 
 def _as_json(found: Info) -> dict[str, object]:
     values: dict[str, object] = {name: getattr(found, name) for name in found.__slots__}
-    guard = found.guard
+    guard, reader = found.guard, values.pop("reader")
     values["guard"] = None
     if guard.on:
-        reader = None if guard.reader is None else guard.reader.hex()
-        limits = {"max_error": guard.max_error, "max_rmse": guard.max_rmse}
-        values["guard"] = {**limits, "reader": reader}
+        reader_id = None if guard.reader is None else guard.reader.hex()
+        limits = {"max_error": guard.max_error, "max_rmse": guarded.rmse(guard)}
+        values["guard"] = {**limits, "reader": reader, "reader_id": reader_id}
+    for what, corrected in (("refined", found.refined), ("exact", found.exact)):
+        values[what] = None if corrected is None else asdict(corrected)
     return values
 
 
@@ -114,12 +118,9 @@ def _as_lines(found: Info) -> Iterator[tuple[str, str]]:
     yield "codes", f"{found.dims} numbers of {found.levels} levels"
     yield "chunks", str(found.chunks)
     yield "names", "yes" if found.names else "no"
-    yield "guard", _guard_text(found)
-
-
-def _guard_text(found: Info) -> str:
-    guard = found.guard
-    if not guard.on:
-        return "none"
-    limits = [f"{k} {v}" for k in ("max_error", "max_rmse") if (v := getattr(guard, k)) is not None]
-    return ", ".join(limits) or "on"
+    yield "guard", guarded.promise(found.guard, found.reader)
+    for what, corrected in (("refined", found.refined), ("exact", found.exact)):
+        if corrected is None:
+            yield what, "not known: a chunk cannot be read; digitzip test says why"
+        elif corrected.digits:
+            yield what, f"{console.digits(corrected.digits)}, {corrected.bytes:,} bytes"

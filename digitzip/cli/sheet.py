@@ -1,10 +1,11 @@
-"""The contact sheet of `digitzip demo`: many small images on one page."""
+"""The contact sheets of `digitzip demo` and `compare`: many small images on one page."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +31,17 @@ def contact_sheet(images: Images) -> Images:
     return page.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
 
 
-def save_sheet(path: Path, images: Images) -> None:
-    """Write the contact sheet of `images` to a new PNG file."""
+def pairs(images: Sequence[tuple[Images, Images]], shape: tuple[int, int]) -> Images:
+    """Stand each image uint8 [h, w] of a pair upon the other: uint8 [n, 2 h + GAP, w]."""
+    height, width = shape
+    pages = np.full((len(images), 2 * height + GAP, width), GROUND, np.uint8)
+    for page, (above, below) in zip(pages, images, strict=True):
+        page[:height], page[-height:] = above, below
+    return pages
+
+
+def save_sheet(out: Path | BinaryIO, images: Images) -> None:
+    """Write the contact sheet of `images` as a PNG file."""
     from PIL import Image
 
-    Image.fromarray(contact_sheet(images)).save(path, format="PNG")
+    Image.fromarray(contact_sheet(images)).save(out, format="PNG")

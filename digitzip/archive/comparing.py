@@ -1,0 +1,229 @@
+"""How far the digits of an archive are from their originals, in one pass over both.
+
+Of all images only sums are kept, and the worst few.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.archive.matching import Matching
+from digitzip.archive.reader import Archive
+from digitzip.codec import Images
+from digitzip.errors import InputError, ModelError
+from digitzip.guard import Flags, Tests
+from digitzip.metrics import ssim
+from digitzip.model import find_reader
+from digitzip.reader import Labels, Reader
+
+Originals = npt.NDArray[Any] | Iterable[tuple[npt.NDArray[Any], Sequence[str] | None]]
+
+_STEP: Final = 1024  # digits that are compared at a time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """A digit beside its original, both uint8 [height, width].
+
+    `rmse` is over its own pixels, in 0 … 1, `max_error` what its worst pixel is off, 0 … 255.
+    `labels` are what the original reads as, and the digit; None where nobody reads.
+    """
+
+    digit: int
+    name: str | None
+    rmse: float
+    max_error: int
+    labels: tuple[int, int] | None
+    original: Images
+    back: Images
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listed:
+    """How many digits of an archive are of one kind, and the worst few, worst first."""
+
+    digits: int
+    worst: tuple[Compared, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """What `compare` found.
+
+    `rmse`, `psnr` in decibels and `ssim` are those of `digitzip.metrics` over all digits,
+    `max_error` is what the worst pixel of all is off, 0 … 255. `reader` is the name of who read
+    both sides, and `misread` what it read differently; None where nobody reads. `broken` are
+    the digits that disprove what the file promises; None where it promises nothing.
+    """
+
+    digits: int
+    rmse: float
+    psnr: float
+    ssim: float
+    max_error: int
+    reader: str | None
+    worst: tuple[Compared, ...]
+    misread: Listed | None
+    broken: Listed | None
+
+
+def compare(originals: Originals, dz: Archive, *, worst: int = 10) -> Comparison:
+    """Compare the digits of an open archive with the images it was made of.
+
+    `originals` are an array uint8 [n, height, width], or batches of such with a name each or None,
+    as `digitzip.images.read` gives them. They are matched by name where both sides have names,
+    else in order. The `worst` digits of a kind are listed, by RMSE, those that have any error.
+
+    Raises `InputError` for originals that are not one for each digit, or of another shape, and for
+    fewer than 0 digits to list; otherwise what reading the archive raises.
+    """
+    if worst < 0:
+        raise InputError(f"{worst} digits to list, expected 0 or more")
+    matching, sums = Matching(dz), _Sums(dz, worst)
+    for images, names in _steps(originals):
+        images = dz.codec.check(images)
+        digits = matching.find(len(images), names)
+        sums.take(digits, images, dz[digits])
+    matching.end()
+    return sums.comparison()
+
+
+def _steps(originals: Originals) -> Iterator[tuple[npt.NDArray[Any], Sequence[str] | None]]:
+    """Yield originals with their names, some at a time."""
+    batches = [(originals, None)] if isinstance(originals, np.ndarray) else originals
+    for images, names in batches:
+        if names is not None and len(names) != len(images):
+            raise InputError(f"{len(names)} names for {len(images)} originals")
+        for start in range(0, len(images), _STEP):
+            part = slice(start, start + _STEP)
+            yield images[part], None if names is None else names[part]
+
+
+class _Sums:
+    """What is kept of the digits so far."""
+
+    def __init__(self, dz: Archive, worst: int) -> None:
+        self._dz, self._promise = dz, dz.header.guard
+        self._reader = _reader_of(dz)
+        self._bounds = Tests(self._promise.max_rmse, self._promise.max_error)
+        self._digits = self._error = self._max_error = 0
+        self._ssim = 0.0
+        self._worst, self._misread, self._broken = (_Worst(worst) for _ in range(3))
+
+    def take(self, digits: npt.NDArray[np.intp], originals: Images, back: Images) -> None:
+        """Add the digits with these numbers [n], beside their originals."""
+        pairs = _Pairs.of(self._dz, digits, originals, back, self._reader)
+        self._digits += len(digits)
+        self._error += int(pairs.errors.sum())
+        self._max_error = max(self._max_error, int(pairs.max_errors.max()))
+        self._ssim += ssim(originals, back) * len(digits)
+        misread = pairs.misread
+        broken = ~self._bounds.near(originals, back)
+        if self._promise.reader is not None:
+            broken |= misread
+        for kind, flags in (
+            (self._worst, pairs.errors > 0),
+            (self._misread, misread),
+            (self._broken, broken),
+        ):
+            kind.take(pairs, flags)
+
+    def comparison(self) -> Comparison:
+        pixels = self._dz.header.height * self._dz.header.width
+        rmse = math.sqrt(self._error / max(1, self._digits * pixels)) / 255
+        return Comparison(
+            digits=self._digits,
+            rmse=rmse,
+            psnr=-20 * math.log10(rmse) if rmse else math.inf,
+            ssim=self._ssim / self._digits if self._digits else 1.0,
+            max_error=self._max_error,
+            reader=None if self._reader is None else self._reader.name,
+            worst=self._worst.listed().worst,
+            misread=None if self._reader is None else self._misread.listed(),
+            broken=self._broken.listed() if self._promise.on else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """Some digits beside their originals: squared errors and worst pixels, int [n] each."""
+
+    digits: npt.NDArray[np.intp]
+    names: Sequence[str] | None
+    originals: Images
+    back: Images
+    errors: npt.NDArray[np.int64]
+    max_errors: npt.NDArray[np.int64]
+    labels: tuple[Labels, Labels] | None
+
+    @classmethod
+    def of(
+        cls,
+        dz: Archive,
+        digits: npt.NDArray[np.intp],
+        originals: Images,
+        back: Images,
+        reader: Reader | None,
+    ) -> _Pairs:
+        difference = np.abs(originals.astype(np.int64) - back).reshape(len(digits), -1)
+        errors = np.einsum("np,np->n", difference, difference)
+        names = None if dz.names is None else dz.names[digits]
+        labels = None if reader is None else (reader.read(originals), reader.read(back))
+        return cls(digits, names, originals, back, errors, difference.max(axis=1), labels)
+
+    @property
+    def misread(self) -> Flags:
+        """Which digits read otherwise than their originals, bool [n]."""
+        if self.labels is None:
+            return np.zeros(len(self.digits), np.bool_)
+        flags: Flags = self.labels[0] != self.labels[1]
+        return flags
+
+    def compared(self, row: int) -> Compared:
+        """Return one of the digits, with pixels of its own."""
+        return Compared(
+            digit=int(self.digits[row]),
+            name=None if self.names is None else self.names[row],
+            rmse=math.sqrt(int(self.errors[row]) / self.back[row].size) / 255,
+            max_error=int(self.max_errors[row]),
+            labels=None
+            if self.labels is None
+            else (int(self.labels[0][row]), int(self.labels[1][row])),
+            original=self.originals[row].copy(),
+            back=self.back[row].copy(),
+        )
+
+
+class _Worst:
+    """Counts digits, and holds the worst few."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._digits = most, 0
+        self._held: list[Compared] = []
+
+    def take(self, pairs: _Pairs, flags: Flags) -> None:
+        """Add those of the pairs that are flagged, bool [n]."""
+        (rows,) = np.nonzero(flags)
+        self._digits += rows.size
+        order = np.lexsort((pairs.digits[rows], -pairs.errors[rows]))[: self._most]
+        both = [*self._held, *(pairs.compared(row) for row in rows[order].tolist())]
+        self._held = sorted(both, key=lambda each: (-each.rmse, each.digit))[: self._most]
+
+    def listed(self) -> Listed:
+        return Listed(self._digits, tuple(self._held))
+
+
+def _reader_of(dz: Archive) -> Reader | None:
+    """Return the reader that the file, or else its model, names; None where it cannot be had."""
+    id_ = dz.header.guard.reader or dz.codec.model.reader
+    if id_ is not None:
+        with suppress(ModelError):
+            return find_reader(id_)
+    return None

@@ -1,0 +1,71 @@
+"""Originals <-> digits of an archive: by name where both have names, else in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.archive.reader import Archive
+from digitzip.errors import InputError
+
+_SHOWN: Final = 80  # characters of a name in an error
+
+
+class Matching:
+    """Gives each original a digit of `dz`, and no digit two. Originals come in any batches."""
+
+    def __init__(self, dz: Archive) -> None:
+        self._dz = dz
+        self._given = 0
+        self._named: bool | None = None  # of the originals so far
+        self._numbers: dict[str, int] = {}
+        self._met = np.zeros(0, np.bool_)
+
+    def find(self, count: int, names: Sequence[str] | None) -> npt.NDArray[np.intp]:
+        """Return the digits, intp [count], of the next originals; raises `InputError`."""
+        if self._named not in (None, names is not None):
+            raise InputError("some originals have names and others none; give all a name, or none")
+        if self._named is None and names is not None and self._dz.names is not None:
+            self._numbers = self._by_name()
+            self._met = np.zeros(len(self._dz), np.bool_)
+        self._named = names is not None
+        start, self._given = self._given, self._given + count
+        if names is not None and self._dz.names is not None:
+            return np.array([self._number(name) for name in names], np.intp)
+        if self._given > len(self._dz):
+            raise InputError(
+                f"more originals than the {len(self._dz)} digits of the file; give one for each"
+            )
+        return np.arange(start, self._given)
+
+    def end(self) -> None:
+        """Raise `InputError` unless every digit has its original."""
+        if self._given == len(self._dz):
+            return
+        told = f"{self._given} originals for the {len(self._dz)} digits of the file"
+        if self._numbers:
+            missing = next(name for name, digit in self._numbers.items() if not self._met[digit])
+            told += f": there is none for {missing[:_SHOWN]!r}"
+        raise InputError(f"{told}; give one for each")
+
+    def _by_name(self) -> dict[str, int]:
+        numbers: dict[str, int] = {}
+        for digit, name in enumerate(self._dz.names or ()):
+            if numbers.setdefault(name, digit) != digit:
+                raise InputError(
+                    f"digits {numbers[name]} and {digit} have one name, {name[:_SHOWN]!r}; "
+                    "give originals without names, in the order of the digits"
+                )
+        return numbers
+
+    def _number(self, name: str) -> int:
+        digit = self._numbers.get(name)
+        if digit is None:
+            raise InputError(f"no digit of the file is named {name[:_SHOWN]!r}, as an original is")
+        if self._met[digit]:
+            raise InputError(f"two originals are named {name[:_SHOWN]!r}; give one for each digit")
+        self._met[digit] = True
+        return digit

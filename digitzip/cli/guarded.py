@@ -1,0 +1,67 @@
+"""What a guard did and what it promises, as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from digitzip.cli import console
+from digitzip.cli.talk import Talk
+
+if TYPE_CHECKING:
+    from digitzip.archive import Writer
+    from digitzip.archive.tally import Tally
+    from digitzip.container import Guard
+
+_FEWEST: Final = 8  # digits that say something of a model
+
+
+def tell(talk: Talk, file: str, writer: Writer) -> None:
+    """Sum up what the guard of a closed writer did, and warn where its model is the wrong one."""
+    tally = writer.tally
+    if not tally.guarded:
+        return
+    talk.summary(f"{file}: guard: {', '.join(_rungs(tally))}")
+    if writer.usual and tally.corrected >= _FEWEST and 2 * tally.corrected > tally.guarded:
+        talk.warn(
+            f"{file}: this model does not fit these images: {tally.corrected:,} of "
+            f"{tally.guarded:,} digits needed corrections; train one with digitzip train --data"
+        )
+
+
+def promise(guard: Guard, reader: str | None) -> str:
+    """Return what a file promises, in words; `reader` is the name of its reader, if known."""
+    if not guard.on:
+        return "off"
+    if guard.max_error == 0:
+        return "every pixel exact"
+    return ", ".join(_promises(guard, reader)) or "compared with the originals, within no bound"
+
+
+def rmse(guard: Guard) -> float | None:
+    """Return the greatest RMSE that a file promises, in 0 … 1."""
+    from digitzip.guard import RMSE_UNIT
+
+    return None if guard.max_rmse is None else guard.max_rmse / RMSE_UNIT
+
+
+def _rungs(tally: Tally) -> Iterator[str]:
+    from digitzip.guard import Rung
+
+    yield f"{console.digits(tally.digits[Rung.CODE])} by their code"
+    if others := tally.digits[Rung.OTHER_CODE]:
+        yield f"{others:,} by another code"
+    for what, corrected in (("refined", tally.refined), ("exact", tally.exact)):
+        if corrected.digits:
+            yield f"{corrected.digits:,} {what} ({corrected.bytes:,} B)"
+
+
+def _promises(guard: Guard, reader: str | None) -> Iterator[str]:
+    if (most := rmse(guard)) is not None:
+        yield f"RMSE at most {math.ceil(most * 10_000) / 10_000:.4f}"
+    if guard.reader is not None:
+        who = f"{reader or 'a reader not known here'} ({guard.reader.hex()})"
+        yield f"read by {who} as the originals"
+    if guard.max_error is not None:
+        yield f"no pixel off by more than {guard.max_error}"
