@@ -73,10 +73,13 @@ class Tests:
         return Reading(labels, self.reader.margins(images, labels))
 
     def alike(self, reading: Reading | None, back: Images, margins: Integers | int) -> Flags:
-        """Return which images that come back read as before, by these margins, bool [n]."""
+        """Return which images that come back read as before, by these margins, bool [n].
+
+        By 1 at least: by 0, another label may be the one that is read.
+        """
         if self.reader is None or reading is None:
             return np.ones(len(back), np.bool_)
-        passed: Flags = self.reader.margins(back, reading.labels) >= margins
+        passed: Flags = self.reader.margins(back, reading.labels) >= np.maximum(margins, 1)
         return passed
 
 
