@@ -1,11 +1,12 @@
 """A tiny codec and a tiny reader with random weights: all that real ones have, and no skill."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from digitzip.codec import Images
-from digitzip.model import LevelSet, Model, Shape, write_model
+from digitzip.model import LevelSet, Model, Shape, write_model, write_reader
 from digitzip.network import Layer, Network
 from digitzip.reader import Reader
 
@@ -28,6 +29,16 @@ def write_toy(path: Path, seed: int = 0, side: int = SIDE) -> Model:
     """Write a toy model to `path`, called as its file is, and return it."""
     model = make_model(path.stem, seed, side)
     write_model(path, model)
+    return model
+
+
+def write_guarded(folder: Path, max_rmse: int, name: str = "mnist-10") -> Model:
+    """Write a toy model with a bound on RMSE and the toy reader that it asks; return the model."""
+    model, reader = make_model(name), make_reader()
+    level_sets = tuple(replace(each, max_rmse=max_rmse) for each in model.level_sets)
+    model = replace(model, level_sets=level_sets, reader=reader.id)
+    write_model(folder / f"{name}.safetensors", model)
+    write_reader(folder / f"{reader.name}.safetensors", reader)
     return model
 
 

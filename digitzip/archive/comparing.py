@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -41,8 +41,8 @@ class Compared:
     rmse: float
     max_error: int
     labels: tuple[int, int] | None
-    original: Images
-    back: Images
+    original: Images = field(repr=False)
+    back: Images = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
