@@ -1,0 +1,134 @@
+"""The door: `python -m tests.fuzz --seconds 60`, or `--executions 1000000 --seed 7`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import numpy as np
+import PIL
+import zstandard
+
+from digitzip import __version__
+from digitzip.images import frame
+from tests.fuzz.case import MEMORY
+from tests.fuzz.loop import LARGEST_IMAGE, TARGETS, Crash, Report, last_case, run
+
+SHARES: Final = {"container": 30, "names": 20, "idx": 16, "npy": 16, "image": 12, "model": 6}
+"""Of 100 executions, or seconds, how many a target gets: fewer where one takes longer."""
+
+
+@click.command()
+@click.option("--seconds", type=click.FloatRange(0), help="How long to run, all targets together.")
+@click.option("--executions", type=click.IntRange(1), help="How many cases, all targets together.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--first", type=click.IntRange(0), default=0, help="Number of the first case.")
+@click.option("--target", "only", type=click.Choice(list(TARGETS)), help="This target alone.")
+@click.option("--crashes", type=click.Path(path_type=Path), default=Path("fuzz-crashes"),
+              show_default=True, help="Folder for what must not happen.")  # fmt: skip
+@click.option("--result", type=click.Path(path_type=Path), help="JSON file for the figures.")
+def fuzz(
+    seconds: float | None,
+    executions: int | None,
+    seed: int,
+    first: int,
+    only: str | None,
+    crashes: Path,
+    result: Path | None,
+) -> None:
+    """Try broken inputs; end with 1 where one does what none may."""
+    if (seconds is None) == (executions is None):
+        raise click.UsageError("give either --seconds or --executions")
+    frame.LARGEST = LARGEST_IMAGE
+    shares = {only: 100} if only else SHARES
+    reports: list[dict[str, Any]] = []
+    bad = False
+    for name, share in shares.items():
+        part = (seconds or 0) * share / 100, (executions or 0) * share // 100
+        report, killed = _child(name, seed, first, part, crashes)
+        bad = bad or killed or bool(report.get("crashes", 1))
+        reports.append(report)
+    if result is not None and not bad:
+        result.write_text(json.dumps(_figures(reports, seed), indent=1) + "\n", "utf-8")
+    sys.exit(bad)
+
+
+def _child(
+    name: str, seed: int, first: int, part: tuple[float, int], crashes: Path
+) -> tuple[dict[str, Any], bool]:
+    """Run one target in a child of its own, so that what kills it is told too."""
+    reading, writing = os.pipe()
+
+    def more(done: int, taken: float) -> bool:
+        return done < part[1] if part[1] else taken < part[0]
+
+    def work(on_case: Any) -> int:
+        report = run(name, seed, more, first=first, on_case=on_case)
+        os.write(writing, json.dumps(_told(report)).encode())
+        for crash in report.crashes:
+            _save(crash, seed, crashes)
+        return bool(report.crashes)
+
+    status, last = last_case(work)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        told: dict[str, Any] = json.loads(pipe.read() or b"{}")
+    killed = not os.WIFEXITED(status) or os.WEXITSTATUS(status) > 1
+    if killed:
+        click.echo(f"{name}: case {last} ended the process (status {status}); again with "
+                   f"--target {name} --seed {seed} --first {last} --executions 1")  # fmt: skip
+    else:
+        click.echo(
+            f"{name:9} {told['executions']:9,} executions, {told['refused']:9,} refused, "
+            f"{told['executions'] / max(told['seconds'], 1e-9):7,.0f} a second, "
+            f"{told['peak_mb']} MB at most, {told['crashes']} crashes"
+        )
+    return told, killed
+
+
+def _told(report: Report) -> dict[str, Any]:
+    told = asdict(report)
+    told |= {"crashes": len(report.crashes), "seconds": round(report.seconds, 1)}
+    told["peak_mb"] = told.pop("peak") >> 20
+    return told
+
+
+def _save(crash: Crash, seed: int, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{crash.target}-{seed}-{crash.number}"
+    path.write_bytes(crash.data)
+    click.echo(
+        f"{crash.target}: case {crash.number} ({crash.what}): {crash.problem[:300]!r}; its bytes "
+        f"are in {path}; again with --target {crash.target} --seed {seed} "
+        f"--first {crash.number} --executions 1"
+    )
+
+
+def _figures(reports: list[dict[str, Any]], seed: int) -> dict[str, Any]:
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "command": "python -m tests.fuzz " + " ".join(sys.argv[1:]),
+        "seed": seed,
+        "executions": sum(report["executions"] for report in reports),
+        "crashes": sum(report["crashes"] for report in reports),
+        "memory_limit_mb": MEMORY >> 20,
+        "peak_mb": max(report["peak_mb"] for report in reports),
+        "versions": {
+            "digitzip": __version__,
+            "python": sys.version.split()[0],
+            "numpy": np.__version__,
+            "pillow": PIL.__version__,
+            "zstandard": zstandard.__version__,
+        },
+        "targets": reports,
+    }
+
+
+if __name__ == "__main__":
+    fuzz()
