@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import threading
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from digitzip.errors import DamagedError
+
+_PIPE = "it is a pipe, which is read only once: save it to a file, or give it as standard input, -"
 
 Readable = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
@@ -35,19 +38,34 @@ class Storage:
             self._file = file
         else:
             raise TypeError(f"a path, bytes or a binary file is expected, not {file!r}")
-        self.size = self._file.seek(0, io.SEEK_END)
+        try:
+            self.size = self._file.seek(0, io.SEEK_END)
+        except OSError as error:
+            self.close()
+            if isinstance(error, io.UnsupportedOperation) or error.errno == errno.ESPIPE:
+                path = os.fspath(file) if isinstance(file, str | PathLike) else None
+                raise OSError(errno.ESPIPE, _PIPE, path) from error
+            raise
 
     def read(self, offset: int, size: int) -> bytes:
         """Return exactly `size` bytes from `offset`; raises `DamagedError` at the end of file."""
-        if self._owned and hasattr(os, "pread"):
-            data = os.pread(self._file.fileno(), size, offset)
-        else:
-            with self._lock:
-                self._file.seek(offset)
-                data = self._file.read(size)
+        data = self._read_some(offset, size)
+        if len(data) < size:  # a file may give less than it is asked for before its end
+            whole = bytearray(data)
+            while data and len(whole) < size:
+                data = self._read_some(offset + len(whole), size - len(whole))
+                whole += data
+            data = bytes(whole)
         if len(data) != size:
             raise DamagedError(f"the file ends early: {size} bytes expected at {offset}")
         return data
+
+    def _read_some(self, offset: int, size: int) -> bytes:
+        if self._owned and hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), size, offset)
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.read(size)
 
     def close(self) -> None:
         self.closed = True
