@@ -15,8 +15,8 @@ from digitzip.errors import DigitzipError
 
 MEMORY: Final = 300 << 20
 """Bytes that the whole process may ever hold."""
-SECONDS: Final = 20.0
-"""Of processor time that one case may take, on any machine."""
+SECONDS: Final = 60.0
+"""That one case may take, on any machine, however busy: most take a thousandth of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Tried:
     error: BaseException | None = None
 
 
-def attempt(case: Case, memory: int = MEMORY) -> Tried:
-    """Try a case; all that is not allowed of it is its `problem`."""
-    started, refused, before = time.process_time(), False, peak()
+def attempt(case: Case) -> Tried:
+    """Try a case; all that is not allowed of it, but for memory, is its `problem`."""
+    started, refused = time.perf_counter(), False
     try:
         case.act()
     except DigitzipError as error:
@@ -53,10 +53,8 @@ def attempt(case: Case, memory: int = MEMORY) -> Tried:
             return Tried(True, f"its message is not one line: {text!r}", error)
     except Exception as error:
         return Tried(False, f"{type(error).__name__}: {error}", error)
-    if peak() > memory and peak() > before:
-        return Tried(refused, f"it made the process hold {peak() >> 20} MB")
-    if (taken := time.process_time() - started) > SECONDS:
-        return Tried(refused, f"it took {taken:.0f} seconds of processor time")
+    if (taken := time.perf_counter() - started) > SECONDS:
+        return Tried(refused, f"it took {taken:.0f} seconds")
     return Tried(refused, None)
 
 

@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from tests.fuzz import arrays, container, models, names, pictures
-from tests.fuzz.case import Case, Maker, Target, attempt, peak
+from tests.fuzz.case import MEMORY, Case, Maker, Target, attempt, peak
 
 TARGETS: Final[dict[str, Maker]] = {
     "container": container.target,
@@ -25,6 +25,8 @@ TARGETS: Final[dict[str, Maker]] = {
 }
 LARGEST_IMAGE: Final = 1 << 20
 """Pixels of one image, as `max_digits` is for archives; the shipped limit is tested by itself."""
+MEMORY_EVERY: Final = 50
+"""Cases after which memory is looked at: asking costs as much as a case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,12 @@ def run(
             report.refused += tried.refused
             if tried.problem is not None:
                 report.crashes.append(Crash(name, number, case.what, tried.problem, case.data))
-                if len(report.crashes) == most_crashes:
-                    break
+            if report.executions % MEMORY_EVERY == 0 and peak() > MEMORY:
+                problem = f"it, or one of the {MEMORY_EVERY} before, took {peak() >> 20} MB"
+                report.crashes.append(Crash(name, number, case.what, problem, case.data))
+                break
+            if len(report.crashes) == most_crashes:
+                break
     report.seconds, report.peak = time.perf_counter() - started, peak()
     return report
 
