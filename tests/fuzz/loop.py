@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,7 +103,11 @@ def last_case(work: Callable[[Callable[[int], None]], int]) -> tuple[int, int]:
         code = 70
         try:
             code = work(lambda number: told.__setitem__(slice(0, 8), number.to_bytes(8, "little")))
+        except BaseException:
+            traceback.print_exc()  # of the fuzzer itself
         finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
     _, status = os.waitpid(child, 0)
     return status, int.from_bytes(told[:], "little")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 import zlib
 from pathlib import Path
 from random import Random
@@ -70,7 +71,9 @@ def _samples() -> list[bytes]:
         for name in _FORMATS:
             out = io.BytesIO()
             try:
-                picture.save(out, name)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # some formats are to go from Pillow
+                    picture.save(out, name)
             except (OSError, KeyError, ValueError, SystemError, AttributeError):
                 continue  # this format has no such mode, or this Pillow not this format
             found.append(out.getvalue())
