@@ -140,7 +140,7 @@ def change_chunk(random: Random, chunk: ChunkParts, codec: Codec) -> None:
         case _ if chunk.layers:
             kind, body = chunk.layers[at]
             chunk.layers[at] = kind, damage(random, body)
-    if random.random() < 0.5 and chunk.digits <= 16_384:
+    if random.random() < 0.5 and 1 <= chunk.digits <= 16_384:
         chunk.prove(codec)
 
 
