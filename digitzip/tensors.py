@@ -81,10 +81,9 @@ class Parts:
         layers: list[Layer] = []
         while f"{prefix}.{len(layers)}.weight" in self._tensors and len(layers) < MAX_LAYERS:
             layers.append(self._layer(f"{prefix}.{len(layers)}"))
-        network = Network(layers, low, high)
-        if network.multiplications > MAX_MULTIPLICATIONS:
+        if sum(layer.weight.size for layer in layers) > MAX_MULTIPLICATIONS:  # before it is held
             raise ModelError(f"{prefix}: more than {MAX_MULTIPLICATIONS} multiplications an image")
-        return network
+        return Network(layers, low, high)
 
     def end(self) -> None:
         """Refuse what nothing took."""

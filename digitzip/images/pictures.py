@@ -18,6 +18,7 @@ from digitzip.images import fit
 from digitzip.images.frame import LARGEST, Frame, Pixels
 from digitzip.images.ink import WORKING_SIDE
 
+_STRIP = 1 << 20  # pixels that are flattened at a time
 _DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -51,8 +52,8 @@ def decode(file: BinaryIO, label: str, frame: Frame) -> Pixels:
                 picture.draft(None, (2 * WORKING_SIDE, 2 * WORKING_SIDE))
             picture.load()
             if frame.fit != "none":
-                upright = ImageOps.exif_transpose(picture)
-                flat = _flatten(upright)
+                ImageOps.exif_transpose(picture, in_place=True)  # a copy would cost as much again
+                flat = _flatten(picture)
         if frame.fit == "none":
             return _exact(picture, label, frame)
         return _fitted(flat, label, frame)
@@ -100,12 +101,23 @@ def _flatten(picture: Image.Image) -> Image.Image:
         return picture.convert("L")
     if not picture.has_transparency_data:
         return picture.convert("RGB")
-    drawn = picture.convert("RGBA")
-    alpha = np.asarray(drawn.getchannel("A"), np.float64)
-    luma = np.asarray(drawn.convert("RGB").convert("L"), np.float64)
-    light = (luma * alpha).sum() > 127.5 * alpha.sum()
-    paper = Image.new("RGBA", drawn.size, "black" if light and (alpha < 128).any() else "white")
-    return Image.alpha_composite(paper, drawn).convert("RGB")
+    rows = max(1, _STRIP // picture.width)
+    tops = range(0, picture.height, rows)
+    strips = [(0, top, picture.width, min(top + rows, picture.height)) for top in tops]
+    light, covered, holes = 0, 0, False
+    for strip in strips:
+        drawn = picture.crop(strip).convert("RGBA")
+        alpha = np.asarray(drawn.getchannel("A"), np.int64)
+        luma = np.asarray(drawn.convert("RGB").convert("L"), np.int64)
+        light, covered = light + int((luma * alpha).sum()), covered + int(alpha.sum())
+        holes = holes or bool((alpha < 128).any())
+    colour = "black" if light > 127.5 * covered and holes else "white"
+    flat = Image.new("RGB", picture.size)
+    for strip in strips:
+        drawn = picture.crop(strip).convert("RGBA")
+        paper = Image.new("RGBA", drawn.size, colour)
+        flat.paste(Image.alpha_composite(paper, drawn).convert("RGB"), strip[:2])
+    return flat
 
 
 def _fitted(picture: Image.Image, label: str, frame: Frame) -> Pixels:

@@ -1,0 +1,284 @@
+"""Files made to do harm: names that lead astray, bombs, models that say more than they should."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from click.testing import CliRunner, Result
+
+import digitzip
+from digitzip.cli import digitzip as command
+from digitzip.errors import DamagedError, ModelError
+from digitzip.model import Model, read_model
+from tests.conftest import TINY
+from tests.test_join import pack
+
+Images = npt.NDArray[np.uint8]
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="resource limits, links")
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments)
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a.png", "A.png"],
+        ["é.png", "e\u0301.png"],
+        ["ß.png", "SS.png"],
+        ["a", "a.png/b"],
+        ["a.png/b", "a.jpg"],
+        ["nul.png", "b"],
+        ["a/com1.x/b", "b"],
+        ["C:\\x", "b"],
+        ["\x1b[2Ja", "b"],
+        ["a\nb", "b"],
+        ["a ", "b"],
+        ["x" * 300, "b"],
+    ],
+    ids=ascii,
+)
+def test_names_that_no_folder_can_hold_are_refused_whole_and_the_digits_can_be_had(
+    names: list[str], tiny: Model, images: Images, place: Path
+) -> None:
+    Path("in.dz").write_bytes(pack(tiny, images[:2], names))
+    done = run("decompress", "in.dz", "-o", "out", "--model", str(TINY))
+    assert done.exit_code == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.rstrip("\n").isprintable()
+    assert "decompress to a .npy file" in done.stderr
+    assert [path.name for path in place.iterdir()] == ["in.dz"]
+    listed = run("list", "in.dz")
+    assert all(line.isprintable() for line in listed.stdout.splitlines())
+    assert len(listed.stdout.splitlines()) == 2
+    assert run("decompress", "in.dz", "-o", "out.npy", "--model", str(TINY)).exit_code == 0
+    assert len(np.load("out.npy")) == 2
+
+
+@pytest.mark.parametrize("name", ["../a", "/a", "a/../../b", "a//b", "./a", "a/", "a\0b"])
+def test_names_that_lead_out_of_a_folder_are_in_no_archive(name: str, tiny: Model) -> None:
+    from digitzip.archive import naming
+
+    body = b"\0\0" + bytes([len(name.encode())]) + name.encode()
+    with pytest.raises(DamagedError, match="names: b"):
+        naming.unpack(body, 1)
+
+
+@posix
+def test_no_digit_is_written_through_a_link(tiny: Model, images: Images, place: Path) -> None:
+    Path("in.dz").write_bytes(pack(tiny, images[:2], ["sub/a.png", "b.png"]))
+    Path("elsewhere").mkdir()
+    Path("elsewhere/b.png").write_bytes(b"mine")
+    Path("out").mkdir()
+    Path("out/sub").symlink_to(place / "elsewhere")
+    Path("out/b.png").symlink_to(place / "elsewhere/b.png")
+    done = run("decompress", "in.dz", "-o", "out", "-f", "--model", str(TINY))
+    assert done.exit_code == 1
+    assert "in the way" in done.stderr
+    Path("out/sub").unlink()
+    assert run("decompress", "in.dz", "-o", "out", "-f", "--model", str(TINY)).exit_code == 0
+    assert Path("elsewhere/b.png").read_bytes() == b"mine"
+    assert [path.name for path in Path("elsewhere").iterdir()] == ["b.png"]
+    assert not Path("out/b.png").is_symlink()
+
+
+def measured(program: str, *arguments: str) -> dict[str, Any]:
+    """Run a program that ends by telling something, and its seconds and most megabytes."""
+    tail = (
+        "\nimport json, resource, sys\n"
+        "shift = 20 if sys.platform == 'darwin' else 10\n"
+        "most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> shift\n"
+        "print(json.dumps({'said': said, 'mb': most, 'seconds': time.process_time()}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "import time\n" + program + tail, *arguments],
+        capture_output=True, text=True, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+MILLION = """
+import io, sys
+from pathlib import Path
+import numpy as np
+import digitzip
+from digitzip.images.names import Names
+from digitzip.model import read_model
+model, n = read_model(Path(sys.argv[1])), 1_000_000
+out = io.BytesIO()
+with digitzip.create(out, model=model) as dz:
+    for start in range(0, n, 20_000):
+        names = [f"{i % 977}/{i * 7919 % n:x}-{i}.jpg" for i in range(start, start + 20_000)]
+        dz.append_codes(np.zeros((20_000, 3), np.uint8), names)
+with digitzip.open(out.getvalue(), model=model) as dz:
+    taken = Names()
+    for name in dz.names:
+        taken.take(name)
+    said = [len(dz), dz.names[n - 1], len(dz.find("5/*")), int(dz.find(dz.names[777_777])[0])]
+"""
+
+
+@posix
+def test_a_million_names_cost_seconds_and_little_memory() -> None:
+    told = measured(MILLION, str(TINY))
+    assert told["said"] == [1_000_000, "532/e223f-999999.jpg", 1024, 777_777]
+    assert told["mb"] < 600
+    assert told["seconds"] < 200
+
+
+# Bombs
+
+
+def png(side: int, colour: int, channels: int, rows: int) -> bytes:
+    """A PNG file of `side` x `side` pixels that are all 0, of which it holds so many rows."""
+    packer = zlib.compressobj(9)
+    body = b"".join(packer.compress(bytes(1 + side * channels)) for _ in range(rows))
+    head = struct.pack(">IIBBBBB", side, side, 8, colour, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", body + packer.flush()), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+READ = """
+import sys
+from digitzip import images
+from digitzip.errors import InputError
+said = "read"
+try:
+    for batch in images.read([sys.argv[1]], fit=sys.argv[2]):
+        pass
+except InputError as error:
+    said = str(error)
+"""
+
+
+@posix
+@pytest.mark.parametrize("fit", ["none", "resize", "mnist"])
+def test_an_image_that_claims_to_be_huge_is_refused_unread(fit: str, place: Path) -> None:
+    (place / "bomb.png").write_bytes(png(50_000, 0, 1, 1))
+    told = measured(READ, str(place / "bomb.png"), fit)
+    assert "too many pixels" in str(told["said"])
+    assert told["mb"] < 100
+
+
+@posix
+def test_the_largest_image_costs_a_few_hundred_megabytes(place: Path) -> None:
+    (place / "large.png").write_bytes(png(8192, 4, 2, 8192))  # gray with transparency
+    assert (place / "large.png").stat().st_size < 200_000
+    told = measured(READ, str(place / "large.png"), "resize")
+    assert told["said"] == "read"
+    assert told["mb"] < 800
+
+
+def test_a_million_digits_in_a_few_bytes_are_refused_before_they_are_unpacked(tiny: Model) -> None:
+    out = io.BytesIO()
+    with digitzip.create(out, model=tiny) as dz:
+        for _ in range(10):
+            dz.append_codes(np.zeros((100_000, 3), np.uint8))
+    data = out.getvalue()
+    assert len(data) < 20_000
+    started = time.perf_counter()
+    with pytest.raises(digitzip.LimitError, match="1000000 digits, expected at most 50000"):
+        digitzip.decompress(data, model=tiny, max_digits=50_000)
+    assert time.perf_counter() - started < 5
+
+
+# Models
+
+
+def header_of(data: bytes) -> tuple[str, bytes]:
+    end = 8 + int.from_bytes(data[:8], "little")
+    return data[8:end].decode(), data[end:]
+
+
+def model_with(text: str, body: bytes) -> Path:
+    path = Path("hostile.safetensors")
+    path.write_bytes(len(text.encode()).to_bytes(8, "little") + text.encode() + body)
+    return path
+
+
+HOSTILE = {
+    "a name that a terminal obeys": ('"name":"tiny"', '"name":"\\u001b[2Jtiny"'),
+    "a name with lines": ('"name":"tiny"', '"name":"ti\\nny"'),
+    "a name that is a path": ('"name":"tiny"', '"name":"../tiny"'),
+    "a name of a megabyte": ('"name":"tiny"', f'"name":"{"x" * 1_000_000}"'),
+    "nested metadata": ('"name":"tiny"', '"name":{"name":["tiny"]}'),
+    "a number for a text": ('"name":"tiny"', '"name":7'),
+    "a key that a terminal obeys": ('"name":"tiny"', '"name":"tiny","\\u001b[2J":"x"'),
+    "a key of a megabyte": ('"name":"tiny"', f'"name":"tiny","{"x" * 1_000_000}":"x"'),
+    "another id": ('"id":"', '"id":"0'),
+    "brackets without end": ('"__metadata__":{', '"__metadata__":' + "[" * 100_000 + "{"),
+}
+
+
+@pytest.mark.parametrize("why", HOSTILE)
+def test_hostile_metadata_are_refused_in_one_short_line(why: str) -> None:
+    text, body = header_of(TINY.read_bytes())
+    old, new = HOSTILE[why]
+    assert text.count(old) == 1
+    path = model_with(text.replace(old, new), body)
+    with pytest.raises(ModelError) as caught:
+        read_model(path)
+    said = str(caught.value)
+    assert said.startswith(str(path))
+    assert said.isprintable()
+    assert len(said) < 300
+    done = run("info", str(TINY), "--model", str(path))
+    assert done.stderr.count("\n") == 1
+
+
+def test_notes_are_data_and_never_change_a_model(tiny: Model) -> None:
+    text, body = header_of(TINY.read_bytes())
+    notes = '"notes.a":"\\u001b[2J","notes.b":"' + "x" * 1_000_000 + '","name":"tiny"'
+    model = read_model(model_with(text.replace('"name":"tiny"', notes), body))
+    assert (model.id, model.name) == (tiny.id, "tiny")
+    Path("shelf").mkdir()
+    Path("hostile.safetensors").rename("shelf/hostile.safetensors")
+    done = CliRunner().invoke(command, ["models"], env={"DIGITZIP_MODELS": "shelf"})
+    assert done.exit_code == 0
+    assert all(line.isprintable() for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("name", ["name", "format", "height", "id"])
+def test_a_key_that_stands_twice_is_one_of_the_two_checked_as_any(name: str, tiny: Model) -> None:
+    text, body = header_of(TINY.read_bytes())
+    path = model_with(text.replace('"name":"tiny"', f'"name":"tiny","{name}":"28"'), body)
+    model = None
+    with suppress(ModelError):
+        model = read_model(path)
+    assert model is None or (model.id, model.name in ("tiny", "28")) == (tiny.id, True)
+
+
+def test_a_pickle_in_a_models_clothes_is_never_run() -> None:
+    path = Path("evil.safetensors")
+    path.write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
+    with pytest.raises(ModelError, match="not a readable model file"):
+        read_model(path)
+    assert not Path("ran").exists()
