@@ -12,7 +12,6 @@ import os
 import random
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -241,7 +240,7 @@ def main(kills: int, seed: int, result: Path | None) -> None:
         click.echo(str(told[-1]))
     figures = {
         "date": time.strftime("%Y-%m-%d"),
-        "command": "python -m tests.kills " + " ".join(sys.argv[1:]),
+        "command": f"python -m tests.kills --kills {kills} --seed {seed}",
         "kills": sum(each.kills for each in told),
         "scenes": [asdict(each) for each in told],
     }

@@ -151,3 +151,6 @@ def test_the_recorded_run_is_long_enough_and_found_nothing() -> None:
     assert result["peak_mb"] < result["memory_limit_mb"] == 300
     assert {each["target"] for each in result["targets"]} == set(loop.TARGETS)
     assert min(each["executions"] for each in result["targets"]) >= 50_000
+    page = (RESULT.parents[1] / "docs" / "RELIABILITY.md").read_text("utf-8")
+    assert f"{result['executions']:,} executions" in page
+    assert f"`{result['command']}`" in page

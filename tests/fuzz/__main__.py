@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +49,8 @@ def fuzz(
     """Try broken inputs; end with 1 where one does what none may."""
     if (seconds is None) == (executions is None):
         raise click.UsageError("give either --seconds or --executions")
+    if result is not None and (executions is None or only or first):
+        raise click.UsageError("--result is for all targets and a number of --executions")
     frame.LARGEST = LARGEST_IMAGE
     shares = {only: 100} if only else SHARES
 
@@ -60,7 +63,7 @@ def fuzz(
         reports = list(pool.map(work, shares))
     bad = any(report.get("crashes", 1) for report in reports)
     if result is not None and not bad:
-        result.write_text(json.dumps(_figures(reports, seed), indent=1) + "\n", "utf-8")
+        result.write_text(json.dumps(_figures(reports, executions, seed), indent=1) + "\n", "utf-8")
     sys.exit(bad)
 
 
@@ -81,9 +84,12 @@ def _child(
         return bool(report.crashes)
 
     status, last = last_case(work)
+    os.set_blocking(reading, False)  # another child may hold the other end open
+    told: dict[str, Any] = {}
+    with suppress(BlockingIOError):
+        told = json.loads(os.read(reading, 1 << 16) or b"{}")
+    os.close(reading)
     os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        told: dict[str, Any] = json.loads(pipe.read() or b"{}")
     if not os.WIFEXITED(status) or os.WEXITSTATUS(status) > 1:
         click.echo(f"{name}: case {last} ended the process (status {status}); again with "
                    f"--target {name} --seed {seed} --first {last} --executions 1")  # fmt: skip
@@ -115,10 +121,10 @@ def _save(crash: Crash, seed: int, folder: Path) -> None:
     )
 
 
-def _figures(reports: list[dict[str, Any]], seed: int) -> dict[str, Any]:
+def _figures(reports: list[dict[str, Any]], executions: int | None, seed: int) -> dict[str, Any]:
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "command": "python -m tests.fuzz " + " ".join(sys.argv[1:]),
+        "command": f"python -m tests.fuzz --executions {executions} --seed {seed}",
         "seed": seed,
         "executions": sum(report["executions"] for report in reports),
         "crashes": sum(report["crashes"] for report in reports),
