@@ -337,6 +337,16 @@ def test_a_stray_header_of_another_kind_costs_nothing(
     assert (found.digits, found.foreign_headers) == (50, 1)
 
 
+def test_a_whole_header_before_a_damaged_file_is_refused_with_the_byte_to_cut_at(
+    named: bytes, tiny: Model, images: Images
+) -> None:
+    stray, damaged = frames_of(pack(tiny, images[:3], quality=1))[0], named[:-9]
+    words = f"another model or quality begins at byte {len(stray)}: cut the file there"
+    with pytest.raises(DamagedError, match=words):
+        recover(stray + damaged)
+    assert recover((stray + damaged)[len(stray) :])[0].digits == 50
+
+
 def test_no_more_digits_are_saved_than_allowed(whole: bytes, place: Path) -> None:
     assert digitzip.recover(whole, io.BytesIO(), model=TINY, max_digits=50).whole
     with pytest.raises(LimitError, match="more than 49 digits"):
