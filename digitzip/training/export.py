@@ -23,6 +23,7 @@ from digitzip.training.evaluate import evaluate
 from digitzip.training.family import Model as FloatModel
 from digitzip.training.fold import Chains, fold_residual
 from digitzip.training.fold_plain import fold_plain
+from digitzip.training.guard import bounded
 from digitzip.training.integers import Output, round_chain
 from digitzip.training.plain import Plain
 from digitzip.training.predictor import train_predictor
@@ -155,9 +156,10 @@ def export_model(
 
 
 def finish(model: Model, data: Data, out: Path) -> Model:
-    """Attach a known answer to a model, verify it and write it; return it."""
-    model = with_known_answer(model, data)
-    verify(model, as_images(data.held_out, data))
+    """Attach a known answer and bounds for a guard to a model, verify and write it; return it."""
+    held_out = as_images(data.held_out, data)
+    model = bounded(with_known_answer(model, data), held_out)
+    verify(model, held_out)
     save_model(out, model)
     return model
 

@@ -22,19 +22,26 @@ from digitzip.reader import Images, Reader
 from digitzip.training.saving import save_model
 
 QUANTILE = 0.999
+DEVIATIONS = 4
 HELD_OUT = 1000  # the first images, which no shipped model has learned
+
+
+def bounded(model: Model, held_out: Images) -> Model:
+    """Return the model with bounds on RMSE from images uint8 [n, h, w] that it has not learned."""
+
+    def bound(level_set: LevelSet) -> LevelSet:
+        errors = rmse_of_each(Codec(model, level_set.levels), held_out)
+        greatest = float(np.quantile(errors, QUANTILE))
+        if len(errors) < 1 / (1 - QUANTILE):  # too few for one in a thousand to be among them
+            greatest = max(greatest, float(errors.mean() + DEVIATIONS * errors.std()))
+        return replace(level_set, max_rmse=min(max(1, math.ceil(greatest * MAX_RMSE)), MAX_RMSE))
+
+    return replace(model, level_sets=tuple(map(bound, model.level_sets)))
 
 
 def guarded(model: Model, reader: Reader, margin: int, held_out: Images) -> Model:
     """Return the model with this reader and margin, and bounds from images uint8 [n, h, w]."""
-
-    def bounded(level_set: LevelSet) -> LevelSet:
-        errors = rmse_of_each(Codec(model, level_set.levels), held_out)
-        bound = math.ceil(float(np.quantile(errors, QUANTILE)) * MAX_RMSE)
-        return replace(level_set, max_rmse=max(1, bound))
-
-    level_sets = tuple(map(bounded, model.level_sets))
-    known = replace(model, level_sets=level_sets, reader=reader.id, margin=margin)
+    known = replace(bounded(model, held_out), reader=reader.id, margin=margin)
     if known.id != model.id:
         raise ModelError(f"{model.name}: its id changed from {model.id.hex()}; nothing written")
     return known
