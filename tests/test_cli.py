@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,9 @@ from digitzip.cli import console
 from digitzip.cli import digitzip as command
 from digitzip.cli.sheet import GAP, SCALE, contact_sheet
 from digitzip.codec import Images
-from tests.toy import make_images, write_toy
+from digitzip.guard import Rung
+from digitzip.model import Model
+from tests.toy import make_images, write_guarded, write_toy
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and pipes")
 
@@ -492,7 +495,7 @@ def test_info_tells_the_figures_as_text_and_as_json(named: str) -> None:
     assert found["bytes_per_digit"] == pytest.approx(size / 7)
     assert found["ratio"] == pytest.approx(7 * 784 / size)
     assert (found["model"], found["dims"], found["levels"]) == ("mnist-10", 4, 8)
-    assert (found["chunks"], found["names"], found["guard"]) == (1, True, None)
+    assert (found["chunks"], found["names"]) == (1, True)
     assert f"{size:,}" in works("info", named).decode()
 
 
@@ -612,6 +615,187 @@ def test_the_contact_sheet_holds_every_digit_in_a_square() -> None:
     small = page[::SCALE, ::SCALE]
     assert np.array_equal(small[GAP + 60 : GAP + 88, GAP : GAP + 28], images[6])
     assert contact_sheet(images[:0]).size
+
+
+# The guard
+
+
+@pytest.fixture
+def guarded(place: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
+    """A toy in the default model's place with a bound on RMSE, and the toy reader that it asks."""
+    folder = place / "guarded"
+    folder.mkdir()
+    monkeypatch.setenv("DIGITZIP_MODELS", str(folder))
+    np.save("40.npy", make_images(40))
+    return write_guarded(folder, max_rmse=25_000)
+
+
+def guard_of(file: str) -> list[str]:
+    """Return what info says of the guard of a file, in words."""
+    lines = [line.split(maxsplit=1) for line in works("info", file).decode().splitlines()]
+    return [value for label, value in lines if label in ("guard", "refined", "exact")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ([], {}),
+        (["--guard", "on"], {}),
+        (["--guard", "off"], {"guard": False}),
+        (["--max-rmse", "0.2"], {"max_rmse": 0.2}),
+        (["--max-error", "9"], {"max_error": 9}),
+        (["--max-error", "0"], {"lossless": True}),
+        (["--lossless"], {"max_error": 0}),
+        (["--max-rmse", "0.3", "--max-error", "100"], {"max_rmse": 0.3, "max_error": 100}),
+    ],
+)
+def test_bounds_reach_the_library(
+    arguments: list[str], options: dict[str, Any], guarded: Model
+) -> None:
+    run("compress", "40.npy", "-o", "out.dz", *arguments)
+    assert Path("out.dz").read_bytes() == digitzip.compress(np.load("40.npy"), **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--lossless", "--max-error", "1"], "--lossless allows no error"),
+        (["--lossless", "--max-rmse", "0.1"], "--lossless allows no error"),
+        (["--guard", "off", "--lossless"], "--guard off keeps no bound"),
+        (["--guard", "off", "--max-error", "0"], "--guard off keeps no bound"),
+        (["--guard", "off", "--max-rmse", "0.1"], "--guard off keeps no bound"),
+        (["--guard", "maybe"], "'maybe' is not one of"),
+        (["--max-error", "128"], "0<=x<=127"),
+        (["--max-error", "-1"], "0<=x<=127"),
+        (["--max-rmse", "0"], "0<x<=1"),
+        (["--max-rmse", "1.1"], "0<x<=1"),
+    ],
+)
+def test_bounds_that_contradict_each_other_are_wrong_usage(
+    arguments: list[str], said: str, images: Images
+) -> None:
+    result = run("compress", "in.npy", "-o", "out.dz", *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr.splitlines()[-1]
+    assert not Path("out.dz").exists()
+
+
+def test_info_says_in_words_what_a_file_promises(guarded: Model) -> None:
+    assert guarded.reader is not None
+    read = f"read by toy-reader ({guarded.reader.hex()}) as the originals"
+    for arguments, words in (
+        (["--guard", "off"], "off"),
+        (["--lossless"], "every pixel exact"),
+        (["--max-rmse", "1"], f"RMSE at most 1.0000, {read}"),
+        (["--max-error", "9"], f"RMSE at most 0.3815, {read}, no pixel off by more than 9"),
+    ):
+        run("compress", "40.npy", "-f", "-o", "out.dz", *arguments)
+        assert guard_of("out.dz")[0] == words
+    found = json.loads(works("info", "out.dz", "--json"))["guard"]
+    assert found == {
+        "max_error": 9,
+        "max_rmse": 25_000 / 65_535,
+        "reader": "toy-reader",
+        "reader_id": guarded.reader.hex(),
+    }
+    Path("guarded/toy-reader.safetensors").unlink()
+    assert "read by a reader not known here (" in guard_of("out.dz")[0]
+    assert json.loads(works("info", "out.dz", "--json"))["guard"]["reader"] is None
+
+
+def test_the_bound_that_info_shows_is_never_less_than_the_promise(guarded: Model) -> None:
+    for bound in (0.15, 0.2311, 0.33333):
+        run("compress", "40.npy", "-f", "-o", "out.dz", "--max-rmse", str(bound))
+        promised = json.loads(works("info", "out.dz", "--json"))["guard"]["max_rmse"]
+        shown = float(re.findall(r"RMSE at most (\S+),", guard_of("out.dz")[0])[0])
+        assert promised <= bound
+        assert promised <= shown < promised + 0.0001
+
+
+def test_info_counts_what_is_corrected_also_where_no_promise_is_left(guarded: Model) -> None:
+    images = np.load("40.npy")
+    with digitzip.create("in.dz") as out:
+        out.append(images)
+    tally = out.tally
+    assert tally.refined.digits
+    assert tally.exact.digits
+    expected = [
+        f"{each.digits} digit{'s' * (each.digits > 1)}, {each.bytes:,} bytes"
+        for each in (tally.refined, tally.exact)
+    ]
+    assert guard_of("in.dz")[1:] == expected
+    run("compress", "40.npy", "-o", "off.dz", "--guard", "off")
+    assert guard_of("off.dz") == ["off"]
+    works("cat", "in.dz", "off.dz", "-o", "both.dz")
+    assert guard_of("both.dz") == ["off", *expected]
+    found = json.loads(works("info", "both.dz", "--json"))
+    assert found["refined"] == {"digits": tally.refined.digits, "bytes": tally.refined.bytes}
+    assert found["exact"] == {"digits": tally.exact.digits, "bytes": tally.exact.bytes}
+
+
+def test_info_of_a_file_with_a_damaged_chunk_says_that_it_cannot_count(archive: str) -> None:
+    works("cat", archive, archive, "-o", "bad.dz")
+    with digitzip.open("bad.dz") as dz:
+        data, place = bytearray(Path("bad.dz").read_bytes()), dz.chunks.index.places[1]
+    data[place.offset + 20] ^= 1
+    Path("bad.dz").write_bytes(data)
+    said = "not known: a chunk cannot be read; digitzip test says why"
+    assert guard_of("bad.dz")[1:] == [said, said]
+    found = json.loads(works("info", "bad.dz", "--json"))
+    assert (found["refined"], found["exact"]) == (None, None)
+    assert "damaged" in fails(3, "test", "bad.dz")
+
+
+def test_test_tells_what_was_promised_and_is_kept(guarded: Model) -> None:
+    run("compress", "40.npy", "-o", "in.dz", "--max-error", "9")
+    assert "; kept: RMSE at most 0.3815, read by " in run("test", "in.dz", "-v").stderr
+    run("compress", "40.npy", "-o", "off.dz", "--guard", "off")
+    assert "kept" not in run("test", "off.dz", "-v").stderr
+
+
+def test_the_summary_tells_what_the_guard_did(guarded: Model) -> None:
+    with digitzip.create("in.dz") as out:
+        out.append(np.load("40.npy"))
+    refined, exact, digits = out.tally.refined, out.tally.exact, out.tally.digits
+    line = run("compress", "40.npy", "-o", "out.dz", "-v").stderr.splitlines()[1]
+    assert line == (
+        f"out.dz: guard: {digits[Rung.CODE]} digits by their code, "
+        f"{digits[Rung.OTHER_CODE]} by another code, "
+        f"{refined.digits} refined ({refined.bytes:,} B), {exact.digits} exact ({exact.bytes:,} B)"
+    )
+    assert "guard" not in run("compress", "40.npy", "-o", "a.dz", "-v", "--guard", "off").stderr
+    assert run("compress", "40.npy", "-o", "b.dz", "-v", "-q").stderr == ""
+    appended = run("append", "out.dz", "40.npy", "-v").stderr.splitlines()
+    assert appended[1] == line  # of the new digits only
+
+
+def test_a_model_that_does_not_fit_is_warned_of_in_a_pipe_too(guarded: Model) -> None:
+    random = np.random.default_rng(0)
+    np.save("noise.npy", random.integers(0, 256, (20, 28, 28), np.uint8))
+    np.save("few.npy", np.load("noise.npy")[:7])
+    line = (
+        "digitzip: warning: {}: this model does not fit these images: 20 of 20 digits needed "
+        "corrections; train one with digitzip train --data\n"
+    )
+    assert run("compress", "noise.npy", "-o", "in.dz").stderr == line.format("in.dz")
+    assert run("append", "in.dz", "noise.npy").stderr == line.format("in.dz")
+    for arguments in (["--lossless"], ["--max-error", "20"], ["--max-rmse", "0.1"], ["-q"]):
+        assert run("compress", "noise.npy", "-f", "-o", "own.dz", *arguments).stderr == ""
+    assert run("append", "own.dz", "noise.npy", "-q").stderr == ""
+    run("compress", "noise.npy", "-f", "-o", "own.dz", "--lossless")
+    assert run("append", "own.dz", "noise.npy").stderr == ""
+    assert run("compress", "few.npy", "-o", "few.dz").stderr == ""
+
+
+def test_append_keeps_the_promise_of_the_file(guarded: Model) -> None:
+    run("compress", "40.npy", "-o", "in.dz", "--max-error", "9")
+    before = guard_of("in.dz")[0]
+    run("append", "in.dz", "40.npy")
+    assert guard_of("in.dz")[0] == before
+    assert run("compare", "40.npy", "40.npy", "in.dz").exit_code == 0
+    Path("guarded/toy-reader.safetensors").unlink()
+    assert "the file promises how its digits read" in fails(5, "append", "in.dz", "40.npy")
+    assert "reader" in fails(4, "compress", "40.npy", "-o", "out.dz")
 
 
 # The process: imports, signals, pipes

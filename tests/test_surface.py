@@ -32,6 +32,7 @@ MUST_NOT_KNOW = {
     "tensors": {"container", "model", "codec", "images", "packing", "safetensors", "zstandard"},
     "reader": {"container", "model", "codec", "images", "packing", "safetensors", "zstandard"},
     "limits": {"digitzip", "numpy"},
+    "guard": {"archive", "container", "images", "packing", "zstandard", "safetensors", "PIL"},
     "metrics": {"container", "network", "model", "codec", "images", "packing", "PIL"},
     "rate": {"container", "network", "model", "codec", "images", "packing", "zstandard"},
     "search": {"container", "network", "model", "codec", "images", "packing", "zstandard"},
@@ -77,10 +78,10 @@ def test_only_the_room_of_training_imports_torch() -> None:
 
 def test_public_names_are_these() -> None:
     assert sorted(digitzip.__all__) == [
-        "Archive", "BoundError", "Codec", "DamagedError", "DigitzipError", "Info", "InputError",
-        "LimitError", "ModelError", "OutputError", "Recovered", "UnsupportedError", "Writer",
-        "__version__", "append", "compress", "create", "decompress", "extract", "join",
-        "load_codec", "open", "recover",
+        "Archive", "BoundError", "Codec", "Comparison", "DamagedError", "DigitzipError", "Info",
+        "InputError", "LimitError", "ModelError", "OutputError", "Recovered", "UnsupportedError",
+        "Writer", "__version__", "append", "compare", "compress", "create", "decompress", "extract",
+        "join", "load_codec", "open", "recover",
     ]  # fmt: skip
     for name in digitzip.__all__:
         assert getattr(digitzip, name) is not None

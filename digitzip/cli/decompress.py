@@ -140,8 +140,8 @@ def write(
     elif dz.names is not None:
         names = dz.names[digits]
     elif digits and digits != range(len(digits)):  # a part keeps its numbers of the whole
-        width = max(5, len(str(len(dz) - 1)))
-        names = [f"{digit:0{width}d}.png" for digit in digits]
+        long = max(5, len(str(len(dz) - 1)))
+        names = [f"{digit:0{long}d}.png" for digit in digits]
     unnamed = ((batch, None) for batch in batches)
     try:
         images.write(
