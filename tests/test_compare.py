@@ -130,7 +130,8 @@ def test_a_lossless_file_has_no_error_to_list(images: Images) -> None:
 
 
 def test_an_empty_archive_is_like_its_no_originals(images: Images) -> None:
-    for originals in (images[:0], []):
+    none: list[Any] = []
+    for originals in (images[:0], none):
         found = compared(originals, packed(images[:0]))
         assert (found.digits, found.rmse, found.ssim, found.max_error) == (0, 0, 1, 0)
 
@@ -314,6 +315,7 @@ def test_a_promised_reader_that_is_not_known_is_warned_of(images: Images) -> Non
     done = run("in.npy", "in.dz")
     assert done.exit_code == 0
     assert "warning: in.dz: how its digits read could not be compared" in done.stderr
+    assert "guard    kept as far as it was compared: read by a reader not known here" in done.stdout
     assert run("in.npy", "in.dz", "-q").stderr == ""
 
 

@@ -77,7 +77,8 @@ def compare(
             archive.open(source, model=model) as dz,
             talk.bar() as bar,
         ):
-            shape, guard = (dz.header.height, dz.header.width), dz.header.guard
+            info = dz.info
+            shape = (info.height, info.width)
             found = images.read(files, height=shape[0], width=shape[1], fit=fit)
             bar.total = found.count
             compared = archive.compare(
@@ -86,13 +87,14 @@ def compare(
         if page is not None:
             listed = [(each.original, each.back) for each in _all(compared)]
             save_sheet(page, pairs(listed, shape))
-    promise = guarded.promise(guard, compared.reader)
+    promise = guarded.promise(info)
+    unread = info.guard.reader is not None and compared.reader is None
     if as_json:
         print(json.dumps(_as_json(compared), indent=2, allow_nan=False))
     else:
-        _show(compared, promise)
+        _show(compared, promise, unread)
     talk.summary(f"{file}: {console.digits(compared.digits)} compared, {talk.seconds:.1f} s")
-    if guard.reader is not None and compared.reader is None:
+    if unread:
         talk.warn(f"{file}: how its digits read could not be compared ({promise})")
     if compared.broken is not None and compared.broken.digits:
         raise BoundError(
@@ -100,8 +102,11 @@ def compare(
         )
 
 
-def _show(compared: Comparison, promise: str) -> None:
-    """Print the figures, and a table for each kind of digits that there are."""
+def _show(compared: Comparison, promise: str, unread: bool) -> None:
+    """Print the figures, and a table for each kind of digits that there are.
+
+    `unread` says that the promised reader is not to be had.
+    """
     psnr = "no error" if math.isinf(compared.psnr) else f"{compared.psnr:.2f} dB"
     misread, broken = compared.misread, compared.broken
     for label, value in (
@@ -111,7 +116,7 @@ def _show(compared: Comparison, promise: str) -> None:
         ("SSIM", f"{compared.ssim:.4f}"),
         ("pixels", f"off by {compared.max_error} of 255 at most"),
         ("reader", _reading(compared)),
-        ("guard", promise if broken is None else f"{_kept(broken)}: {promise}"),
+        ("guard", promise if broken is None else f"{_kept(broken, unread)}: {promise}"),
     ):
         print(f"{label:8} {console.printable(value)}")
     for title, digits in (
@@ -130,8 +135,10 @@ def _reading(compared: Comparison) -> str:
     return f"{compared.reader} reads {console.digits(compared.misread.digits)} differently"
 
 
-def _kept(broken: Listed) -> str:
-    return f"broken by {console.digits(broken.digits)}" if broken.digits else "kept"
+def _kept(broken: Listed, unread: bool) -> str:
+    if broken.digits:
+        return f"broken by {console.digits(broken.digits)}"
+    return "kept as far as it was compared" if unread else "kept"
 
 
 def _table(digits: Sequence[Compared]) -> None:

@@ -10,9 +10,8 @@ from digitzip.cli import console
 from digitzip.cli.talk import Talk
 
 if TYPE_CHECKING:
-    from digitzip.archive import Writer
+    from digitzip.archive import Info, Writer
     from digitzip.archive.tally import Tally
-    from digitzip.container import Guard
 
 _FEWEST: Final = 8  # digits that say something of a model
 
@@ -30,20 +29,20 @@ def tell(talk: Talk, file: str, writer: Writer) -> None:
         )
 
 
-def promise(guard: Guard, reader: str | None) -> str:
-    """Return what a file promises, in words; `reader` is the name of its reader, if known."""
-    if not guard.on:
+def promise(found: Info) -> str:
+    """Return what a file promises, in words."""
+    if not found.guard.on:
         return "off"
-    if guard.max_error == 0:
+    if found.guard.max_error == 0:
         return "every pixel exact"
-    return ", ".join(_promises(guard, reader)) or "compared with the originals, within no bound"
+    return ", ".join(_promises(found)) or "compared with the originals, within no bound"
 
 
-def rmse(guard: Guard) -> float | None:
+def max_rmse(found: Info) -> float | None:
     """Return the greatest RMSE that a file promises, in 0 … 1."""
     from digitzip.guard import RMSE_UNIT
 
-    return None if guard.max_rmse is None else guard.max_rmse / RMSE_UNIT
+    return None if found.guard.max_rmse is None else found.guard.max_rmse / RMSE_UNIT
 
 
 def _rungs(tally: Tally) -> Iterator[str]:
@@ -57,11 +56,11 @@ def _rungs(tally: Tally) -> Iterator[str]:
             yield f"{corrected.digits:,} {what} ({corrected.bytes:,} B)"
 
 
-def _promises(guard: Guard, reader: str | None) -> Iterator[str]:
-    if (most := rmse(guard)) is not None:
+def _promises(found: Info) -> Iterator[str]:
+    if (most := max_rmse(found)) is not None:
         yield f"RMSE at most {math.ceil(most * 10_000) / 10_000:.4f}"
-    if guard.reader is not None:
-        who = f"{reader or 'a reader not known here'} ({guard.reader.hex()})"
+    if found.guard.reader is not None:
+        who = f"{found.reader or 'a reader not known here'} ({found.guard.reader.hex()})"
         yield f"read by {who} as the originals"
-    if guard.max_error is not None:
-        yield f"no pixel off by more than {guard.max_error}"
+    if found.guard.max_error is not None:
+        yield f"no pixel off by more than {found.guard.max_error}"

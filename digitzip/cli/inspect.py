@@ -60,7 +60,7 @@ def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) 
             continue
         pixels = found.height * found.width
         figures = console.figures(found.digits, found.bytes, pixels, talk.seconds)
-        kept = f"; kept: {guarded.promise(found.guard, found.reader)}" if found.guard.on else ""
+        kept = f"; kept: {guarded.promise(found)}" if found.guard.on else ""
         talk.summary(f"{file}: ok, {figures}{kept}")
     if worst:
         click.get_current_context().exit(worst)
@@ -102,7 +102,7 @@ def _as_json(found: Info) -> dict[str, object]:
     values["guard"] = None
     if guard.on:
         reader_id = None if guard.reader is None else guard.reader.hex()
-        limits = {"max_error": guard.max_error, "max_rmse": guarded.rmse(guard)}
+        limits = {"max_error": guard.max_error, "max_rmse": guarded.max_rmse(found)}
         values["guard"] = {**limits, "reader": reader, "reader_id": reader_id}
     for what, corrected in (("refined", found.refined), ("exact", found.exact)):
         values[what] = None if corrected is None else asdict(corrected)
@@ -118,7 +118,7 @@ def _as_lines(found: Info) -> Iterator[tuple[str, str]]:
     yield "codes", f"{found.dims} numbers of {found.levels} levels"
     yield "chunks", str(found.chunks)
     yield "names", "yes" if found.names else "no"
-    yield "guard", guarded.promise(found.guard, found.reader)
+    yield "guard", guarded.promise(found)
     for what, corrected in (("refined", found.refined), ("exact", found.exact)):
         if corrected is None:
             yield what, "not known: a chunk cannot be read; digitzip test says why"
