@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, localcontext
+from itertools import accumulate
 from operator import mul
 from typing import Any, NamedTuple
 
@@ -146,6 +147,11 @@ class Model:
         need(1 <= self.dims <= 10, "dims")
         self.decoder = self.network("decoder", self.dims, POINT[1], (0, 255))
         need(len(self.decoder[-1].bias) == size, "decoder: outputs")
+        self.residual: list[Layer] | None = None
+        if "residual.0.weight" in self.unused:
+            inputs = 110 + self.height + self.width
+            self.residual = self.network("residual", inputs, 255, (0, 65_536))
+            need(len(self.residual[-1].bias) == 256, "residual: outputs")
         self.quantisers: dict[int, Quantiser] = {}
         for count in self.levels:
             prefix = f"levels.{count}."
@@ -206,7 +212,7 @@ class Model:
             low, high = (min(table), max(table)) if table else (low, high)
             largest, products, inputs = max(abs(low), abs(high)), products + out * inputs, out
         need(1 <= len(layers) <= 64, f"{name}: {len(layers)} layers")
-        need(products <= 64 * MIB, f"{name}: too large")
+        need(products <= 16 * MIB, f"{name}: too large")
         need(within[0] <= low and high <= within[1], f"{name}: outputs {low} … {high}")
         return layers
 
@@ -215,7 +221,7 @@ class Model:
         text = b"digitzip-model-1" + struct.pack("<3I", self.height, self.width, self.dims)
         for name, (_, shape, values) in sorted(self.tensors.items()):
             written = name.endswith((".thresholds", ".lambda"))  # a matter of writing alone
-            if name.startswith(("decoder.", "levels.")) and not written:
+            if name.startswith(("decoder.", "levels.", "residual.")) and not written:
                 text += struct.pack("<I", len(name.encode())) + name.encode()
                 text += struct.pack(f"<I{len(shape)}I{len(values)}i", len(shape), *shape, *values)
         return hashlib.sha256(text).digest()[:16]
@@ -242,6 +248,15 @@ class Model:
                 each * (16_384 - levels) // sums[-1] + v for v, each in enumerate(sums)
             ]
         return quantiser.bounds[before]
+
+    def shares(self, inputs: list[int]) -> list[int]:
+        """F 4.2: the places that the values of a pixel own."""
+        assert self.residual is not None
+        weights = run(self.residual, inputs)
+        if not any(weights):
+            weights[255] = 1
+        sums = [0, *accumulate(weights)]
+        return [each * 65_280 // sums[-1] + v for v, each in enumerate(sums)]
 
 
 def decimal(text: str, low: int, high: int) -> int:
@@ -397,26 +412,75 @@ def read_coded(
     return codes
 
 
-def apply_layer(body: Cursor, kind: int, images: list[bytearray], left: set[int]) -> None:
-    """F 4.2 refine and 4.3 exact. `left`: the digits that no layer has listed."""
-    need(body.fixed(1) == 0, "refine, exact: unknown representation")
-    step = 2 * body.fixed(1) + 1 if kind == 2 else 0
-    need(step < 256, "refine: N")
+def apply_corrections(body: Cursor, images: list[bytearray], left: set[int], model: Model) -> None:
+    """F 4.2. `images`: as the decoder gave them; `left`: the digits that no layer has listed."""
+    representation, n = body.fixed(1), body.fixed(1)
+    coded, k = representation & 1, representation >> 1
+    need(k <= (8 if coded else 0), "corrections: unknown representation")
+    need(n <= 127, "corrections: N")
     count, places, place = body.varint(), [], -1
-    need(1 <= count <= len(images), "refine, exact: count")
+    need(1 <= count <= len(images), "corrections: count")
     for _ in range(count):
         place += body.varint() + 1
-        need(place in left, "refine, exact: no such digit, or listed in both")
+        need(place in left, "corrections: no such digit, or listed in both")
         left.remove(place)
         places.append(place)
+    listed = [images[place] for place in places]
+    if coded:
+        need(model.residual is not None, "corrections: the model has no residual network")
+        correct_coded(body, 1 << k, n, listed, model)
+    else:
+        correct_plain(body, n, listed)
+    body.end("corrections")
+
+
+def correct_plain(body: Cursor, n: int, images: list[bytearray]) -> None:
+    """F 4.2: plain."""
     for pixel in range(len(images[0])):
-        for place, s in zip(places, body.take(count), strict=True):
-            if kind == 2:
-                value = images[place][pixel] + (-(s + 1) // 2 if s & 1 else s // 2) * step
-                images[place][pixel] = min(max(value, 0), 255)
-            else:
-                images[place][pixel] = (images[place][pixel] + s) % 256
-    body.end("refine, exact")
+        for image, s in zip(images, body.take(len(images)), strict=True):
+            value = image[pixel] + (-(s + 1) // 2 if s & 1 else s // 2) * (2 * n + 1)
+            image[pixel] = min(max(value, 0), 255) if n else value % 256
+
+
+def correct_coded(body: Cursor, lanes: int, n: int, images: list[bytearray], model: Model) -> None:
+    """F 4.2: coded."""
+    size, step = len(images[0]), 2 * n + 1
+    need(len(images) <= 1024 * lanes and len(images) * size <= 1 << 24, "corrections: too many")
+    most = 4 * lanes + 2 * len(images) * size
+    need(len(body.data) - body.at <= most, "corrections: too many words")
+    states = [body.fixed(4) for _ in range(lanes)]
+    need(min(states) >= 1 << 16, "corrections: a state too small")
+    decoded = [bytes(image) for image in images]
+    for pixel in range(size):
+        for i, (image, before) in enumerate(zip(images, decoded, strict=True)):
+            bounds = model.shares(seen(image, before, pixel, n, model))
+            x, p = states[i % lanes], before[pixel]
+            r = x % 65_536
+            v = bisect_right(bounds, r) - 1
+            middle = p + (v - p + n) // step * step
+            a, b = bounds[max(middle - n, 0)], bounds[min(middle + n, 255) + 1]
+            x = (b - a) * (x // 65_536) + r - a
+            if x < 1 << 16:
+                x = x << 16 | body.fixed(2)
+            image[pixel], states[i % lanes] = min(max(middle, 0), 255), x
+    need(states == [1 << 16] * lanes, "corrections: a state at the end")
+
+
+def seen(image: bytearray, decoded: bytes, pixel: int, n: int, model: Model) -> list[int]:
+    """M 2: the inputs of the residual network. `image` has come back up to `pixel`."""
+    y, x = divmod(pixel, model.width)
+
+    def at(pixels: bytes | bytearray, row: int, column: int) -> int:
+        inside = 0 <= row < model.height and 0 <= column < model.width
+        return pixels[row * model.width + column] if inside else 0
+
+    inputs = [at(image, row, x + c) for row in range(y - 5, y) for c in range(-5, 6)]
+    inputs += [at(image, y, x + c) for c in range(-5, 0)]
+    near = [at(decoded, y + r, x + c) for r in range(-3, 4) for c in range(-3, 4)]
+    inputs += [0 if value < 8 else value for value in near]
+    inputs += [255 * (row == y) for row in range(model.height)]
+    inputs += [255 * (column == x) for column in range(model.width)]
+    return [*inputs, n]
 
 
 def read_names(body: Cursor, digits: int) -> list[str]:
@@ -462,7 +526,7 @@ def read_chunk(content: bytes, first: int, digits: int, levels: int, model: Mode
             result.codes = [list(code) for code in codes]
             images = [bytearray(model.decode(levels, code)) for code in codes]
         elif kind in (0x02, 0x03):
-            apply_layer(body, kind, images, left)
+            apply_corrections(body, images, left, model)
         elif kind == 0x81:
             result.names = [*read_names(body, digits)]
         elif kind == 0x82:  # F 5.2

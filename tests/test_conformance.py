@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -23,8 +24,14 @@ MANIFEST: dict[str, dict[str, Any]] = json.loads((HERE / "manifest.json").read_t
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
-    return read_model(HERE / "tiny.safetensors")
+def models() -> dict[str, Model]:
+    """The two models of the manifest; the second has a residual network as well."""
+    return {name: read_model(HERE / f"{name}.safetensors") for name in ("tiny", "tiny-residual")}
+
+
+@pytest.fixture(scope="module")
+def model(models: dict[str, Model]) -> Model:
+    return models["tiny"]
 
 
 def sha256(array: npt.NDArray[Any]) -> str:
@@ -35,17 +42,41 @@ def test_the_manifest_names_every_file_and_no_other() -> None:
     for kind in ("valid", "invalid"):
         stored = {path.stem for path in (HERE / kind).glob("*.dz")}
         assert stored == set(MANIFEST[kind])
-    assert len(MANIFEST["valid"]) >= 15
-    assert len(MANIFEST["invalid"]) >= 58
+    assert len(MANIFEST["valid"]) >= 34
+    assert len(MANIFEST["invalid"]) >= 95
 
 
-def test_the_conformance_model_is_small() -> None:
+def test_the_conformance_models_are_small() -> None:
     assert (HERE / "tiny.safetensors").stat().st_size < 50_000
+    assert (HERE / "tiny-residual.safetensors").stat().st_size < 50_000
+
+
+def test_a_residual_network_makes_another_model(models: dict[str, Model]) -> None:
+    assert models["tiny"].id.hex() == "b69b54bc59d56ef56cd2cc2307f6f524"
+    assert models["tiny-residual"].id != models["tiny"].id
+    assert replace(models["tiny-residual"], residual=None).id == models["tiny"].id
+
+
+def test_in_a_column_the_residual_network_gives_no_weight_at_all(
+    models: dict[str, Model],
+) -> None:
+    network = models["tiny-residual"].residual
+    assert network is not None
+    inputs = np.random.default_rng(0).integers(0, 256, (200, network.inputs))
+    for column, all_none in ((26, False), (27, True)):
+        inputs[:, 110:166] = 0
+        inputs[:, 110 + 28 + column] = 255
+        weights = network(inputs)
+        assert (not weights.any()) == all_none
+    assert network.range == (0, 1 << 16)
 
 
 @pytest.mark.parametrize("name", sorted(MANIFEST["valid"]))
-def test_valid_files_give_the_codes_and_pixels_of_the_manifest(name: str, model: Model) -> None:
+def test_valid_files_give_the_codes_and_pixels_of_the_manifest(
+    name: str, models: dict[str, Model]
+) -> None:
     expected, path = MANIFEST["valid"][name], HERE / "valid" / f"{name}.dz"
+    model = models[expected["model"]]
     with digitzip.open(path, model=model) as dz:
         dz.test()
         assert (len(dz), dz.header.levels) == (expected["digits"], expected["levels"])
@@ -56,8 +87,9 @@ def test_valid_files_give_the_codes_and_pixels_of_the_manifest(name: str, model:
 
 
 @pytest.mark.parametrize("name", sorted(MANIFEST["invalid"]))
-def test_invalid_files_are_refused_for_their_reason(name: str, model: Model) -> None:
+def test_invalid_files_are_refused_for_their_reason(name: str, models: dict[str, Model]) -> None:
     expected, path = MANIFEST["invalid"][name], HERE / "invalid" / f"{name}.dz"
+    model = models[expected["model"]]
     error = getattr(errors, expected["error"])
     with pytest.raises(error, match=expected["match"]), digitzip.open(path, model=model) as dz:
         dz.test()

@@ -12,8 +12,8 @@ import io
 import json
 import sys
 import zlib
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +26,10 @@ from digitzip.container.wire import varint
 from digitzip.model import LevelSet, Model, Shape, read_model, write_model
 from digitzip.network import Layer as Dense
 from digitzip.network import Network
+from digitzip.residual import MAX_WEIGHT, VALUES, inputs_of, stepped, steps_of
 
 HERE = Path(__file__).parent
-MODEL = HERE / "tiny.safetensors"
+MODEL, RESIDUAL = HERE / "tiny.safetensors", HERE / "tiny-residual.safetensors"
 IMAGES = HERE / "images.npy"
 DIMS, LEVELS = 3, (8, 5)
 
@@ -93,6 +94,22 @@ def tiny_model() -> Model:
     return replace(model, known_images=known, notes={"made by": "tests/conformance/make.py"})
 
 
+def residual_network() -> Network:
+    """A network of random weights that tell of pixels, of which those of the last column get none.
+
+    In that column the last of the hidden numbers is 255, and takes what every value has.
+    """
+    rng = np.random.default_rng(2026)
+    inputs = inputs_of(28, 28)
+    hidden, last = dense(rng, inputs, 8, 0, 255, 10), dense(rng, 8, VALUES, -256, 255, 7)
+    hidden.weight[-1], hidden.bias[-1], hidden.shift[-1] = 0, 0, 6
+    hidden.weight[-1, inputs - 2] = 127
+    last.weight[:, -1], last.shift[:] = -127, 6
+    halvings = (255 - np.arange(-256, 256)) // 16
+    table = (MAX_WEIGHT >> halvings).astype(np.int32)
+    return Network([hidden, replace(last, table=table)], 0, 255)
+
+
 def images(n: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.random.default_rng(n).integers(0, 256, (n, 28, 28), dtype=np.uint8)
 
@@ -141,6 +158,124 @@ def chunk(codec: Codec, first: int, n: int, kind: int = 2, *layers: Layer) -> Ch
     body = next(pieces for pieces in bodies if pieces[0][0] == kind)
     pixels = codec.decode(codes)
     return Chunk(first, n, zlib.crc32(pixels.data), (Layer(LayerType.CODES, body), *layers))
+
+
+@dataclass(frozen=True)
+class Correcting:
+    """A layer: which digits it corrects, and how; coded in `2^log` lanes where there is a log."""
+
+    type: LayerType
+    bound: int
+    places: Sequence[int]
+    log: int | None = None
+
+    def correct(
+        self, codec: Codec, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    ) -> Layer:
+        """Return the layer of what the decoder gave, `pixels`, which it changes."""
+        rows = np.array(self.places)
+        wanted, decoded = fixed_images()[(rows + 7) % 20], pixels[rows]
+        steps = steps_of(wanted, decoded, self.bound)
+        pixels[rows] = stepped(decoded, steps, self.bound)
+        kind = 0 if self.log is None else 1 | self.log << 1
+        head = bytes([kind, self.bound]) + listed(*self.places)
+        if self.log is None:
+            signed = steps.astype(np.int8).astype(np.int16).reshape(len(rows), -1)
+            body = (signed << 1 ^ signed >> 15).astype(np.uint8).T.tobytes()
+        else:
+            assert codec.residual is not None
+            body = codec.residual.encode(wanted, decoded, self.bound, 1 << self.log)
+        return Layer(self.type, (head, body))
+
+
+def listed(*places: int) -> bytes:
+    gaps = np.diff(places, prepend=-1) - 1
+    return varint(len(places)) + b"".join(map(varint, gaps.tolist()))
+
+
+def corrected(codec: Codec, n: int, *correcting: Correcting, names: bool = False) -> Chunk:
+    """A chunk from digit 0 on, some of whose digits are corrected."""
+    plain = chunk(codec, 0, n)
+    pixels = codec.decode(codec.packer.unpack(plain.layers[0].body, n, DIMS))
+    layers = [*plain.layers, *(each.correct(codec, pixels) for each in correcting)]
+    if names:
+        layers.append(Layer(LayerType.NAMES, (naming.pack([f"{i}.png" for i in range(n)]),)))
+    return replace(plain, pixel_crc=zlib.crc32(pixels.data), layers=tuple(layers))
+
+
+def corrected_files(codec: Codec) -> dict[str, bytes]:
+    refine, exact = LayerType.REFINE, LayerType.EXACT
+
+    def file(n: int, *correcting: Correcting, names: bool = False) -> bytes:
+        return Parts(codec, [corrected(codec, n, *correcting, names=names)]).to_bytes()
+
+    if codec.residual is None:
+        return {
+            "refine-plain": file(6, Correcting(refine, 10, (0, 2, 5))),
+            "exact-plain": file(6, Correcting(exact, 0, (1, 2))),
+            "exact-within-a-bound": file(3, Correcting(exact, 2, (0, 1, 2))),
+            "refine-and-exact-plain": file(9, Correcting(refine, 40, (0, 8)), Correcting(exact, 0, (3,))),
+            "refine-and-exact-with-names": file(9, Correcting(refine, 40, (1, 2)), Correcting(exact, 0, (0, 4)), names=True),
+            "refine-with-n-of-127": file(4, Correcting(refine, 127, (0, 1, 3))),
+            "refine-with-far-places": file(300, Correcting(refine, 20, (150, 299))),
+        }  # fmt: skip
+    return {
+        "refine-coded": file(4, Correcting(refine, 10, (3,), 0)),
+        "exact-coded": file(4, Correcting(exact, 0, (0, 3), 0)),
+        "refine-coded-in-two-lanes": file(4, Correcting(refine, 40, (0, 1, 3), 1)),
+        "exact-coded-in-more-lanes-than-digits": file(4, Correcting(exact, 3, (1, 2), 3)),
+        "refine-coded-with-n-of-127": file(4, Correcting(refine, 127, (1,), 0)),
+        "refine-plain-and-exact-coded": file(6, Correcting(refine, 40, (0, 2)), Correcting(exact, 0, (4,), 0)),
+        "refine-and-exact-coded-with-names": file(9, Correcting(refine, 40, (1,), 0), Correcting(exact, 0, (0,), 0), names=True),
+    }  # fmt: skip
+
+
+def uncorrected_files(codec: Codec, residual: Codec) -> dict[str, tuple[bytes, str, str]]:
+    """Files to refuse for their corrections, of models without and with a residual network."""
+    refine, exact = LayerType.REFINE, LayerType.EXACT
+    none = bytes(784)  # no steps of one digit
+
+    def layer(*pieces: bytes, model: Codec = codec, digits: int = 4) -> bytes:
+        given = chunk(model, 0, digits, 2, Layer(exact, pieces))
+        return Parts(model, [given]).to_bytes()
+
+    def coded(*pieces: bytes, digits: int = 4) -> bytes:
+        return layer(b"\x01\0\x01\0", *pieces, model=residual, digits=digits)
+
+    twice = chunk(
+        codec, 0, 4, 2, *(Layer(type_, (b"\0\0" + listed(1), none)) for type_ in (refine, exact))
+    )
+    unproved = replace(corrected(codec, 4, Correcting(exact, 0, (1,))), pixel_crc=twice.pixel_crc)
+    good = corrected(residual, 4, Correcting(exact, 0, (0,), 0)).layers[1].body[4:]
+    unused = corrected(residual, 4, Correcting(exact, 0, (0,), 1)).layers[1].body[4:]
+    unused = unused[:4] + b"\1\0\1\0" + unused[8:]
+    damaged, unknown = "DamagedError", "corrections: unknown representation"
+    return {
+        "corrections-empty": (layer(b""), damaged, "corrections ends early"),
+        "corrections-plain-in-two-lanes": (layer(b"\x02\0" + listed(0), none), damaged, f"{unknown} 0x02"),
+        "corrections-reserved-bit": (layer(b"\x20\0" + listed(0), none), damaged, f"{unknown} 0x20"),
+        "corrections-coded-reserved-bit": (layer(b"\x21\0" + listed(0), good, model=residual), damaged, f"{unknown} 0x21"),
+        "corrections-coded-in-512-lanes": (layer(b"\x13\0" + listed(0), bytes(4096), model=residual), damaged, f"{unknown} 0x13"),
+        "corrections-with-n-of-128": (layer(b"\0\x80" + listed(0), none), damaged, "with bound 128"),
+        "corrections-of-no-digits": (layer(b"\0\0\0"), damaged, "number of digits is 0"),
+        "corrections-of-5-digits-of-4": (layer(b"\0\0\5" + bytes(5), none * 5), damaged, "number of digits is 5"),
+        "corrections-of-digit-4-of-4": (layer(b"\0\0\2\0\3", none * 2), damaged, "digit 4 of a chunk of 4"),
+        "corrections-begin-with-digit-4-of-4": (layer(b"\0\0\1\4", none), damaged, "distance of two digits is 4"),
+        "corrections-places-cut": (layer(b"\0\0\2\0"), damaged, "corrections ends early"),
+        "corrections-twice-of-a-digit": (Parts(codec, [twice]).to_bytes(), damaged, "both refined and exact"),
+        "corrections-steps-cut": (layer(b"\0\0" + listed(0, 2), bytes(1567)), damaged, "1567 bytes of steps, expected 1568"),
+        "corrections-steps-too-long": (layer(b"\0\0" + listed(0), bytes(785)), damaged, "785 bytes of steps, expected 784"),
+        "corrections-pixel-crc": (Parts(codec, [unproved]).to_bytes(), damaged, "do not decode"),
+        "corrections-coded-without-a-network": (layer(b"\1\0" + listed(0), good), damaged, "no residual network"),
+        "corrections-coded-without-all-states": (layer(b"\3\0" + listed(0), bytes(6), model=residual), damaged, "6 bytes, expected an even number from 8 to 1576"),
+        "corrections-coded-in-half-a-word": (coded(good, b"\0"), damaged, "expected an even number"),
+        "corrections-coded-with-a-state-too-small": (coded(b"\xff\xff\0\0", good[4:]), damaged, "a state is 65535"),
+        "corrections-coded-with-more-words-than-pixels": (coded(bytes([0, 0, 1, 0]) + bytes(1570)), damaged, "1574 bytes, expected an even number from 4 to 1572"),
+        "corrections-coded-a-word-less": (coded(good[:-2]), damaged, "corrections: they end early"),
+        "corrections-coded-a-word-more": (coded(good, b"\1\0"), damaged, "corrections: something is left"),
+        "corrections-coded-a-lane-not-used": (layer(b"\3\0" + listed(0), unused, model=residual), damaged, "corrections: something is left"),
+        "corrections-coded-with-1025-digits-in-a-lane": (layer(b"\1\0" + listed(*range(1025)), bytes([0, 0, 1, 0]), model=residual, digits=1025), damaged, "1025 digits in 1 lanes"),
+    }  # fmt: skip
 
 
 def appended(codec: Codec) -> bytes:
@@ -283,8 +418,6 @@ def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
         "replaced-trailer-crc": (bytes(old_trailer), damaged, "an old trailer"),
         "pixel-crc": (Parts(codec, [replace(three[0], pixel_crc=1)]).to_bytes(), damaged, "do not decode"),
         "skippable-frame-as-chunk": (frames(lambda f: f.insert(0, (bytes.fromhex("502a4d1801000000ff"), 7))), damaged, "chunk"),
-        "critical-layer-refine": (layer(Layer(LayerType.REFINE, (b"\0\0\x01\0" + bytes(784),))), unsupported, "layer 0x02"),
-        "critical-layer-exact": (layer(Layer(LayerType.EXACT, (b"\0\x01\0" + bytes(784),))), unsupported, "layer 0x03"),
         "critical-layer-unknown": (layer(Layer(0x7F, (b"\0",))), unsupported, "layer 0x7f"),
         "layers-doubled": (layer(Layer(LayerType.CODES, (b"\0",))), damaged, "ascending"),
         "codes-no-numbers-to-a-byte": (codes(b"\x00", bytes(21)), damaged, "unknown representation 00"),
@@ -319,11 +452,21 @@ def sha256(array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
+def model_at(path: Path, made: Callable[[], Model]) -> Model:
+    """Return the model at `path`, which stays as it is; make it where there is none."""
+    if not path.exists():
+        write_model(path, made())
+    return read_model(path)
+
+
 def main() -> int:
-    if not MODEL.exists():
-        write_model(MODEL, tiny_model())
-    model = read_model(MODEL)
-    codec, five = Codec(model, 8, 0), Codec(model, 5, 1)
+    model = model_at(MODEL, tiny_model)
+    notes = {"made by": "tests/conformance/make.py"}
+    with_residual = model_at(
+        RESIDUAL,
+        lambda: replace(model, name=RESIDUAL.stem, notes=notes, residual=residual_network()),
+    )
+    codec, five, residual = Codec(model, 8, 0), Codec(model, 5, 1), Codec(with_residual, 8, 0)
     manifest: dict[str, dict[str, object]] = {"valid": {}, "invalid": {}, "encoded": {}}
     for kind in ("valid", "invalid"):
         (HERE / kind).mkdir(exist_ok=True)
@@ -332,23 +475,31 @@ def main() -> int:
     for effort in (0, 1, 3):
         codes = Codec(model, 8, effort).encode(np.load(IMAGES))
         manifest["encoded"][f"effort-{effort}"] = sha256(codes)
-    for name, data in valid_files(codec, five).items():
-        (HERE / "valid" / f"{name}.dz").write_bytes(data)
-        with open(data, model=model) as dz:
-            names = None if dz.names is None else dz.names[:]
+    plain = valid_files(codec, five) | corrected_files(codec)
+    for name, data in (plain | corrected_files(residual)).items():
+        store("valid", name, data)
+        read_with = model if name in plain else with_residual
+        with open(data, model=read_with) as dz:
             manifest["valid"][name] = {
+                "model": read_with.name,
                 "digits": len(dz),
                 "levels": dz.header.levels,
                 "codes": sha256(dz.codes[:]),
                 "pixels": sha256(dz[:]),
-                "names": names,
+                "names": None if dz.names is None else dz.names[:],
             }
-    for name, (data, error, match) in invalid_files(codec).items():
-        (HERE / "invalid" / f"{name}.dz").write_bytes(data)
-        manifest["invalid"][name] = {"error": error, "match": match}
+    refused = invalid_files(codec) | uncorrected_files(codec, residual)
+    for name, (data, error, match) in refused.items():
+        store("invalid", name, data)
+        read_with = with_residual if data[16:32] == with_residual.id else model
+        manifest["invalid"][name] = {"model": read_with.name, "error": error, "match": match}
     text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
     (HERE / "manifest.json").write_text(text, encoding="utf-8")
     return 0
+
+
+def store(kind: str, name: str, data: bytes) -> None:
+    (HERE / kind / f"{name}.dz").write_bytes(data)
 
 
 if __name__ == "__main__":
