@@ -123,7 +123,7 @@ class Residual:
         """Return the bytes from which `decode` gets images uint8 [n, height, width] back."""
         back = stepped(decoded, steps_of(images, decoded, bound), bound)
         before, n = as_before(back), len(images)
-        values, near = (x.reshape(n, -1).astype(np.intp) for x in (images, decoded))
+        values, near = (x.reshape(n, self._pixels).astype(np.intp) for x in (images, decoded))
         rounds = [(np.empty(n, np.int64), np.empty(n, np.int64)) for _ in range(self._pixels)]
         for rows in _slices(n):
             run = _Run(self, before[rows], decoded[rows], bound)
@@ -138,7 +138,7 @@ class Residual:
         """Return what comes back, uint8 [n, height, width]; raises `DamagedError`."""
         decoder = ans.Decoder(data, lanes, len(decoded) * self._pixels, _BITS, "corrections")
         before = as_before(np.zeros_like(decoded))
-        near = decoded.reshape(len(decoded), -1).astype(np.intp)
+        near = decoded.reshape(len(decoded), self._pixels).astype(np.intp)
         batches = list(_slices(len(decoded)))
         runs = [_Run(self, before[rows], decoded[rows], bound) for rows in batches]
         for pixel in range(self._pixels):
@@ -236,7 +236,8 @@ def same(values: Integers, decoded: Integers, bound: int) -> tuple[Integers, Int
 
 def _padded(images: Images, reach: int) -> Images:
     around = ((0, 0), (reach, reach), (reach, reach))
-    return np.pad(images, around).reshape(len(images), -1)
+    padded = np.pad(images, around)
+    return padded.reshape(len(padded), padded.shape[1] * padded.shape[2])
 
 
 def _places(rows: Integers, columns: Integers, width: int, reach: int) -> Integers:

@@ -1,4 +1,4 @@
-"""A tiny codec and a tiny reader with random weights: all that real ones have, and no skill."""
+"""A tiny codec, a reader and a residual network with random weights: all there is, but skill."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from digitzip.codec import Images
 from digitzip.model import LevelSet, Model, Shape, write_model, write_reader
 from digitzip.network import Layer, Network
 from digitzip.reader import Reader
+from digitzip.residual import MAX_WEIGHT, VALUES, inputs_of
 
 SIDE, DIMS, LEVELS = 28, 4, (8, 5)
 
@@ -50,6 +51,15 @@ def make_reader(name: str = "toy-reader", seed: int = 0, side: int = SIDE) -> Re
     images = random.integers(0, 256, (3, side, side), np.uint8)
     scores = network(images.reshape(3, -1)).astype(np.int32)
     return Reader(name, side, side, network, images, scores)
+
+
+def make_residual(seed: int = 0, side: int = SIDE) -> Network:
+    """Return a residual network that `seed` determines: weights up to all that are allowed."""
+    random = np.random.default_rng(seed)
+    hidden = _layer(random, inputs_of(side, side), 8, 9, 0, 255)
+    last = _layer(random, 8, VALUES, 7, -128, 127)
+    table = (MAX_WEIGHT >> np.arange(255, -1, -1) // 12).astype(np.int32)
+    return Network([hidden, replace(last, table=table)], 0, 255)
 
 
 def make_images(n: int, seed: int = 0, side: int = SIDE) -> Images:

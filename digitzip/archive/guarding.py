@@ -32,7 +32,7 @@ def ladder_of(
     units, by default what the model says. Raises `InputError` for other bounds and those
     that contradict each other, `ModelError` where the model's reader is not to be had.
     """
-    if max_error is not None and (isinstance(max_error, bool) or max_error not in MAX_ERRORS):
+    if max_error is not None and (type(max_error) is not int or max_error not in MAX_ERRORS):
         raise InputError(f"max_error is {max_error!r}, expected 0 to {MAX_ERRORS[-1]}")
     if max_rmse is not None and not 1 / RMSE_UNIT <= max_rmse <= 1:
         raise InputError(f"max_rmse is {max_rmse!r}, expected above 0, and at most 1")

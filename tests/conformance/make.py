@@ -104,10 +104,11 @@ def residual_network() -> Network:
     hidden, last = dense(rng, inputs, 8, 0, 255, 10), dense(rng, 8, VALUES, -256, 255, 7)
     hidden.weight[-1], hidden.bias[-1], hidden.shift[-1] = 0, 0, 6
     hidden.weight[-1, inputs - 2] = 127
-    last.weight[:, -1], last.shift[:] = -127, 6
+    weight = last.weight.astype(np.int16)
+    weight[:, -1], last.shift[:] = -4000, 6
     halvings = (255 - np.arange(-256, 256)) // 16
     table = (MAX_WEIGHT >> halvings).astype(np.int32)
-    return Network([hidden, replace(last, table=table)], 0, 255)
+    return Network([hidden, replace(last, weight=weight, table=table)], 0, 255)
 
 
 def images(n: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
