@@ -64,8 +64,8 @@ def test_in_a_column_the_residual_network_gives_no_weight_at_all(
     assert network is not None
     inputs = np.random.default_rng(0).integers(0, 256, (200, network.inputs))
     for column, all_none in ((26, False), (27, True)):
-        inputs[:, 110:166] = 0
-        inputs[:, 110 + 28 + column] = 255
+        inputs[:, 109:165] = 0
+        inputs[:, 109 + 28 + column] = 255
         weights = network(inputs)
         assert (not weights.any()) == all_none
     assert network.range == (0, 1 << 16)

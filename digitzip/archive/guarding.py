@@ -85,4 +85,10 @@ def _tests(
     codec: Codec, max_rmse: int | None, max_error: int | None, reader: bytes | None
 ) -> Tests:
     found = None if reader is None else find_reader(reader)
+    shape = codec.model.shape
+    if found is not None and (found.height, found.width) != (shape.height, shape.width):
+        raise ModelError(
+            f"reader {found.name} reads {found.height} x {found.width} pixels, and images are "
+            f"{shape.height} x {shape.width}: give a model with another reader, or guard off"
+        )
     return Tests(max_rmse, max_error, found, codec.model.margin)
