@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -122,14 +123,14 @@ def measured(program: str, *arguments: str) -> dict[str, Any]:
     return told
 
 
-MILLION = """
+NAMES = """
 import io, sys
 from pathlib import Path
 import numpy as np
 import digitzip
 from digitzip.images.names import Names
 from digitzip.model import read_model
-model, n = read_model(Path(sys.argv[1])), 1_000_000
+model, n = read_model(Path(sys.argv[1])), int(sys.argv[2])
 out = io.BytesIO()
 with digitzip.create(out, model=model) as dz:
     for start in range(0, n, 20_000):
@@ -139,16 +140,20 @@ with digitzip.open(out.getvalue(), model=model) as dz:
     taken = Names()
     for name in dz.names:
         taken.take(name)
-    said = [len(dz), dz.names[n - 1], len(dz.find("5/*")), int(dz.find(dz.names[777_777])[0])]
+    said = [len(dz), dz.names[n - 1], len(dz.find("5/*")), int(dz.find(dz.names[n // 2])[0])]
 """
 
 
 @posix
-def test_a_million_names_cost_seconds_and_little_memory() -> None:
-    told = measured(MILLION, str(TINY))
-    assert told["said"] == [1_000_000, "532/e223f-999999.jpg", 1024, 777_777]
-    assert told["mb"] < 600
-    assert told["seconds"] < 200
+@pytest.mark.parametrize("n", [100_000, 1_000_000])
+def test_many_names_cost_time_and_memory_in_proportion(n: int) -> None:
+    if n == 1_000_000 and "DIGITZIP_LONG_TESTS" not in os.environ:
+        pytest.skip("a million names take a minute: set DIGITZIP_LONG_TESTS=1")
+    told = measured(NAMES, str(TINY), str(n))
+    last, fives = f"{(n - 1) % 977}/{(n - 1) * 7919 % n:x}-{n - 1}.jpg", len(range(5, n, 977))
+    assert told["said"] == [n, last, fives, n // 2]
+    assert told["mb"] < 100 + n // 2000
+    assert told["seconds"] < 5 + n // 10_000
 
 
 # Bombs
@@ -156,7 +161,7 @@ def test_a_million_names_cost_seconds_and_little_memory() -> None:
 
 def png(side: int, colour: int, channels: int, rows: int) -> bytes:
     """A PNG file of `side` x `side` pixels that are all 0, of which it holds so many rows."""
-    packer = zlib.compressobj(9)
+    packer = zlib.compressobj(1)
     body = b"".join(packer.compress(bytes(1 + side * channels)) for _ in range(rows))
     head = struct.pack(">IIBBBBB", side, side, 8, colour, 0, 0, 0)
     chunks = ((b"IHDR", head), (b"IDAT", body + packer.flush()), (b"IEND", b""))
@@ -191,23 +196,23 @@ def test_an_image_that_claims_to_be_huge_is_refused_unread(fit: str, place: Path
 @posix
 def test_the_largest_image_costs_a_few_hundred_megabytes(place: Path) -> None:
     (place / "large.png").write_bytes(png(8192, 4, 2, 8192))  # gray with transparency
-    assert (place / "large.png").stat().st_size < 200_000
+    assert (place / "large.png").stat().st_size < 2_000_000
     told = measured(READ, str(place / "large.png"), "resize")
     assert told["said"] == "read"
     assert told["mb"] < 800
 
 
-def test_a_million_digits_in_a_few_bytes_are_refused_before_they_are_unpacked(tiny: Model) -> None:
+def test_many_digits_in_a_few_bytes_are_refused_before_they_are_unpacked(tiny: Model) -> None:
     out = io.BytesIO()
     with digitzip.create(out, model=tiny) as dz:
         for _ in range(10):
-            dz.append_codes(np.zeros((100_000, 3), np.uint8))
+            dz.append_codes(np.zeros((20_000, 3), np.uint8))
     data = out.getvalue()
-    assert len(data) < 20_000
-    started = time.perf_counter()
-    with pytest.raises(digitzip.LimitError, match="1000000 digits, expected at most 50000"):
+    assert len(data) < 5_000
+    started = time.process_time()
+    with pytest.raises(digitzip.LimitError, match="200000 digits, expected at most 50000"):
         digitzip.decompress(data, model=tiny, max_digits=50_000)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 1
 
 
 # Models
