@@ -661,7 +661,9 @@ def test_bounds_reach_the_library(
     [
         (["--lossless", "--max-error", "1"], "--lossless allows no error"),
         (["--lossless", "--max-rmse", "0.1"], "--lossless allows no error"),
+        (["--lossless", "--margin", "9"], "--lossless allows no error"),
         (["--guard", "off", "--lossless"], "--guard off keeps no bound"),
+        (["--guard", "off", "--margin", "9"], "--guard off keeps no bound"),
         (["--guard", "off", "--max-error", "0"], "--guard off keeps no bound"),
         (["--guard", "off", "--max-rmse", "0.1"], "--guard off keeps no bound"),
         (["--guard", "maybe"], "'maybe' is not one of"),

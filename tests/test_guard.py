@@ -296,6 +296,9 @@ def test_of_equal_scores_only_the_first_is_read(monkeypatch: pytest.MonkeyPatch)
         ({"guard": False, "lossless": True}, "without a guard no bound is kept"),
         ({"guard": False, "max_error": 0}, "without a guard no bound is kept"),
         ({"guard": False, "max_rmse": 0.5}, "without a guard no bound is kept"),
+        ({"guard": False, "margin": 1}, "without a guard no bound is kept"),
+        ({"margin": -1}, "margin is -1, expected 0 to 65536"),
+        ({"margin": 1}, "margin is 1, and model toy names no reader"),
     ],
 )
 def test_bounds_that_cannot_be_or_contradict_are_refused(

@@ -29,15 +29,17 @@ def ladder_of(
 
     `max_rmse` is a part of the range of pixels, above 0 and up to 1, by default what the model
     says; `max_error` counts pixel values, 0 … 127; `margin` is how sure the reader must be, in its
-    units, by default what the model says. Raises `InputError` for other bounds and those
-    that contradict each other, `ModelError` where the model's reader is not to be had.
+    units, by default what the model says. Raises `InputError` for other bounds and those that
+    contradict each other, `ModelError` where the model's reader is not to be had.
     """
     if max_error is not None and (type(max_error) is not int or max_error not in MAX_ERRORS):
         raise InputError(f"max_error is {max_error!r}, expected 0 to {MAX_ERRORS[-1]}")
     if max_rmse is not None and not 1 / RMSE_UNIT <= max_rmse <= 1:
         raise InputError(f"max_rmse is {max_rmse!r}, expected above 0, and at most 1")
-    if margin is not None and (isinstance(margin, bool) or margin not in MARGINS):
+    if margin is not None and (type(margin) is not int or margin not in MARGINS):
         raise InputError(f"margin is {margin!r}, expected 0 to {MARGINS[-1]}")
+    if margin is not None and codec.model.reader is None:
+        raise InputError(f"margin is {margin}, and model {codec.model.name} names no reader")
     if lossless and max_error:
         raise InputError(
             f"lossless allows no error, and max_error is {max_error}; give one of them"

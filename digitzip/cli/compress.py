@@ -61,6 +61,13 @@ _BATCH: Final = 512  # digits for each thread between two steps of the bar
     metavar="N",
     help="The most that a pixel, 0 ... 255, may be off.",
 )
+@click.option(
+    "--margin",
+    type=click.IntRange(0, 1 << 16),
+    metavar="M",
+    help="How sure the model's reader must be of a digit, in 1/64 of a logit; by default the model "
+    "says it. More is safer, and takes more bytes.",
+)
 @click.option("--lossless", is_flag=True, help="Keep every pixel.")
 @streams.fit_option
 @streams.threads_option
@@ -76,6 +83,7 @@ def compress(
     guard: str,
     max_rmse: float | None,
     max_error: int | None,
+    margin: int | None,
     lossless: bool,
     fit: Fit,
     threads: int,
@@ -93,9 +101,10 @@ def compress(
     """
     if model is not None and dims is not None:
         raise click.UsageError("--model and --dims both pick a model; give one of them")
-    if lossless and (max_error or max_rmse is not None):
-        raise click.UsageError("--lossless allows no error; leave out --max-error and --max-rmse")
-    if guard == "off" and (lossless or max_error is not None or max_rmse is not None):
+    others = (max_rmse, margin) != (None, None)
+    if lossless and (max_error or others):
+        raise click.UsageError("--lossless allows no error; leave out the other bounds")
+    if guard == "off" and (lossless or max_error is not None or others):
         raise click.UsageError("--guard off keeps no bound; leave out it, or the bounds")
     from digitzip import images
     from digitzip.archive.guarding import ladder_of
@@ -106,7 +115,12 @@ def compress(
     streams.refuse_same(inputs, out)
     codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
     ladder = ladder_of(
-        codec, guard=guard == "on", max_rmse=max_rmse, max_error=max_error, lossless=lossless
+        codec,
+        guard=guard == "on",
+        max_rmse=max_rmse,
+        max_error=max_error,
+        margin=margin,
+        lossless=lossless,
     )
     shape = codec.model.shape
     digits = 0
