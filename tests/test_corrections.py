@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from digitzip.residual import Residual
 from tests.toy import make_model, make_residual
 
 Images = npt.NDArray[np.uint8]
+Integers = npt.NDArray[np.integer[Any]]
 
 SIDE, DIGITS = 8, 40
 DECODED: Images = np.random.default_rng(5).integers(0, 256, (DIGITS, SIDE, SIDE), np.uint8)
@@ -33,7 +35,7 @@ def corrections(draw: st.DrawFn, least: int = 1) -> Corrections:
     return Corrections(draw(st.integers(0, 127)), np.array(sorted(places), np.intp), images)
 
 
-def decode(places: npt.NDArray[np.intp]) -> Images:
+def decode(places: Integers) -> Images:
     return DECODED[places]
 
 

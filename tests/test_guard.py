@@ -237,7 +237,7 @@ def test_the_tally_counts_what_the_file_holds(name: str) -> None:
     sizes = {layer.type: len(layer.body) for layer in bodies}
     assert dict(tally.bytes) == {type_: sizes[type_] for type_ in layers}
     if name == "bounded, coded":
-        assert [layer.body[0] & 1 for layer in bodies[1:]] == [1, 1]
+        assert any(layer.body[0] & 1 for layer in bodies[1:])
 
 
 def test_batches_climb_as_one_image_does() -> None:

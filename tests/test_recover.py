@@ -32,6 +32,7 @@ from digitzip.errors import (
 )
 from digitzip.model import Model, read_model
 from tests.conftest import TINY
+from tests.test_conformance import MANIFEST
 from tests.test_join import VALID, joined, pack, with_guard
 
 Images = npt.NDArray[np.uint8]
@@ -62,6 +63,11 @@ def recover(data: bytes | bytearray, model: Model | Path | None = TINY) -> tuple
     out = io.BytesIO()
     found = digitzip.recover(bytes(data), out, model=model)
     return found, out.getvalue()
+
+
+def model_of(path: Path) -> Model:
+    """Return the model that a conformance file needs."""
+    return read_model(TINY.with_stem(MANIFEST[path.parent.name][path.stem]["model"]))
 
 
 def frames_of(data: bytes) -> list[bytes]:
@@ -98,20 +104,21 @@ def test_a_whole_file_is_saved_byte_for_byte(whole: bytes, named: bytes, tiny: M
 
 
 @pytest.mark.parametrize("path", sorted(VALID.glob("*.dz")), ids=lambda path: path.stem)
-def test_every_valid_file_is_saved_whole(path: Path, tiny: Model) -> None:
-    data = path.read_bytes()
-    found, saved = recover(data)
+def test_every_valid_file_is_saved_whole(path: Path) -> None:
+    data, model = path.read_bytes(), model_of(path)
+    found, saved = recover(data, model)
     assert found.whole
-    check(data, found, saved, tiny)
+    check(data, found, saved, model)
 
 
 @pytest.mark.parametrize("path", sorted(INVALID.glob("*.dz")), ids=lambda path: path.stem)
-def test_what_is_saved_of_an_invalid_file_is_valid(path: Path, tiny: Model) -> None:
+def test_what_is_saved_of_an_invalid_file_is_valid(path: Path) -> None:
+    model = model_of(path)
     try:
-        found, saved = recover(path.read_bytes())
+        found, saved = recover(path.read_bytes(), model)
     except DigitzipError:
         return
-    with digitzip.open(saved, model=tiny) as dz:
+    with digitzip.open(saved, model=model) as dz:
         dz.test()
         assert len(dz) == found.digits
 

@@ -88,7 +88,8 @@ def test_arbitrary_bytes_give_images_or_an_error(
         back = CODER.decode(b"\x00\x00\x01\x00" * lanes + data, decoded, bound, lanes)
     except DamagedError:
         return
-    assert (back.dtype, back.shape) == (np.uint8, decoded.shape)
+    assert back.dtype == np.uint8
+    assert back.shape == decoded.shape
 
 
 @settings(max_examples=40)

@@ -207,10 +207,10 @@ class Writer:
             if self._pending and not self._fits(name_bytes, mine):
                 self._flush()
                 continue
+            self._correct(part, mine)  # refuses what are no codes
             self._codes.append(part)
             self._names += part_names
             self._name_bytes += name_bytes
-            self._correct(part, mine)
             self._pending += len(part)
             if self._pending == MAX_DIGITS:
                 self._flush()
