@@ -38,8 +38,6 @@ def ladder_of(
         raise InputError(f"max_rmse is {max_rmse!r}, expected above 0, and at most 1")
     if margin is not None and (type(margin) is not int or margin not in MARGINS):
         raise InputError(f"margin is {margin!r}, expected 0 to {MARGINS[-1]}")
-    if margin is not None and codec.model.reader is None:
-        raise InputError(f"margin is {margin}, and model {codec.model.name} names no reader")
     if lossless and max_error:
         raise InputError(
             f"lossless allows no error, and max_error is {max_error}; give one of them"
@@ -48,6 +46,8 @@ def ladder_of(
         if lossless or (max_rmse, max_error, margin) != (None, None, None):
             raise InputError("without a guard no bound is kept: leave out the bounds, or guard off")
         return None
+    if margin is not None and codec.model.reader is None:
+        raise InputError(f"margin is {margin}, and model {codec.model.name} names no reader")
     if lossless or max_error == 0:
         return Ladder(codec, Tests(max_error=0))  # nothing else is left to test
     most = codec.max_rmse if max_rmse is None else int(max_rmse * RMSE_UNIT)
