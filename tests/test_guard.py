@@ -201,7 +201,10 @@ def test_without_a_guard_codes_are_the_encoders_and_nothing_is_promised() -> Non
 
 
 @pytest.mark.parametrize("name", ["bounded", "with a margin", "reads only", "nominal"])
-def test_each_image_takes_the_first_rung_that_will_do(name: str) -> None:
+def test_each_image_takes_the_first_rung_that_will_do(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_CHOSEN", 0)  # more than the toy reader is ever sure
     codec, images = Codec(MODELS[name], effort=0), some(200)
     ladder = ladder_of(codec)
     assert ladder is not None
@@ -237,8 +240,6 @@ def test_the_tally_counts_what_the_file_holds(name: str) -> None:
     assert tally.corrected == tally.digits[Rung.REFINE] + tally.digits[Rung.EXACT]
     sizes = {layer.type: packed_size((layer.body,)) for layer in bodies}
     assert dict(tally.bytes) == {type_: sizes[type_] for type_ in layers}
-    if name == "bounded, coded":
-        assert any(layer.body[0] & 1 for layer in bodies[1:])
 
 
 def test_batches_climb_as_one_image_does() -> None:
@@ -273,8 +274,8 @@ def test_bounds_mean_what_plain_arithmetic_says(
 def test_of_equal_scores_none_is_read_for_sure(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = np.array([[5, 5, 0, 0], [5, 5, 0, 0], [4, 5, 0, 0]], np.int32)
     reading = room.Reading(np.array([0, 1, 1], np.uint8), np.zeros(3, np.int32))
-    monkeypatch.setattr(Network, "__call__", lambda network, x: scores.copy())
     tests, back = room.Tests(reader=READER), some(3)
+    monkeypatch.setattr(Network, "__call__", lambda network, x: scores.copy())
     assert tests.alike(reading, back, 0).tolist() == [False, False, True]
     assert tests.alike(reading, back, 1).tolist() == [False, False, True]
     assert tests.alike(reading, back, 2).tolist() == [False, False, False]
