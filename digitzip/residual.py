@@ -38,7 +38,8 @@ _SHARED: Final = (1 << _BITS) - VALUES  # after one place for each
 _BATCH: Final = 1024
 _GROUPS: Final = 16  # of as many values
 _INDEX: Final = np.arange(_GROUPS)
-_LESS: Final = (np.arange(VALUES)[:, None] < _GROUPS * np.arange(_GROUPS + 1)).astype(np.float32)
+_EDGES: Final = np.arange(_GROUPS + 1)
+_LESS: Final = (np.arange(VALUES)[:, None] < _GROUPS * _EDGES).astype(np.float32)
 
 
 def inputs_of(height: int, width: int) -> int:
@@ -190,9 +191,6 @@ class _Shares:
             less[less[:, -1] == 0, -1] = 1
         self._weights = weights.reshape(len(weights), _GROUPS, _GROUPS)
         self._less, self._total = less, less[:, -1]
-        self._begins = self._placed(
-            self._less, self._total[:, None], _GROUPS * np.arange(_GROUPS + 1)
-        )
 
     def begin(self, rows: Integers, values: Integers) -> Integers:
         """Return where values [k], 0 … 256, of these rows begin."""
@@ -204,14 +202,20 @@ class _Shares:
     def find(self, decoded: Integers, bound: int) -> ans.Find:
         """Return what finds a value by its place, with all that come back as it does."""
 
+        groups = self._placed(self._less, self._total[:, None], _GROUPS * _EDGES)
+
         def find(rows: slice, places: Integers) -> tuple[Integers, Integers, Integers]:
-            each = np.arange(rows.start, rows.stop)
-            group = (self._begins[rows, 1:] > places[:, None]).argmax(axis=1)
-            upto = self._weights[each, group].cumsum(axis=1, dtype=np.float64)
-            upto += self._less[each, group, None]
+            each, all_ = np.arange(rows.start, rows.stop), np.arange(rows.stop - rows.start)
+            group = (groups[rows, 1:] > places[:, None]).argmax(axis=1)
+            less = np.zeros((len(each), _GROUPS + 1))
+            self._weights[each, group].cumsum(axis=1, out=less[:, 1:])
+            less += self._less[each, group, None]
             first = group * _GROUPS
-            ends = self._placed(upto, self._total[rows, None], first[:, None] + _INDEX + 1)
-            values = first + (ends > places[:, None]).argmax(axis=1)
+            edges = self._placed(less, self._total[rows, None], first[:, None] + _EDGES)
+            inside = (edges[:, 1:] > places[:, None]).argmax(axis=1)
+            values = first + inside
+            if not bound:
+                return values, edges[all_, inside], edges[all_, inside + 1]
             low, high, _ = same(values, decoded[rows], bound)
             return values, self.begin(each, low), self.begin(each, high + 1)
 
