@@ -194,8 +194,8 @@ def test_the_margin_of_the_default_model_was_measured_with_its_reader() -> None:
     model, measured = load_model(), render.load("margins")
     assert model.reader == load_reader(margins.READER).id
     assert measured["reader"]["id"] == load_reader(margins.READER).id.hex()
-    row = next(row for row in measured["rows"] if row["margin"] == model.margin)
-    assert 15 <= row["missed"] <= 25
+    (row,) = (row for row in measured["rows"] if row["margin"] == model.margin)
+    assert row["missed"] < measured["judged_differently"] / 4
 
 
 def test_every_result_that_names_its_data_names_it_alike() -> None:
