@@ -145,9 +145,8 @@ def test_a_picture_is_told_apart_by_what_it_shows_and_by_nothing_else() -> None:
 
 
 def test_without_peers_their_picture_is_not_drawn() -> None:
-    results = sample()
-    assert figures.drawn(results) == list(figures.PICTURES)
-    assert figures.drawn(replace(results, peers=())) == ["dims.svg", "rate.svg"]
+    assert figures.drawn(sample()) == ["dims.svg", "rate.svg", "peers.svg"]
+    assert figures.drawn(replace(sample(), peers=())) == ["dims.svg", "rate.svg"]
 
 
 def test_lines_join_what_nothing_smaller_beats() -> None:

@@ -153,7 +153,7 @@ def test_the_promise_is_what_all_files_promise(tiny: Model, images: Images) -> N
     for one, two, both in (
         (strict, strict, strict),
         (strict, loose, Guard(True, 30, None, reader)),
-        (strict, Guard(True, 9, 70, bytes(16)), Guard(True, 9, 70)),
+        (strict, Guard(True, 9, 70, bytes(4)), Guard(True, 9, 70)),
         (strict, Guard(), Guard()),
         (Guard(), loose, Guard()),
     ):
@@ -217,7 +217,7 @@ def test_plain_cat_is_refused_and_told_apart(n: int, tiny: Model, images: Images
         pack(tiny, images[:3], quality=1),
         pack(tiny, images[:3], named),
         pack(tiny, images[:0]),
-        with_guard(pack(tiny, images[:2]), Guard(True, 9, 70, bytes(16))),
+        with_guard(pack(tiny, images[:2]), Guard(True, 9, 70, bytes(4))),
         (VALID / "appended.dz").read_bytes(),
     )
     for one in kinds:

@@ -66,7 +66,7 @@ def test_what_changed_is_told_from_the_originals(
 def test_ours_singly_is_what_compress_makes_of_each_digit() -> None:
     coder = peers.ours_singly()
     files, decoded = coder.round_trip(IMAGES[:3])
-    assert files == [digitzip.compress(image[None]) for image in IMAGES[:3]]
+    assert files == [digitzip.compress(image[None], guard=False) for image in IMAGES[:3]]
     np.testing.assert_array_equal(decoded[1:2], digitzip.decompress(files[1]))
     model = load_model()
     assert coder.setting == f"{model.name}, {digitzip.load_codec().levels} levels"

@@ -467,7 +467,7 @@ def test_what_is_saved_is_never_a_chunk_that_readers_refuse(
 
 
 def test_the_promise_is_kept(whole: bytes) -> None:
-    guard = Guard(True, 200, 60_000, bytes(16))
+    guard = Guard(True, 200, 60_000, bytes(4))
     _, saved = recover(with_guard(whole, guard)[:-3])
     assert digitzip.open(saved).info.guard == guard
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from digitzip.codec import Codec
 from digitzip.container import Guard
+from digitzip.container.header import READER_SIZE
 from digitzip.errors import BoundError, InputError, ModelError
 from digitzip.guard import RMSE_UNIT, Ladder, Tests
 from digitzip.model import LevelSet, Model, find_reader
@@ -73,13 +74,14 @@ def promise_of(ladder: Ladder | None) -> Guard:
     if ladder is None:
         return Guard()
     tests = ladder.tests
-    reader = None if tests.reader is None else tests.reader.id
+    reader = None if tests.reader is None else tests.reader.id[:READER_SIZE]
     return Guard(True, tests.max_error, tests.max_rmse, reader)
 
 
 def usual_promises(model: Model, level_set: LevelSet) -> tuple[Guard, ...]:
     """Return what a file promises without a guard, by default, and when nothing is lost."""
-    default = Guard(True, max_rmse=level_set.max_rmse, reader=model.reader)
+    reader = None if model.reader is None else model.reader[:READER_SIZE]
+    default = Guard(True, max_rmse=level_set.max_rmse, reader=reader)
     return Guard(), default, Guard(True, max_error=0)
 
 

@@ -14,9 +14,10 @@ MAGIC: Final = b"\x5d\x2a\x4d\x18"
 SIGNATURE: Final = b"\x89DZ\r\n\x1a\n"
 VERSION: Final = 2
 MODEL_ID_SIZE: Final = 16
+READER_SIZE: Final = 4
 
 _PREFIX_SIZE: Final = 16  # frame magic, frame size, signature, version
-_PAYLOAD_SIZES: Final = range(33, 53)
+_PAYLOAD_SIZES: Final = range(33, 41)
 SIZES: Final = range(8 + _PAYLOAD_SIZES[0], 8 + _PAYLOAD_SIZES[-1] + 1)
 MAX_SIZE: Final = SIZES[-1]
 
@@ -61,7 +62,7 @@ class Guard:
             on=bool(flags & 1),
             max_error=cursor.fixed(1) if flags & 2 else None,
             max_rmse=cursor.fixed(2) if flags & 4 else None,
-            reader=cursor.take(MODEL_ID_SIZE) if flags & 8 else None,
+            reader=cursor.take(READER_SIZE) if flags & 8 else None,
         )
 
 

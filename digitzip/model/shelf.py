@@ -51,7 +51,7 @@ def load_reader(reader: str | Path) -> Reader:
 
 
 def find_reader(id_: bytes) -> Reader:
-    """Return the reader with this id; raises `ModelError` when no known folder holds it."""
+    """Return the reader whose id begins so; raises `ModelError` when no known folder holds it."""
     return _find(_READER, id_)
 
 
@@ -105,7 +105,7 @@ def _load(kind: _Kind[T], named: str | Path) -> T:
 
 
 def _find(kind: _Kind[T], id_: bytes, advice: str = "") -> T:
-    claiming = (path for path in _files(kind) if _claimed(path).get("id") == id_.hex())
+    claiming = (path for path in _files(kind) if _claimed(path).get("id", "").startswith(id_.hex()))
     if found := _first_good(kind, claiming):
         return found
     raise ModelError(

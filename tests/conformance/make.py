@@ -295,7 +295,7 @@ def appended(codec: Codec) -> bytes:
 def valid_files(codec: Codec, five: Codec) -> dict[str, bytes]:
     names = Layer(LayerType.NAMES, (naming.pack(["a/1.png", "a/10.png", "ü.png", "z"]),))
     counter = Layer(LayerType.NAMES, (naming.pack([f"scan-{i:04d}.png" for i in range(8, 12)]),))
-    guard = Guard(on=True, max_error=9, max_rmse=6554, reader=bytes(range(16)))
+    guard = Guard(on=True, max_error=9, max_rmse=6554, reader=bytes(range(4)))
     return {
         "empty": written(codec, 0),
         "one": written(codec, 1),
