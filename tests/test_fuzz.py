@@ -11,13 +11,16 @@ from random import Random
 
 import pytest
 
+from digitzip import images
 from digitzip.container import chunk
-from digitzip.errors import DamagedError
+from digitzip.errors import DamagedError, DigitzipError
 from digitzip.images import frame
+from digitzip.images.frame import Fit
 from tests.fuzz import loop
 from tests.fuzz.case import Case, Target, attempt
 
 CASES = {"container": 1500, "names": 3000, "idx": 1500, "npy": 1500, "image": 500, "model": 300}
+CRASHERS = sorted((Path(__file__).parent / "crashers").glob("image-*"))
 RESULT = Path(__file__).parent / "fuzz_result.json"
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="the fuzzer forks")
@@ -36,6 +39,17 @@ def test_nothing_but_a_digitzip_error_escapes(name: str, monkeypatch: pytest.Mon
     assert [(crash.number, crash.problem) for crash in report.crashes] == []
     assert report.executions == CASES[name]
     assert 0 < report.refused < report.executions
+
+
+@pytest.mark.parametrize("path", CRASHERS, ids=lambda path: path.name)
+@pytest.mark.parametrize("fit", ["none", "resize", "mnist"])
+def test_what_once_escaped_does_so_no_more(path: Path, fit: Fit) -> None:
+    with pytest.raises(DigitzipError, match="is a damaged image"):
+        list(images.read([path], fit=fit))
+
+
+def test_crashers_are_kept() -> None:
+    assert CRASHERS
 
 
 @pytest.mark.parametrize("name", loop.TARGETS)

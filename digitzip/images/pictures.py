@@ -74,8 +74,10 @@ def _admit(picture: Image.Image, label: str, frame: Frame) -> None:
             f"{label!r} has more than 8 bits a pixel (mode {picture.mode}); expected 8-bit"
             " pixels: convert it first, so that you choose what is black and what is white"
         )
+    with _pillow(label):  # looks for a second frame in the file
+        animated = getattr(picture, "is_animated", False)
     # A phone's MPO file is one photograph with previews or depth maps behind it.
-    if picture.format != "MPO" and getattr(picture, "is_animated", False):
+    if picture.format != "MPO" and animated:
         raise InputError(f"{label!r} has several frames or pages; expected a single image")
 
 

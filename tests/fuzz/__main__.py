@@ -62,7 +62,7 @@ def fuzz(
     with ThreadPoolExecutor(jobs) as pool:
         reports = list(pool.map(work, shares))
     bad = any(report.get("crashes", 1) for report in reports)
-    if result is not None and not bad:
+    if result is not None and all(reports):
         result.write_text(json.dumps(_figures(reports, executions, seed), indent=1) + "\n", "utf-8")
     sys.exit(bad)
 
