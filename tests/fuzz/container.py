@@ -22,19 +22,25 @@ from tests.fuzz.damage import damage
 from tests.fuzz.parts import ChunkParts, FileParts, any_body, change_chunk, sealed
 
 HERE: Final = Path(__file__).parents[1] / "conformance"
+Codecs = dict[tuple[bytes, int], Codec]
+"""By the id of the model and the number of levels."""
 MOST: Final = 20_000
 """Digits that are decoded at once."""
 
 
 def target(folder: Path) -> Target:
     """Return the target; `folder` holds the file that is appended to."""
-    model = read_model(HERE / "tiny.safetensors")
+    models = [read_model(HERE / f"{name}.safetensors") for name in ("tiny", "tiny-residual")]
     valid = [path.read_bytes() for path in sorted((HERE / "valid").glob("*.dz"))]
     broken = [path.read_bytes() for path in sorted((HERE / "invalid").glob("*.dz"))]
     small = [data for data in valid if len(data) < 600]
-    codecs = {levels: Codec(model, levels, 0) for levels in model.qualities}
+    codecs = {
+        (model.id, levels): Codec(model, levels, 0)
+        for model in models
+        for levels in model.qualities
+    }
     parts = [FileParts.of(data) for data in (*small, *_few(codecs) * 3)]
-    uses = _Uses(model, small[0], folder / "fuzz.dz")
+    uses = _Uses(models, small[0], folder / "fuzz.dz")
 
     def case(random: Random) -> Case:
         match random.randrange(8):
@@ -55,7 +61,7 @@ def target(folder: Path) -> Target:
     return case
 
 
-def _few(codecs: dict[int, Codec]) -> list[bytes]:
+def _few(codecs: Codecs) -> list[bytes]:
     """Return files of a few digits in every representation, which are quick to read."""
     found: list[bytes] = []
     for codec in codecs.values():
@@ -70,10 +76,10 @@ def _few(codecs: dict[int, Codec]) -> list[bytes]:
     return found
 
 
-def _rebuilt(random: Random, file: FileParts, codecs: dict[int, Codec]) -> bytes:
+def _rebuilt(random: Random, file: FileParts, codecs: Codecs) -> bytes:
     """Change a file here and there, and make all its checksums good again."""
     file = file.copy()
-    codec = codecs[file.header[35]]
+    codec = codecs[file.header[16:32], file.header[35]]
     for _ in range(random.choice((1, 1, 1, 2, 3))):
         at = random.randrange(len(file.frames)) if file.frames else 0
         chosen = file.frames[at] if file.frames else b""
@@ -104,17 +110,22 @@ def _rebuilt(random: Random, file: FileParts, codecs: dict[int, Codec]) -> bytes
 class _Uses:
     """What a user may do with a file; what one of them writes must itself be whole."""
 
-    def __init__(self, model: Model, good: bytes, path: Path) -> None:
-        self._model, self._good, self._path = model, good, path
-        one = digitzip.open(good, model=model)[:1]
+    def __init__(self, models: list[Model], good: bytes, path: Path) -> None:
+        self._models = {model.id: model for model in models}
+        self._default, self._good, self._path = models[0], good, path
+        one = digitzip.open(good, model=models[0])[:1]
         self._image = one if len(one) else None
         self.all: tuple[Callable[[bytes, Random], None], ...] = (
             self.test, self.test, self.slices, self.slices, self.rebuild, self.recover,
             self.recover, self.join, self.extract, self.decompress, self.look, self.append,
         )  # fmt: skip
 
+    def _model(self, data: bytes) -> Model:
+        """Return the model that a file names, if it can be told."""
+        return self._models.get(data[16:32], self._default)
+
     def open(self, data: bytes, *, rebuild: bool = False) -> digitzip.Archive:
-        return digitzip.open(data, model=self._model, rebuild=rebuild, max_digits=MOST)
+        return digitzip.open(data, model=self._model(data), rebuild=rebuild, max_digits=MOST)
 
     def test(self, data: bytes, random: Random) -> None:
         self.open(data).test()
@@ -136,7 +147,7 @@ class _Uses:
 
     def recover(self, data: bytes, random: Random) -> None:
         out = io.BytesIO()
-        model = self._model if random.random() < 0.997 else None  # all models are tried
+        model = self._model(data) if random.random() < 0.997 else None  # all models are tried
         saved = digitzip.recover(data, out, model=model, max_digits=MOST)
         with self.open(out.getvalue()) as dz:
             assert len(dz) == saved.digits
@@ -157,7 +168,7 @@ class _Uses:
         self.open(out.getvalue()).test()
 
     def decompress(self, data: bytes, random: Random) -> None:
-        digitzip.decompress(data, model=self._model, max_digits=MOST)
+        digitzip.decompress(data, model=self._model(data), max_digits=MOST)
 
     def look(self, data: bytes, random: Random) -> None:
         dz = self.open(data)
@@ -167,7 +178,7 @@ class _Uses:
     def append(self, data: bytes, random: Random) -> None:
         self._path.write_bytes(data)
         try:
-            with digitzip.append(self._path, model=self._model, effort=0) as out:
+            with digitzip.append(self._path, model=self._model(data), effort=0) as out:
                 if self._image is not None:
                     out.append(self._image, ["new"] if out.named else None)
         except DigitzipError:
