@@ -240,7 +240,7 @@ def test_digits_that_disprove_a_promise_are_told(images: Images, reader: Reader)
         (Guard(True, max_error=off_bound), off > off_bound),
         (Guard(True, max_rmse=rmse_bound), rmse * 65_535 > rmse_bound),
         (Guard(True, reader=reader.id[:4]), read),
-        (Guard(True, 255, rmse_bound, reader.id), read | (rmse * 65_535 > rmse_bound)),
+        (Guard(True, 255, rmse_bound, reader.id[:4]), read | (rmse * 65_535 > rmse_bound)),
     ):
         found = compared(images, with_guard(data, guard), N).broken
         assert found is not None

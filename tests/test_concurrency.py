@@ -31,7 +31,7 @@ def path(tmp_path_factory: pytest.TempPathFactory, tiny: Model) -> Path:
     parts = []
     for number in range(CHUNKS):
         out = io.BytesIO()
-        with digitzip.create(out, model=tiny) as dz:
+        with digitzip.create(out, model=tiny, guard=False) as dz:
             names = [f"{number}/{i}.png" for i in range(EACH)]
             dz.append_codes(random.integers(0, 8, (EACH, 3), dtype=np.uint8), names)
         parts.append(out.getvalue())

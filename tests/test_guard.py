@@ -162,7 +162,7 @@ def test_every_image_that_comes_back_passes_the_tests(
     if max_error == 0:
         assert guard == Guard(True, max_error=0)
         return
-    assert guard.reader == model.reader
+    assert guard.reader == (None if model.reader is None else model.reader[:4])
     if max_rmse is not None:
         assert guard.max_rmse is not None
         assert guard.max_rmse / 65_535 <= max_rmse
@@ -394,7 +394,7 @@ def test_a_joined_file_promises_what_both_promise_and_keeps_every_pixel() -> Non
     digitzip.join(parts, out)
     with digitzip.open(out.getvalue(), model=model) as dz:
         dz.test()
-        assert dz.header.guard == Guard(True, 60, 27_000, READER.id)
+        assert dz.header.guard == Guard(True, 60, 27_000, READER.id[:4])
         check(images, dz[:], dz.header.guard)
         back = np.concatenate([digitzip.decompress(part, model=model) for part in parts])
         np.testing.assert_array_equal(dz[:], back)

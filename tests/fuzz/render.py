@@ -25,7 +25,8 @@ def figures(result: dict[str, Any]) -> str:
         f"`{result['command']}`, {result['date']}: {result['executions']:,} executions, "
         f"{result['crashes']} crashes, {result['peak_mb']} MB at most "
         f"({versions}; [figures](../tests/fuzz_result.json)).\n\n"
-        f"| target | executions | refused | memory at most | crashes |\n|---|---|---|---|---|\n{rows}"
+        "| target | executions | refused | memory at most | crashes |\n|---|---|---|---|---|\n"
+        f"{rows}"
     )
 
 
