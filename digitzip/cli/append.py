@@ -22,7 +22,7 @@ _BATCH: Final = 512  # digits for each thread between two steps of the bar
 @click.command()
 @click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", callback=streams.not_empty)
-@click.option("--model", metavar="NAME|FILE", help="Model of the file, if not known by id.")
+@streams.model_option
 @streams.effort_option
 @streams.fit_option
 @streams.threads_option

@@ -12,14 +12,7 @@ from digitzip.cli.talk import Talk, talk_options
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE.dz...", callback=streams.not_empty)
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    callback=streams.not_empty,
-    metavar="OUT.dz",
-    help="File to write; - is stdout.",
-)
+@streams.archive_option
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
 @talk_options
 def cat(files: tuple[str, ...], out: str, force: bool, quiet: bool, verbose: bool) -> None:

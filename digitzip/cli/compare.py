@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="How many digits of a kind to list.",
 )
-@click.option("--model", metavar="NAME|FILE", help="Model of the file, if not known by id.")
+@streams.model_option
 @streams.fit_option
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing sheet.")
 @talk_options

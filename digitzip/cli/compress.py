@@ -20,14 +20,7 @@ _BATCH: Final = 512  # digits for each thread between two steps of the bar
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", callback=streams.not_empty)
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    callback=streams.not_empty,
-    metavar="OUT.dz",
-    help="File to write; - is stdout.",
-)
+@streams.archive_option
 @click.option("--model", metavar="NAME|FILE", help="Model to compress with.")
 @click.option(
     "--dims",

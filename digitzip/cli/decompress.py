@@ -13,7 +13,6 @@ import click
 from digitzip.cli import console, streams
 from digitzip.cli.talk import Talk, talk_options
 from digitzip.errors import InputError, LimitError, OutputError
-from digitzip.limits import MAX_DIGITS
 
 if TYPE_CHECKING:
     from digitzip.archive import Archive
@@ -48,14 +47,8 @@ def _parse_range(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option(
     "--range", "part", metavar="A:B", callback=_parse_range, help="Only digits A to B - 1."
 )
-@click.option("--model", metavar="NAME|FILE", help="Model to decompress with, if not known by id.")
-@click.option(
-    "--max-digits",
-    type=click.IntRange(0),
-    default=MAX_DIGITS,
-    show_default=True,
-    help="Refuse to write more digits than this.",
-)
+@streams.model_option
+@streams.max_digits_option
 @streams.threads_option
 @click.option("-f", "--force", is_flag=True, help="Overwrite what exists.")
 @talk_options

@@ -10,7 +10,6 @@ import click
 
 from digitzip.cli import console, decompress, streams
 from digitzip.cli.talk import Talk, talk_options
-from digitzip.limits import MAX_DIGITS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,14 +64,8 @@ class _Command(click.Command):
     callback=streams.not_empty,
     help="A .dz, .npy, -idx3-ubyte or -idx3-ubyte.gz file, else a folder.",
 )
-@click.option("--model", metavar="NAME|FILE", help="Model to decompress with, if not known by id.")
-@click.option(
-    "--max-digits",
-    type=click.IntRange(0),
-    default=MAX_DIGITS,
-    show_default=True,
-    help="Refuse to write more digits than this.",
-)
+@streams.model_option
+@streams.max_digits_option
 @streams.threads_option
 @click.option("-f", "--force", is_flag=True, help="Overwrite what exists.")
 @talk_options

@@ -18,14 +18,13 @@ from digitzip.errors import DigitzipError
 if TYPE_CHECKING:
     from digitzip.archive import Archive, Info
 
-_model = click.option("--model", metavar="NAME|FILE", help="Model to use, if not known by id.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
 @click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
 @_json
-@_model
+@streams.model_option
 def info(file: str, as_json: bool, model: str | None) -> None:
     """Tell what a .dz file holds."""
     with _opened(file, model) as dz:
@@ -39,7 +38,7 @@ def info(file: str, as_json: bool, model: str | None) -> None:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE.dz...", callback=streams.not_empty)
-@_model
+@streams.model_option
 @talk_options
 def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) -> None:
     """Prove that .dz files are whole.
@@ -69,7 +68,7 @@ def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) 
 @click.command(name="list")
 @click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
 @_json
-@_model
+@streams.model_option
 def list_names(file: str, as_json: bool, model: str | None) -> None:
     """List the digits, by name or number.
 

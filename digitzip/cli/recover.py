@@ -11,7 +11,6 @@ import click
 from digitzip.cli import console, streams
 from digitzip.cli.talk import Talk, talk_options
 from digitzip.errors import DamagedError
-from digitzip.limits import MAX_DIGITS
 
 if TYPE_CHECKING:
     from digitzip.archive import Recovered
@@ -21,23 +20,10 @@ LOST: Final = console.exit_code(DamagedError())
 
 @click.command()
 @click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    callback=streams.not_empty,
-    metavar="OUT.dz",
-    help="File to write; - is stdout.",
-)
+@streams.archive_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was saved and lost as JSON.")
-@click.option("--model", metavar="NAME|FILE", help="Model of the file, if not known by id.")
-@click.option(
-    "--max-digits",
-    type=click.IntRange(0),
-    default=MAX_DIGITS,
-    show_default=True,
-    help="Refuse to save more digits than this.",
-)
+@streams.model_option
+@streams.max_digits_option
 @streams.threads_option
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
 @talk_options

@@ -16,7 +16,7 @@ import click
 from digitzip import staging
 from digitzip.cli import console
 from digitzip.errors import InputError, OutputError
-from digitzip.limits import EFFORTS, THREADS
+from digitzip.limits import EFFORTS, MAX_DIGITS, THREADS
 
 STANDARD: Final = "-"
 
@@ -24,6 +24,34 @@ _RUN: Final = 1 << 20  # bytes of standard input read at a time
 
 Names = TypeVar("Names", str, str | None, tuple[str, ...])
 
+
+def not_empty(ctx: click.Context, param: click.Parameter, value: Names) -> Names:
+    """Refuse an empty file name, which a path would take for the working folder."""
+    if value == "" or (isinstance(value, tuple) and "" in value):
+        raise click.BadParameter("a file name is empty")
+    return value
+
+
+archive_option = click.option(
+    "-o",
+    "--out",
+    required=True,
+    callback=not_empty,
+    metavar="OUT.dz",
+    help="File to write; - is stdout.",
+)
+
+model_option = click.option(
+    "--model", metavar="NAME|FILE", help="Model of the file, if not known by id."
+)
+
+max_digits_option = click.option(
+    "--max-digits",
+    type=click.IntRange(0),
+    default=MAX_DIGITS,
+    show_default=True,
+    help="Refuse to write more digits than this.",
+)
 
 threads_option = click.option(
     "--threads",
@@ -146,13 +174,6 @@ def _standard_input() -> Iterator[bytes]:
             yield run
     except OSError as error:
         raise InputError(f"cannot read standard input: {error.strerror}") from error
-
-
-def not_empty(ctx: click.Context, param: click.Parameter, value: Names) -> Names:
-    """Refuse an empty file name, which a path would take for the working folder."""
-    if value == "" or (isinstance(value, tuple) and "" in value):
-        raise click.BadParameter("a file name is empty")
-    return value
 
 
 def refuse_same(inputs: Sequence[str], out: str) -> None:
