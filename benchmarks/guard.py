@@ -26,6 +26,7 @@ from digitzip.archive.guarding import ladder_of
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
 from digitzip.guard import Rung
+from digitzip.limits import EFFORTS
 from digitzip.metrics import rmse
 from digitzip.model import Model, load_model
 
@@ -97,12 +98,13 @@ def curve(model: Model, images: Images, read_by: Read) -> Iterator[Guarded]:
 
 
 def settings(model: Model, images: Images) -> Iterator[Guarded]:
-    """Yield each setting with the guard on and off."""
-    for levels in sorted(model.qualities):
-        for effort in (Codec(model).effort, 9):
-            for guard in (False, True):
-                what = "on" if guard else "off"
-                yield measure(what, Codec(model, levels, effort), images, read, guard=guard)
+    """Yield each number of levels, and the highest effort, with the guard off and on."""
+    usual = Codec(model)
+    chosen = [(levels, usual.effort) for levels in sorted(model.qualities)]
+    for levels, effort in (*chosen, (usual.levels, EFFORTS[-1])):
+        for guard in (False, True):
+            what = "on" if guard else "off"
+            yield measure(what, Codec(model, levels, effort), images, read, guard=guard)
 
 
 def bounded(model: Model, images: Images) -> Iterator[Guarded]:

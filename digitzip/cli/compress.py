@@ -98,7 +98,7 @@ def compress(
     if lossless and (max_error or others):
         raise click.UsageError("--lossless allows no error; leave out the other bounds")
     if guard == "off" and (lossless or max_error is not None or others):
-        raise click.UsageError("--guard off keeps no bound; leave out it, or the bounds")
+        raise click.UsageError("--guard off keeps no bound: leave out the one or the other")
     from digitzip import images
     from digitzip.archive.guarding import ladder_of
     from digitzip.archive.writer import create
