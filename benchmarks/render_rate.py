@@ -18,7 +18,8 @@ def headline(rate: Result) -> str:
     return (
         f"The {rate['digits']:,} digits of the MNIST test set become a file of "
         f"**{point['bytes']:,} bytes: {point['bytes_per_digit']:.2f} bytes a digit, "
-        f"{ratio:.0f} times smaller, at RMSE {point['rmse']:.4f}** (pixels in 0 … 1; `--guard off`). "
+        f"{ratio:.0f} times smaller, at RMSE {point['rmse']:.4f}** (pixels in 0 … 1; "
+        "`--guard off`). "
         f"The model, needed once for any number of files, is {rate['model_bytes'] / 1e6:.1f} MB."
     )
 

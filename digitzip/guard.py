@@ -54,6 +54,11 @@ class Tests:
     reader: Reader | None = None
     margin: int = 0
 
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to pass."""
+        return (self.max_rmse, self.max_error, self.reader) != (None, None, None)
+
     def near(self, images: Images, back: Images) -> Flags:
         """Return which images uint8 [n, h, w] the bounds hold for, bool [n]."""
         difference = images.astype(np.int64) - back
@@ -112,7 +117,11 @@ class Ladder:
     @property
     def coarse(self) -> int:
         """How far a pixel of a refined image may be from its original; 0 where none is refined."""
-        return COARSE if self.tests.max_error is None else min(self.tests.max_error, MAX_BOUND)
+        bound = COARSE if self.tests.max_error is None else min(self.tests.max_error, MAX_BOUND)
+        if self.tests.max_rmse is None or not bound:
+            return bound
+        usual = 2 * 255 * self.tests.max_rmse // RMSE_UNIT  # steps err by half of it, mostly
+        return min(bound, max(usual, 1))
 
     def climb(self, images: Images) -> Guarded:
         """Return codes and rungs of images uint8 [n, h, w]; raises `InputError` for others."""
@@ -123,6 +132,7 @@ class Ladder:
         decoded, reading = self.codec.decode(codes), self.tests.read(images)
         near = self.tests.near(images, decoded)
         alike = self.tests.alike(reading, decoded, self.tests.margin)
+        alike |= (decoded == images).all(axis=(1, 2))
         (misread,) = np.nonzero(near & ~alike)
         if misread.size and reading is not None:
             found = self._other_codes(images[misread], codes[misread], reading.at(misread))
@@ -144,7 +154,9 @@ class Ladder:
         back = stepped(decoded, steps_of(images, decoded, self.coarse), self.coarse)
         margins = 0 if reading is None else reading.margins // 2
         enough = np.clip(margins, 1, max(self.tests.margin, 1))
-        return self.tests.near(images, back) & self.tests.alike(reading, back, enough)
+        alike = self.tests.alike(reading, back, enough) | (back == images).all(axis=(1, 2))
+        passed: Flags = self.tests.near(images, back) & alike
+        return passed
 
     def _other_codes(self, images: Images, codes: Codes, reading: Reading) -> tuple[Codes, Flags]:
         """Return the codes worth most near `codes` that pass, or the same; which do, bool [n]."""

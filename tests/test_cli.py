@@ -632,7 +632,9 @@ def guarded(place: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
 
 def guard_of(file: str) -> list[str]:
     """Return what info says of the guard of a file, in words."""
-    lines = [line.split(maxsplit=1) for line in works("info", file).decode().splitlines()]
+    done = run("info", file)
+    assert done.exit_code == 0
+    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
     return [value for label, value in lines if label in ("guard", "refined", "exact")]
 
 
@@ -726,6 +728,7 @@ def test_info_counts_what_is_corrected_also_where_no_promise_is_left(guarded: Mo
         for each in (tally.refined, tally.exact)
     ]
     assert guard_of("in.dz")[1:] == expected
+    assert "this model does not fit these images" in run("info", "in.dz").stderr
     run("compress", "40.npy", "-o", "off.dz", "--guard", "off")
     assert guard_of("off.dz") == ["off"]
     works("cat", "in.dz", "off.dz", "-o", "both.dz")

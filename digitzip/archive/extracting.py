@@ -30,7 +30,7 @@ def extract(
     """Write some digits of an open archive as an archive of their own; return their number.
 
     They come in the order given and keep codes, corrections and names, so they decode to the same
-    pixels. The chunks they stand in are proved as a whole first. A path appears whole or not at
+    pixels. The chunks they stand in are proved as a whole. A path appears whole or not at
     all. Raises `DamagedError` for chunks that do not decode as their writer saw, and
     `UnsupportedError` for digits with labels, or a layer unknown to this build.
     """
@@ -41,13 +41,13 @@ def extract(
                 f"digits from {dz.chunks.first(number)} on have layers that this build cannot "
                 "divide: extract them as images"
             )
-    dz.prove(places)
     with (
         opened(out, overwrite=overwrite) as target,
         Writer(target, dz.codec, promise=dz.header.guard) as writer,
     ):
         for start in range(0, len(places), _STEP):
             part = places[start : start + _STEP]
+            dz.prove(part)
             for some in _alike(dz, part):
                 names = None if dz.names is None else dz.names[some]
                 writer.append_codes(dz.codes[some], names, _corrections(dz, some))

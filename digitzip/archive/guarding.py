@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -26,7 +27,7 @@ def ladder_of(
     lossless: bool = False,
     margin: int | None = None,
 ) -> Ladder | None:
-    """Return the ladder that keeps these bounds; None without a guard.
+    """Return the ladder that keeps these bounds; None without a guard, or where none is to keep.
 
     `max_rmse` is a part of the range of pixels, above 0 and up to 1, by default what the model
     says; `max_error` counts pixel values, 0 … 127; `margin` is how sure the reader must be, in its
@@ -35,14 +36,14 @@ def ladder_of(
     """
     if max_error is not None and (type(max_error) is not int or max_error not in MAX_ERRORS):
         raise InputError(f"max_error is {max_error!r}, expected 0 to {MAX_ERRORS[-1]}")
-    if max_rmse is not None and not 1 / RMSE_UNIT <= max_rmse <= 1:
-        raise InputError(f"max_rmse is {max_rmse!r}, expected above 0, and at most 1")
+    if type(guard) is not bool or type(lossless) is not bool:
+        raise InputError(f"guard is {guard!r}, lossless {lossless!r}: expected True or False")
+    if max_rmse is not None and not _is_rmse(max_rmse):
+        raise InputError(f"max_rmse is {max_rmse!r}, expected 1/{RMSE_UNIT} to 1")
     if margin is not None and (type(margin) is not int or margin not in MARGINS):
         raise InputError(f"margin is {margin!r}, expected 0 to {MARGINS[-1]}")
-    if lossless and max_error:
-        raise InputError(
-            f"lossless allows no error, and max_error is {max_error}; give one of them"
-        )
+    if lossless and (max_error or (max_rmse, margin) != (None, None)):
+        raise InputError("lossless allows no error: leave out the other bounds")
     if not guard:
         if lossless or (max_rmse, max_error, margin) != (None, None, None):
             raise InputError("without a guard no bound is kept: leave out the bounds, or guard off")
@@ -53,6 +54,8 @@ def ladder_of(
         return Ladder(codec, Tests(max_error=0))  # nothing else is left to test
     most = codec.max_rmse if max_rmse is None else int(max_rmse * RMSE_UNIT)
     tests = _tests(codec, most, max_error, codec.model.reader)
+    if not tests.any:
+        return None
     return Ladder(codec, tests if margin is None else replace(tests, margin=margin))
 
 
@@ -64,7 +67,10 @@ def ladder_for(codec: Codec, promise: Guard) -> Ladder | None:
     if not promise.on:
         return None
     try:
-        return Ladder(codec, _tests(codec, promise.max_rmse, promise.max_error, promise.reader))
+        reader, usual = promise.reader, codec.model.reader
+        if reader is not None and usual is not None and usual.startswith(reader):
+            reader = usual  # and no other whose id begins so
+        return Ladder(codec, _tests(codec, promise.max_rmse, promise.max_error, reader))
     except ModelError as error:
         raise BoundError(f"the file promises how its digits read: {error}") from error
 
@@ -78,11 +84,16 @@ def promise_of(ladder: Ladder | None) -> Guard:
     return Guard(True, tests.max_error, tests.max_rmse, reader)
 
 
-def usual_promises(model: Model, level_set: LevelSet) -> tuple[Guard, ...]:
-    """Return what a file promises without a guard, by default, and when nothing is lost."""
+def usual_promises(model: Model, level_set: LevelSet) -> Iterator[Guard]:
+    """Yield what a file promises without a guard, by default, and with a bound on each pixel."""
     reader = None if model.reader is None else model.reader[:READER_SIZE]
     default = Guard(True, max_rmse=level_set.max_rmse, reader=reader)
-    return Guard(), default, Guard(True, max_error=0)
+    yield from (Guard(), default, Guard(True, max_error=0))
+    yield from (replace(default, max_error=bound) for bound in MAX_ERRORS[1:])
+
+
+def _is_rmse(value: object) -> bool:
+    return type(value) in (int, float) and 1 / RMSE_UNIT <= value <= 1  # type: ignore[operator]
 
 
 def _tests(

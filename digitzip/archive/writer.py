@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from digitzip.archive.reader import Archive
 
 _STEP: Final = 4096  # digits that are encoded at a time
-_MOST_CORRECTED: Final = 2048  # digits of a chunk: who wants one of them decodes them all
+_MOST_CORRECTED: Final = 2048 * 784  # pixels of a chunk: who wants one decodes them all
 _MAX_NAME_BYTES: Final = 8 << 20  # in a chunk: half of what a chunk may hold
 
 
@@ -197,7 +197,7 @@ class Writer:
         corrections: Mapping[LayerType, Corrections],
     ) -> None:
         """Add the digits of `codes`, [<= _STEP, d]; a chunk is written whenever one is full."""
-        most = _MOST_CORRECTED if corrections else _STEP
+        most = max(_MOST_CORRECTED // self.shape.pixels, 1) if corrections else _STEP
         start = 0
         while start < len(codes):
             stop = min(start + min(MAX_DIGITS - self._pending, most), len(codes))
@@ -223,7 +223,7 @@ class Writer:
             both = [*parts, corrections[type_]] if type_ in corrections else parts
             if len({part.bound for part in both}) > 1:
                 return False
-            corrected += sum(len(part.places) for part in both)
+            corrected += sum(part.images.size for part in both)
         return corrected <= _MOST_CORRECTED and self._name_bytes + name_bytes <= _MAX_NAME_BYTES
 
     def _correct(self, codes: Codes, corrections: Mapping[LayerType, Corrections]) -> None:

@@ -133,3 +133,8 @@ def compress(
         size = Path(target).stat().st_size if isinstance(target, str) else target.tell()
     talk.summary(f"{out}: {console.figures(digits, size, shape.pixels, talk.seconds)}")
     guarded.tell(talk, out, writer)
+    if guard == "on" and ladder is None:
+        talk.summary(
+            f"{out}: guard: {codec.model.name} states no bound and names no reader, so nothing was "
+            "compared; give --max-error or --max-rmse"
+        )

@@ -22,10 +22,21 @@ def tell(talk: Talk, file: str, writer: Writer) -> None:
     if not tally.guarded:
         return
     talk.summary(f"{file}: guard: {', '.join(_rungs(tally))}")
-    if writer.usual and tally.corrected >= _FEWEST and 2 * tally.corrected > tally.guarded:
+    if writer.usual:
+        _warn(talk, file, tally.corrected, tally.guarded)
+
+
+def look(talk: Talk, file: str, found: Info) -> None:
+    """Warn of a file most of whose digits needed corrections, with no bound of anyone's own."""
+    if found.guard.on and found.guard.max_error is None and found.refined and found.exact:
+        _warn(talk, file, found.refined.digits + found.exact.digits, found.digits)
+
+
+def _warn(talk: Talk, file: str, corrected: int, digits: int) -> None:
+    if corrected >= _FEWEST and 2 * corrected > digits:
         talk.warn(
-            f"{file}: this model does not fit these images: {tally.corrected:,} of "
-            f"{tally.guarded:,} digits needed corrections; train one with digitzip train --data"
+            f"{file}: this model does not fit these images: {corrected:,} of {digits:,} digits "
+            "needed corrections; train one with digitzip train --data"
         )
 
 
@@ -35,7 +46,7 @@ def promise(found: Info) -> str:
         return "off"
     if found.guard.max_error == 0:
         return "every pixel exact"
-    return ", ".join(_promises(found)) or "compared with the originals, within no bound"
+    return ", ".join(_promises(found)) or "compared with the originals, but within no bound"
 
 
 def max_rmse(found: Info) -> float | None:

@@ -34,6 +34,7 @@ def info(file: str, as_json: bool, model: str | None) -> None:
         return
     for label, value in _as_lines(found):
         print(f"{label:8} {console.printable(value)}")
+    guarded.look(Talk(quiet=False, verbose=False), file, found)
 
 
 @click.command()
