@@ -30,8 +30,8 @@ from digitzip.limits import EFFORTS
 from digitzip.metrics import rmse
 from digitzip.model import Model, load_model
 
-MARGINS: Final = (0, 64, 128, 160, 192, 224, 240, 256, 272, 288, 304)
-BOUNDS: Final = (64, 32, 16, 8, 4, 2, 1)  # on each pixel
+MARGINS: Final = (0, 96, 160, 192, 224, 256, 288, 304)
+BOUNDS: Final = (64, 16, 4, 1)  # on each pixel
 QUICK: Final = 1000  # digits
 ODD: Final = 500  # images of each kind that is no digit
 

@@ -23,10 +23,10 @@ Integers = npt.NDArray[np.integer[Any]]
 
 RMSE_UNIT: Final = 65_535
 """An RMSE of 1 in the units of a promise."""
-COARSE: Final = 16
+COARSE: Final = 20
 """No pixel of an image that is refined differs by more, unless a bound says how far it may."""
 
-_CHOSEN: Final = 48  # more margin than usual for a code that is chosen by its margin
+_CHOSEN: Final = 64  # more margin than usual for a code that is chosen by its margin
 _READ: Final = 32  # codes near a given one that the reader is asked about
 _ROWS: Final = 64  # images whose other codes are decoded at once
 
@@ -149,10 +149,10 @@ class Ladder:
     def _refinable(self, images: Images, decoded: Images, reading: Reading | None) -> Flags:
         """Return which images pass in coarse steps, bool [n].
 
-        They are so near their originals that half the margin of those will do.
+        They are so near their originals that a quarter of the margin of those will do.
         """
         back = stepped(decoded, steps_of(images, decoded, self.coarse), self.coarse)
-        margins = 0 if reading is None else reading.margins // 2
+        margins = 0 if reading is None else reading.margins // 4
         enough = np.clip(margins, 1, max(self.tests.margin, 1))
         alike = self.tests.alike(reading, back, enough) | (back == images).all(axis=(1, 2))
         passed: Flags = self.tests.near(images, back) & alike

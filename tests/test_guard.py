@@ -123,7 +123,7 @@ def check(images: Images, back: Images, guard: Guard, margin: int = 0) -> None:
             assert guard.reader == READER.id[:4]
             labels = READER.read(one[None])
             assert READER.read(other[None]) == labels
-            enough = min(margin, int(READER.margins(one[None], labels)[0]) // 2)  # if refined
+            enough = min(margin, int(READER.margins(one[None], labels)[0]) // 4)  # if refined
             assert READER.margins(other[None], labels)[0] >= max(enough, 1)
 
 
@@ -512,7 +512,7 @@ def test_a_chunk_holds_so_many_corrected_digits_that_one_is_decoded_soon(
 @pytest.mark.parametrize("bound", [None, 0, 9, 127])
 def test_the_coarse_bound_is_the_one_asked_for(bound: int | None) -> None:
     ladder = Ladder(Codec(TOY, effort=0), room.Tests(max_error=bound))
-    assert ladder.coarse == (16 if bound is None else bound)
+    assert ladder.coarse == (20 if bound is None else bound)
 
 
 def test_an_image_that_its_code_gives_exactly_is_not_corrected() -> None:
