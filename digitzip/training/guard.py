@@ -22,7 +22,8 @@ from digitzip.reader import Images, Reader
 from digitzip.training.saving import save_model
 
 QUANTILE = 0.999
-DEVIATIONS = 4
+ENOUGH = 1000  # images, for the quantile to be one of them
+DEVIATIONS = 4  # above the mean, where there are fewer
 HELD_OUT = 1000  # the first images, which no shipped model has learned
 
 
@@ -32,7 +33,7 @@ def bounded(model: Model, held_out: Images) -> Model:
     def bound(level_set: LevelSet) -> LevelSet:
         errors = rmse_of_each(Codec(model, level_set.levels), held_out)
         greatest = float(np.quantile(errors, QUANTILE))
-        if len(errors) < 1 / (1 - QUANTILE):  # too few for one in a thousand to be among them
+        if len(errors) < ENOUGH:
             greatest = max(greatest, float(errors.mean() + DEVIATIONS * errors.std()))
         return replace(level_set, max_rmse=min(max(1, math.ceil(greatest * MAX_RMSE)), MAX_RMSE))
 
