@@ -24,13 +24,11 @@ def draw_guard(figure: Figure, results: Shown) -> None:
         xs, ys = [p.added for p in points], [max(p.differently, 0.5) for p in points]
         face = "white" if held_out else color
         axes.plot(xs, ys, style, color=color, mfc=face, lw=1.4, ms=4.5, zorder=3)
-        what = (
-            "held out, judged by a small network"
-            if held_out
-            else "test digits, judged by a stranger"
-        )
-        away = (9, -10) if held_out else (12, 8)
-        label(axes, xs[0], ys[0], what, away, color=color)
+        if held_out:
+            what = "held out, judged by a small network"
+            label(axes, xs[-1], ys[-1], what, (0, -12), ha="right", color=color)
+        else:
+            label(axes, xs[0], ys[0], "test digits, judged by a stranger", (12, 8), color=color)
         for point, x, y in zip(points, xs, ys, strict=True):
             if point.default and not held_out:
                 axes.plot([x], [y], "o", color=color, ms=9, zorder=4)
