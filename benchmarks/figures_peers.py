@@ -33,7 +33,7 @@ NAMED: Final = {
     "k-means": (-1, -5, -8, "right"),
     "factorised prior": (1, -6, -6, "right"),
     "JPEG mosaic": (0, -12, 12, "center"),
-    "JPEG XL mosaic": (1, -6, -4, "right"),
+    "JPEG XL mosaic": (0, -6, 4, "right"),
     "WebP mosaic": (0, -5, 4, "right"),
     "AVIF mosaic": (-1, -5, -4, "right"),
     "AVIF": (0, -3, 10, "left"),

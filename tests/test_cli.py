@@ -762,10 +762,11 @@ def test_the_summary_tells_what_the_guard_did(guarded: Model) -> None:
     with digitzip.create("in.dz") as out:
         out.append(np.load("40.npy"))
     refined, exact, digits = out.tally.refined, out.tally.exact, out.tally.digits
+    others = f"{n} by another code, " if (n := digits[Rung.OTHER_CODE]) else ""
     line = run("compress", "40.npy", "-o", "out.dz", "-v").stderr.splitlines()[1]
     assert line == (
         f"out.dz: guard: {digits[Rung.CODE]} digits by their code, "
-        f"{digits[Rung.OTHER_CODE]} by another code, "
+        f"{others}"
         f"{refined.digits} refined ({refined.bytes:,} B), {exact.digits} exact ({exact.bytes:,} B)"
     )
     assert "guard" not in run("compress", "40.npy", "-o", "a.dz", "-v", "--guard", "off").stderr

@@ -176,7 +176,7 @@ def test_a_damaged_header_is_refused_where_nothing_proves_it(named: bytes, place
     changed = b"?" + named[1:]
     with pytest.raises(DamagedError, match=r"not a \.dz file.*without its header nothing"):
         digitzip.recover(changed, "out.dz")
-    for data in (changed[:-5], b"?" + with_guard(named, Guard(True, 9))[1:], b"", b"???"):
+    for data in (changed[:-5], b"?" + with_guard(named, Guard(True, 9, 77))[1:], b"", b"???"):
         with pytest.raises(DamagedError):
             digitzip.recover(data, "out.dz", model=TINY)
     assert list(place.iterdir()) == []
