@@ -295,7 +295,7 @@ def test_a_disk_that_fails_leaves_the_old_checkpoint_and_the_old_model(
     from digitzip.model import read_model
     from digitzip.training import load_checkpoint
     from digitzip.training.checkpoint import save_checkpoint
-    from digitzip.training.export import save_model
+    from digitzip.training.saving import save_model
 
     error, full = ERRORS[how]
     stored, model = load_checkpoint(checkpoint), read_model(TINY)

@@ -112,8 +112,8 @@ def test_what_may_escape_is_known(error: Exception, problem: str | None) -> None
 
 @posix
 def test_too_much_memory_ends_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = [50 << 20]  # before the first case, and more each time it is asked for
-    monkeypatch.setattr(loop, "peak", lambda: held.append(held[-1] + (90 << 20)) or held[-2])
+    held = iter(range(50 << 20, 1 << 40, 90 << 20))  # more each time it is asked for
+    monkeypatch.setattr(loop, "peak", lambda: next(held))
     (crash,) = crashes("names", 1000)
     assert crash.number == 3 * loop.MEMORY_EVERY - 1
     assert "MB" in crash.problem

@@ -89,7 +89,7 @@ def test_bars_are_cleared_at_their_edge_and_missed_beyond(result: dict[str, Any]
 def test_the_picture_shows_the_curve_and_its_default(result: dict[str, Any]) -> None:
     rate = {"points": [], "default_effort": 1}
     found = shown(rate, {"codebooks": []}, None, result)
-    assert found.guards[2] == Guard(200, True, pytest.approx(0.9), 20, True)
+    assert found.guards[2] == Guard(200, True, 5.4 - 4.5, 20, True)
     assert [point.margin for point in found.guards if not point.held_out] == [None, 100, 200, 300]
     assert b"<svg" in figures.picture("guard.svg", found)
     assert "guard.svg" in figures.drawn(found)
