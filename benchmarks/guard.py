@@ -30,7 +30,7 @@ from digitzip.limits import EFFORTS
 from digitzip.metrics import rmse
 from digitzip.model import Model, load_model
 
-MARGINS: Final = (0, 96, 160, 192, 224, 256, 288, 304)
+MARGINS: Final = (0, 32, 64, 96, 128, 160, 192, 224)
 BOUNDS: Final = (64, 16, 4, 1)  # on each pixel
 QUICK: Final = 1000  # digits
 ODD: Final = 500  # images of each kind that is no digit

@@ -64,7 +64,7 @@ def main() -> None:
         "levels": codec.levels,
         "effort": codec.effort,
         "reader": {"name": reader.name, "id": reader.id.hex()},
-        "reader_accuracy": float((labels == truth).mean()),
+        "reader_accuracy": (labels == truth[:, None]).mean(axis=0).tolist(),
         "judge_accuracy": float((judged == truth).mean()),
         "judged_differently": int(different.sum()),
         "rows": [asdict(row) for row in rows],

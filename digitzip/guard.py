@@ -23,11 +23,11 @@ Integers = npt.NDArray[np.integer[Any]]
 
 RMSE_UNIT: Final = 65_535
 """An RMSE of 1 in the units of a promise."""
-COARSE: Final = 20
+COARSE: Final = 12
 """No pixel of an image that is refined differs by more, unless a bound says how far it may."""
 
-_CHOSEN: Final = 64  # more margin than usual for a code that is chosen by its margin
-_READ: Final = 32  # codes near a given one that the reader is asked about
+_CHOSEN: Final = 32  # more margin than usual for a code that is chosen by its margin
+_READ: Final = 32  # codes near a given one, nearest to the image, that the reader is asked about
 _ROWS: Final = 64  # images whose other codes are decoded at once
 
 
@@ -45,8 +45,8 @@ class Tests:
     """What an image that comes back must pass, beside its original.
 
     `max_rmse` bounds its RMSE, in 1/65,535 of the range of pixels, `max_error` the difference of
-    each pixel, 0 … 255. The `reader` must read it as it reads the original, by `margin` at least.
-    An image that comes back exactly passes.
+    each pixel, 0 … 255. The `reader` must read it as it reads the original, and must be sure of
+    both, by `margin` at least. An image that comes back exactly passes.
     """
 
     max_rmse: int | None = None
@@ -90,7 +90,7 @@ class Tests:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """What originals read as: labels uint8 [n], and by which margins, int32 [n]."""
+    """What originals read as: labels uint8 [n, networks], and by which margins, int32 [n]."""
 
     labels: Labels
     margins: Integers
@@ -101,9 +101,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guarded:
-    """Codes uint8 [n, d], and the rung of each image, uint8 [n]."""
+    """Codes uint8 [n, d], what they decode to and what comes back, both uint8 [n, h, w].
+
+    `rungs`, uint8 [n], tell how the one becomes the other.
+    """
 
     codes: Codes
+    decoded: Images
+    back: Images
     rungs: npt.NDArray[np.uint8]
 
 
@@ -124,67 +129,82 @@ class Ladder:
         return min(bound, max(usual, 1))
 
     def climb(self, images: Images) -> Guarded:
-        """Return codes and rungs of images uint8 [n, h, w]; raises `InputError` for others."""
+        """Guard images uint8 [n, h, w]; raises `InputError` for others."""
         codes = self.codec.encode(images)
+        decoded = self.codec.decode(codes)
         rungs = np.zeros(len(images), np.uint8)
         if not len(images):
-            return Guarded(codes, rungs)
-        decoded, reading = self.codec.decode(codes), self.tests.read(images)
+            return Guarded(codes, decoded, decoded, rungs)
+        reading = self.tests.read(images)
         near = self.tests.near(images, decoded)
         alike = self.tests.alike(reading, decoded, self.tests.margin)
-        alike |= (decoded == images).all(axis=(1, 2))
-        (misread,) = np.nonzero(near & ~alike)
+        sure = np.ones_like(alike) if reading is None else reading.margins >= self.tests.margin
+        passed = near & sure & alike | (decoded == images).all(axis=(1, 2))
+        (misread,) = np.nonzero(near & sure & ~passed)
         if misread.size and reading is not None:
-            found = self._other_codes(images[misread], codes[misread], reading.at(misread))
-            codes[misread], alike[misread] = found
-            rungs[misread[alike[misread]]] = Rung.OTHER_CODE
-        (failed,) = np.nonzero(~(near & alike))
-        rungs[failed] = Rung.EXACT
+            rows, *others = self._other_codes(images[misread], codes[misread], reading.at(misread))
+            found = misread[rows]
+            codes[found], decoded[found] = others
+            rungs[found], passed[found] = Rung.OTHER_CODE, True
+        back = decoded.copy()
+        (failed,) = np.nonzero(~passed)
+        rungs[failed], back[failed] = Rung.EXACT, images[failed]
         if failed.size and self.coarse:
             mine = None if reading is None else reading.at(failed)
-            passed = self._refinable(images[failed], decoded[failed], mine)
-            rungs[failed[passed]] = Rung.REFINE
-        return Guarded(codes, rungs)
+            refined, enough = self._refined(images[failed], decoded[failed], mine)
+            rungs[failed[enough]], back[failed[enough]] = Rung.REFINE, refined[enough]
+        return Guarded(codes, decoded, back, rungs)
 
-    def _refinable(self, images: Images, decoded: Images, reading: Reading | None) -> Flags:
-        """Return which images pass in coarse steps, bool [n].
+    def _refined(
+        self, images: Images, decoded: Images, reading: Reading | None
+    ) -> tuple[Images, Flags]:
+        """Return what comes back in coarse steps, and which of it passes, bool [n].
 
-        They are so near their originals that a quarter of the margin of those will do.
+        It is so near the originals that a quarter of the margin of those will do.
         """
         back = stepped(decoded, steps_of(images, decoded, self.coarse), self.coarse)
         margins = 0 if reading is None else reading.margins // 4
         enough = np.clip(margins, 1, max(self.tests.margin, 1))
         alike = self.tests.alike(reading, back, enough) | (back == images).all(axis=(1, 2))
         passed: Flags = self.tests.near(images, back) & alike
-        return passed
+        return back, passed
 
-    def _other_codes(self, images: Images, codes: Codes, reading: Reading) -> tuple[Codes, Flags]:
-        """Return the codes worth most near `codes` that pass, or the same; which do, bool [n]."""
-        found, passed = codes.copy(), np.zeros(len(codes), np.bool_)
-        for start in range(0, len(codes), _ROWS):
-            rows = slice(start, start + _ROWS)
-            trials = neighbours(codes[rows], self.codec)  # [k, m, d]
-            good, order = self._tried(images[rows], trials, reading.at(rows))
-            each, first = np.arange(len(good)), good.argmax(axis=1)
-            passed[rows] = good[each, first]
-            chosen = trials[each, order[each, first]]
-            found[rows] = np.where(passed[rows, None], chosen, codes[rows])
-        return found, passed
+    def _other_codes(
+        self, images: Images, codes: Codes, reading: Reading
+    ) -> tuple[Integers, Codes, Images]:
+        """Return which images have other codes near `codes` that pass, int [k].
 
-    def _tried(self, images: Images, trials: Codes, reading: Reading) -> tuple[Flags, Integers]:
-        """Return which of codes [k, m, d] pass, bool [k, r], and which they are, those worth most.
-
-        The second is int [k, r], of `_READ` codes for each image.
+        With them those that are worth most, uint8 [k, d], and what they decode to.
         """
+        rows, found, decoded = [], [], []
+        for start in range(0, len(codes), _ROWS):
+            part = slice(start, start + _ROWS)
+            mine, *others = self._tried(images[part], codes[part], reading.at(part))
+            rows.append(start + mine)
+            found.append(others[0])
+            decoded.append(others[1])
+        return np.concatenate(rows), np.concatenate(found), np.concatenate(decoded)
+
+    def _tried(
+        self, images: Images, codes: Codes, reading: Reading
+    ) -> tuple[Integers, Codes, Images]:
+        """Return as `_other_codes` what passes of the `_READ` codes nearest to each image."""
+        trials = neighbours(codes, self.codec)  # [k, m, d]
         k, m, dims = trials.shape
         decoded = self.codec.decode(trials.reshape(-1, dims))
-        worth = self.codec.worth(np.repeat(images, m, axis=0), trials.reshape(-1, dims), decoded)
-        order = np.argsort(worth.reshape(k, m), axis=1, kind="stable")[:, :_READ]
-        decoded = decoded[(order + m * np.arange(k)[:, None]).reshape(-1)]
-        rows = np.repeat(np.arange(k), order.shape[1])
+        missing = np.repeat(images, m, axis=0).astype(np.int32) - decoded
+        error = np.einsum("nhw,nhw->n", missing, missing).reshape(k, m)
+        nearest = np.argsort(error, axis=1, kind="stable")[:, :_READ]
+        chosen = (nearest + m * np.arange(k)[:, None]).reshape(-1)
+        trials, decoded = trials.reshape(-1, dims)[chosen], decoded[chosen]
+        rows = np.repeat(np.arange(k), nearest.shape[1])
         good = self.tests.near(images[rows], decoded)
         good &= self.tests.alike(reading.at(rows), decoded, self.tests.margin + _CHOSEN)
-        return good.reshape(k, -1), order
+        worth = self.codec.worth(images[rows], trials, decoded)
+        worth[~good] = np.iinfo(np.int64).max
+        best = worth.reshape(k, -1).argmin(axis=1) + nearest.shape[1] * np.arange(k)
+        (passed,) = np.nonzero(good[best])
+        return passed, trials[best[passed]], decoded[best[passed]]
 
 
 def neighbours(codes: Codes, codec: Codec) -> Codes:

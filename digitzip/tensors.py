@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from digitzip.errors import ModelError
-from digitzip.network import Layer, Network
+from digitzip.network import Layer, Network, Window
 
 Integers = npt.NDArray[np.integer[Any]]
 Tensors = dict[str, Integers]
@@ -44,6 +45,8 @@ def network_tensors(prefix: str, network: Network) -> Iterator[tuple[str, Intege
             yield f"{name}.skip", np.array([layer.skip], np.int32)
         if layer.table is not None:
             yield f"{name}.table", layer.table.astype(np.int32)
+        if layer.window is not None:
+            yield f"{name}.window", np.array(astuple(layer.window), np.int32)
 
 
 class Parts:
@@ -81,7 +84,8 @@ class Parts:
         layers: list[Layer] = []
         while f"{prefix}.{len(layers)}.weight" in self._tensors and len(layers) < MAX_LAYERS:
             layers.append(self._layer(f"{prefix}.{len(layers)}"))
-        if sum(layer.weight.size for layer in layers) > MAX_MULTIPLICATIONS:  # before it is held
+        most = sum(layer.multiplications for layer in layers)
+        if most > MAX_MULTIPLICATIONS:  # before it is held
             raise ModelError(f"{prefix}: more than {MAX_MULTIPLICATIONS} multiplications an image")
         return Network(layers, low, high)
 
@@ -102,7 +106,16 @@ class Parts:
                 raise ModelError(f"{name}: skip is {stored.tolist()}, expected one number above 0")
         if clip.shape != (2,):
             raise ModelError(f"{name}: clip is {clip.tolist()}, expected two numbers")
-        return Layer(weight, bias, shift, int(clip[0]), int(clip[1]), skip, table)
+        window = self._window(f"{name}.window")
+        return Layer(weight, bias, shift, int(clip[0]), int(clip[1]), skip, table, window)
+
+    def _window(self, name: str) -> Window | None:
+        if name not in self._tensors:
+            return None
+        stored = self.take(name)
+        if stored.shape != (4,):
+            raise ModelError(f"{name} is {stored.tolist()}, expected four numbers")
+        return Window(*stored.tolist())
 
 
 def _u32(*values: int) -> bytes:

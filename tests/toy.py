@@ -1,4 +1,4 @@
-"""A tiny codec, a reader and a residual network with random weights: all there is, but skill."""
+"""A tiny codec, readers and a residual network with random weights: all there is, but skill."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from digitzip.codec import Images
 from digitzip.model import LevelSet, Model, Shape, write_model, write_reader
-from digitzip.network import Layer, Network
+from digitzip.network import Layer, Network, Window
 from digitzip.reader import Reader
 from digitzip.residual import MAX_WEIGHT, VALUES, inputs_of
 
@@ -50,7 +50,19 @@ def make_reader(name: str = "toy-reader", seed: int = 0, side: int = SIDE) -> Re
     network = Network(layers, 0, 255)
     images = random.integers(0, 256, (3, side, side), np.uint8)
     scores = network(images.reshape(3, -1)).astype(np.int32)
-    return Reader(name, side, side, network, images, scores)
+    return Reader(name, side, side, (network,), images, scores[:, None])
+
+
+def make_pair(name: str = "toy-pair", seed: int = 0) -> Reader:
+    """Return a reader of two networks that `seed` determines: one of matrices, one with windows."""
+    matrices = make_reader(seed=seed)
+    random = np.random.default_rng(seed + 100)
+    window = Window(SIDE, SIDE, 6, 4)
+    first = replace(_layer(random, window.size**2, 3, 8, 0, 1023), window=window)
+    layers = [first, _layer(random, window.places * 3, 4, 8, -900, 900)]
+    networks = *matrices.networks, Network(layers, 0, 255)
+    pair = replace(matrices, name=name, networks=networks)
+    return replace(pair, known_scores=pair.scores(pair.known_images))
 
 
 def make_residual(seed: int = 0, side: int = SIDE) -> Network:

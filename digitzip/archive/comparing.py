@@ -183,7 +183,7 @@ class _Pairs:
         """Which digits read otherwise than their originals, bool [n]."""
         if self.labels is None:
             return np.zeros(len(self.digits), np.bool_)
-        flags: Flags = self.labels[0] != self.labels[1]
+        flags: Flags = (self.labels[0] != self.labels[1]).any(axis=1)
         return flags
 
     def compared(self, row: int) -> Compared:
@@ -193,9 +193,7 @@ class _Pairs:
             name=None if self.names is None else self.names[row],
             rmse=math.sqrt(int(self.errors[row]) / self.back[row].size) / 255,
             max_error=int(self.max_errors[row]),
-            labels=None
-            if self.labels is None
-            else (int(self.labels[0][row]), int(self.labels[1][row])),
+            labels=None if self.labels is None else _shown(*(side[row] for side in self.labels)),
             original=self.originals[row].copy(),
             back=self.back[row].copy(),
         )
@@ -218,6 +216,12 @@ class _Worst:
 
     def listed(self) -> Listed:
         return Listed(self._digits, tuple(self._held))
+
+
+def _shown(original: Labels, back: Labels) -> tuple[int, int]:
+    """Return what a digit reads as on both sides by the first network that tells them apart."""
+    first = int((original != back).argmax())
+    return int(original[first]), int(back[first])
 
 
 def _reader_of(dz: Archive) -> Reader | None:

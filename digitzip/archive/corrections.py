@@ -32,8 +32,7 @@ _MOST_OF_A_LANE: Final = 1024
 class Corrections:
     """Digits of a chunk, by their places, ascending [k], and their pixels uint8 [k, height, width].
 
-    No pixel is further than `bound` from its original, 0 … 127. In a writer the pixels are
-    originals still.
+    No pixel is further than `bound` from its original, 0 … 127.
     """
 
     bound: int

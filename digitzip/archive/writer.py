@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -29,6 +30,30 @@ if TYPE_CHECKING:
 _STEP: Final = 4096  # digits that are encoded at a time
 _MOST_CORRECTED: Final = 2048 * 784  # pixels of a chunk: who wants one decodes them all
 _MAX_NAME_BYTES: Final = 8 << 20  # in a chunk: half of what a chunk may hold
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Digits:
+    """Codes uint8 [n, d], what they decode to, what comes back, [n, h, w], and what corrects it."""
+
+    codes: Codes
+    decoded: Images
+    back: Images
+    corrections: Mapping[LayerType, Corrections]
+
+    def between(self, start: int, stop: int) -> _Digits:
+        """Return the digits `start` … `stop - 1`."""
+        part = slice(start, stop)
+        corrections = _between(self.corrections, start, stop)
+        return _Digits(self.codes[part], self.decoded[part], self.back[part], corrections)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Correcting:
+    """Corrections of digits of the chunk to come, and what those decode to, uint8 [k, h, w]."""
+
+    given: Corrections
+    decoded: Images
 
 
 class Writer:
@@ -64,7 +89,7 @@ class Writer:
         self.tally = Tally()
         self._codes: list[Codes] = []  # of the chunk to come, with their names and corrections
         self._names: list[str] = []
-        self._corrections: dict[LayerType, list[Corrections]] = {type_: [] for type_ in TYPES}
+        self._corrections: dict[LayerType, list[_Correcting]] = {type_: [] for type_ in TYPES}
         self._name_bytes = 0
         self._pending = 0
         self._pixel_crc = 0
@@ -100,8 +125,7 @@ class Writer:
         names = self._check(len(images), names)
         for start in range(0, len(images), _STEP):
             part = slice(start, start + _STEP)
-            codes, corrections = self._encode(images[part])
-            self._add(codes, None if names is None else names[part], corrections)
+            self._add(self._encode(images[part]), None if names is None else names[part])
 
     def append_codes(
         self,
@@ -125,13 +149,21 @@ class Writer:
         names = self._check(len(codes), names)
         for start in range(0, len(codes), _STEP):
             part = slice(start, start + _STEP)
-            mine = _between(corrections, start, start + _STEP)
-            self._add(codes[part], None if names is None else names[part], mine)
+            digits = self._decode(codes[part], _between(corrections, start, start + _STEP))
+            self._add(digits, None if names is None else names[part])
 
-    def _encode(self, images: Images) -> tuple[Codes, Mapping[LayerType, Corrections]]:
-        """Return codes that pass the guard, if there is one, and what corrects them."""
+    def _decode(self, codes: Codes, corrections: Mapping[LayerType, Corrections]) -> _Digits:
+        """Return digits of these codes, and with these corrections."""
+        decoded = self._codec.decode(codes)
+        back = decoded.copy()
+        for given in corrections.values():
+            back[given.places] = given.back(decoded[given.places]).images
+        return _Digits(codes, decoded, back, corrections)
+
+    def _encode(self, images: Images) -> _Digits:
+        """Return digits of codes that pass the guard, if there is one, with what corrects them."""
         if self._ladder is None:
-            return self._codec.encode(images), {}
+            return self._decode(self._codec.encode(images), {})
         guarded = self._ladder.climb(images)
         self.tally.count(guarded.rungs)
         corrections = {}
@@ -141,8 +173,8 @@ class Writer:
         ):
             (places,) = np.nonzero(guarded.rungs == rung)
             if places.size:
-                corrections[type_] = Corrections(bound, places, images[places])
-        return guarded.codes, corrections
+                corrections[type_] = Corrections(bound, places, guarded.back[places])
+        return _Digits(guarded.codes, guarded.decoded, guarded.back, corrections)
 
     def resume(self, dz: Archive) -> None:
         """Begin with all digits of `dz`, which is of the same model and levels.
@@ -190,28 +222,28 @@ class Writer:
         self._named = checked is not None
         return checked
 
-    def _add(
-        self,
-        codes: Codes,
-        names: Sequence[str] | None,
-        corrections: Mapping[LayerType, Corrections],
-    ) -> None:
-        """Add the digits of `codes`, [<= _STEP, d]; a chunk is written whenever one is full."""
-        most = max(_MOST_CORRECTED // self.shape.pixels, 1) if corrections else _STEP
+    def _add(self, digits: _Digits, names: Sequence[str] | None) -> None:
+        """Add at most `_STEP` digits; a chunk is written whenever one is full."""
+        n = len(digits.codes)
+        most = max(_MOST_CORRECTED // self.shape.pixels, 1) if digits.corrections else _STEP
         start = 0
-        while start < len(codes):
-            stop = min(start + min(MAX_DIGITS - self._pending, most), len(codes))
-            part, mine = codes[start:stop], _between(corrections, start, stop)
+        while start < n:
+            stop = min(start + min(MAX_DIGITS - self._pending, most), n)
+            part = digits.between(start, stop)
             part_names = [] if names is None else names[start:stop]
             name_bytes = sum(len(name.encode()) for name in part_names)
-            if self._pending and not self._fits(name_bytes, mine):
+            if self._pending and not self._fits(name_bytes, part.corrections):
                 self._flush()
                 continue
-            self._correct(part, mine)  # refuses what are no codes
-            self._codes.append(part)
+            for type_, given in part.corrections.items():
+                moved = Corrections(given.bound, given.places + self._pending, given.images)
+                correcting = _Correcting(moved, part.decoded[given.places])
+                self._corrections[type_].append(correcting)
+            self._pixel_crc = zlib.crc32(part.back.data, self._pixel_crc)
+            self._codes.append(part.codes)
             self._names += part_names
             self._name_bytes += name_bytes
-            self._pending += len(part)
+            self._pending += len(part.codes)
             if self._pending == MAX_DIGITS:
                 self._flush()
             start = stop
@@ -220,25 +252,17 @@ class Writer:
         """Tell whether names and corrections go into the chunk to come."""
         corrected = 0
         for type_, parts in self._corrections.items():
-            both = [*parts, corrections[type_]] if type_ in corrections else parts
+            mine = [part.given for part in parts]
+            both = [*mine, corrections[type_]] if type_ in corrections else mine
             if len({part.bound for part in both}) > 1:
                 return False
             corrected += sum(part.images.size for part in both)
         return corrected <= _MOST_CORRECTED and self._name_bytes + name_bytes <= _MAX_NAME_BYTES
 
-    def _correct(self, codes: Codes, corrections: Mapping[LayerType, Corrections]) -> None:
-        """Take the corrections of digits to come, and go on with the CRC over what comes back."""
-        images = self._codec.decode(codes)
-        for type_, given in corrections.items():
-            images[given.places] = given.back(images[given.places]).images
-            places = given.places + self._pending
-            self._corrections[type_].append(Corrections(given.bound, places, given.images))
-        self._pixel_crc = zlib.crc32(images.data, self._pixel_crc)
-
     def _flush(self) -> None:
         """Write the pending digits as one chunk, in whichever representation is smallest."""
         codes = np.concatenate(self._codes)
-        others = [*self._correcting(codes)]
+        others = [*self._correcting()]
         if self._names:
             others.append(Layer(LayerType.NAMES, (naming.pack(self._names),)))
         frames = (
@@ -255,12 +279,12 @@ class Writer:
         self._corrections = {type_: [] for type_ in TYPES}
         self._pending, self._pixel_crc = 0, 0
 
-    def _correcting(self, codes: Codes) -> Iterator[Layer]:
+    def _correcting(self) -> Iterator[Layer]:
         """Yield the layers that correct the pending digits."""
         for type_, parts in self._corrections.items():
             if parts:
-                given = merged(parts)
-                decoded = self._codec.decode(codes[given.places])
+                given = merged([part.given for part in parts])
+                decoded = np.concatenate([part.decoded for part in parts])
                 layer = Layer(type_, given.pack(decoded, self._codec.residual))
                 self.tally.spend(type_, packed_size((layer.body,)))
                 yield layer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ import numpy as np
 from digitzip.errors import ModelError
 from digitzip.limits import SIDES
 from digitzip.model import weights
+from digitzip.network import Network
 from digitzip.reader import Reader
 from digitzip.tensors import Parts
 
@@ -23,34 +25,45 @@ _CLASSES: Final = range(2, weights.MAX_CLASSES + 1)
 def read_reader(path: Path) -> Reader:
     """Read, validate and try the reader in the safetensors file at `path`.
 
-    Raises `ModelError` when the file breaks the schema of docs/MODELS.md, a limit, the bound of the
+    Raises `ModelError` when the file breaks the schema of docs/MODELS.md, a limit, the bound of a
     network, its own id or its known-answer vector.
     """
     with weights.reading(path, "reader") as (metadata, tensors):
         weights.check_metadata(metadata, "reader", VERSION, _KEYS)
         height, width = (weights.decimal(metadata, side, SIDES) for side in ("height", "width"))
         parts = Parts(tensors)
-        network = parts.network("reader", 0, 255)
-        if network.inputs != height * width or network.outputs not in _CLASSES:
-            raise ModelError(
-                f"reader maps {network.inputs} pixels to {network.outputs} scores, expected "
-                f"{height * width} to {_CLASSES[0]} … {_CLASSES[-1]}"
-            )
-        if max(map(abs, network.range)) > 1 << 15:
-            raise ModelError("a score is outside ±2^15")
+        networks = tuple(_networks(parts, height * width))
         images, scores = parts.take("known.images"), parts.take("known.scores")
-        expected = (len(images), network.outputs)
+        expected = (len(images), len(networks), networks[0].outputs)
         if not len(images) or images.shape[1:] != (height, width) or scores.shape != expected:
             raise ModelError(f"known answer: images {images.shape} and scores {scores.shape}")
         parts.end()
         reader = Reader(
-            metadata["name"], height, width, network,
+            metadata["name"], height, width, networks,
             images.astype(np.uint8), scores.astype(np.int32), weights.notes_of(metadata),
         )  # fmt: skip
         weights.check_id(metadata, reader.id)
         if not np.array_equal(reader.scores(reader.known_images), reader.known_scores):
             raise ModelError("its known images do not get its known scores here")
     return reader
+
+
+def _networks(parts: Parts, pixels: int) -> Iterator[Network]:
+    """Yield the networks of a reader, each from pixels to scores of the same classes."""
+    allowed, expected = _CLASSES, f"{_CLASSES[0]} … {_CLASSES[-1]}"
+    for number in range(weights.MAX_NETWORKS):
+        if number and not parts.has(f"reader.{number}"):
+            return
+        network = parts.network(f"reader.{number}", 0, 255)
+        if network.inputs != pixels or network.outputs not in allowed:
+            raise ModelError(
+                f"reader {number} maps {network.inputs} pixels to {network.outputs} scores, "
+                f"expected {pixels} to {expected}"
+            )
+        if max(map(abs, network.range)) > 1 << 15:
+            raise ModelError("a score is outside ±2^15")
+        allowed, expected = range(network.outputs, network.outputs + 1), f"{network.outputs}"
+        yield network
 
 
 def write_reader(path: Path, reader: Reader) -> None:

@@ -24,6 +24,7 @@ MAX_WIDTH: Final = 8192  # of a layer
 MAX_TABLE: Final = 65_536
 MAX_KNOWN: Final = 64
 MAX_CLASSES: Final = 256
+MAX_NETWORKS: Final = 8  # of a reader
 MAX_NAME: Final = 100
 
 DECIMALS: Final = {str(number): number for number in range(LEVELS[-1] + 1)}
@@ -36,6 +37,7 @@ _LENGTHS: Final[dict[str, tuple[int, ...]]] = {  # of each axis at most, by the 
     "clip": (2,),
     "skip": (1,),
     "table": (MAX_TABLE,),
+    "window": (4,),
     "thresholds": (DIMS[-1], LEVELS[-1] - 1),
     "points": (DIMS[-1], LEVELS[-1]),
     "lambda": (1,),
@@ -43,7 +45,7 @@ _LENGTHS: Final[dict[str, tuple[int, ...]]] = {  # of each axis at most, by the 
     "margin": (1,),
     "codes": (MAX_KNOWN, DIMS[-1]),
     "images": (MAX_KNOWN, SIDES[-1], SIDES[-1]),
-    "scores": (MAX_KNOWN, MAX_CLASSES),
+    "scores": (MAX_KNOWN, MAX_NETWORKS, MAX_CLASSES),
 }
 
 

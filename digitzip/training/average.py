@@ -16,9 +16,10 @@ from digitzip.training.networks import Autoencoder
 from digitzip.training.quantise import centres_of, codes_of
 
 
-def norms_of(model: nn.Module) -> list[nn.BatchNorm1d]:
+def norms_of(model: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:
     """Return every BatchNorm of a model."""
-    return [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
+    kinds = nn.BatchNorm1d, nn.BatchNorm2d
+    return [module for module in model.modules() if isinstance(module, kinds)]
 
 
 class Average:

@@ -2,23 +2,31 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from digitzip.network import Window
 from digitzip.training.activations import Activation, Floats
 from digitzip.training.networks import TANH_GAIN, Autoencoder, Narrow, Trunk
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Affine:
-    """`activation(W x + b + skipped)`: weight [out, in], bias [out]; `skip` as in `Layer`."""
+    """`activation(W x + b + skipped)`: weight [out, in], bias [out]; the rest as in `Layer`."""
 
     weight: Floats
     bias: Floats
     activation: Activation
     skip: int = 0
+    window: Window | None = None
+
+    def seen(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return what the weight is multiplied by, [k, in], for inputs [n, …]."""
+        return x if self.window is None else self.window.of(x)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +67,7 @@ def run(chain: list[Affine], x: Floats) -> list[Floats]:
     """Return the output of every layer of a chain for inputs x [n, in]."""
     outputs: list[Floats] = []
     for layer in chain:
-        y = x @ layer.weight.T + layer.bias
+        y = (layer.seen(x) @ layer.weight.T + layer.bias).reshape(len(x), -1)
         if layer.skip:
             y += outputs[-layer.skip]
         x = layer.activation(y)
@@ -82,12 +90,16 @@ def _narrow(matrix: nn.Module) -> list[Affine]:
 
 
 def folded(
-    linear: nn.Linear,
-    norm: nn.BatchNorm1d,
+    linear: nn.Linear | nn.Conv2d,
+    norm: nn.BatchNorm1d | nn.BatchNorm2d,
     activation: Activation = Activation.GELU,
     skip: int = 0,
+    window: Window | None = None,
 ) -> Affine:
-    """Fold `norm(linear(x))`, with stored statistics, into one affine layer."""
+    """Fold `norm(linear(x))`, with stored statistics, into one affine layer.
+
+    The weight of a convolution looks through a window.
+    """
     assert norm.running_mean is not None
     assert norm.running_var is not None
     gain = 1 / np.sqrt(as_floats(norm.running_var) + norm.eps)
@@ -95,7 +107,10 @@ def folded(
     if norm.affine:
         gain *= as_floats(norm.weight)
         offset = offset * as_floats(norm.weight) + as_floats(norm.bias)
-    return Affine(as_floats(linear.weight) * gain[:, None], offset, activation, skip)
+    weight = as_floats(linear.weight)
+    if weight.ndim == 4:
+        weight = weight.transpose(0, 2, 3, 1).reshape(len(weight), -1)
+    return Affine(weight * gain[:, None], offset, activation, skip, window)
 
 
 def as_floats(tensor: torch.Tensor) -> Floats:

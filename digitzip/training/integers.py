@@ -21,6 +21,7 @@ FEW = 10  # int16 in layers with so few inputs or outputs: those beside the code
 GELU_FLAT = 6.0  # below minus this, gelu is 0 for our purposes
 REACH = {Activation.SIGMOID: 8, Activation.TANH: 5}  # of tables with bounds
 SQUASH_UNIT = 512  # 1 before a sigmoid or tanh
+CALIBRATION = 1 << 15  # rows, about, that are enough
 DAMPING = 0.01  # of the mean variance: keeps the inverse covariance tame
 
 Integers = NDArray[np.int64]
@@ -57,11 +58,21 @@ def round_chain(
         out = output if last else _hidden(affine.activation, own_scale)
         weight, bias = affine.weight * (scale / out.scale), affine.bias / out.scale
         limit = WIDE if min(weight.shape) <= FEW else NARROW
-        rounded, added, shift = _round_rows(weight, bias, given, max(map(abs, span)), limit)
-        layers.append(Layer(rounded, added, shift, out.low, out.high, affine.skip, out.table))
+        rounded, added, shift = _round_rows(
+            weight, bias, _some(affine.seen(given)), max(map(abs, span)), limit
+        )
+        layers.append(
+            Layer(rounded, added, shift, out.low, out.high, affine.skip, out.table, affine.window)
+        )
         network = Network(layers, *reach)
         given, span, scale = network(inputs).astype(np.int64), network.range, out.given
     return network
+
+
+def _some(inputs: Integers) -> Integers:
+    """Return inputs [n, in], or as many rows of them as are enough to calibrate with."""
+    step = len(inputs) // CALIBRATION | 1  # odd: windows of an image stand in even numbers
+    return inputs[::step]
 
 
 def _hidden(activation: Activation, scale: float) -> Output:

@@ -1,12 +1,13 @@
 """`python -m digitzip.training.reader`: the door through which the shipped reader is made.
 
-It learns all images but the last ones, which are held out for choosing.
+Its networks learn all images but the last ones, which are held out for choosing.
 """
 
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,37 +16,56 @@ import torch
 from digitzip import images
 from digitzip.errors import DigitzipError, ModelError
 from digitzip.images.labels import read_labels
+from digitzip.network import Network
 from digitzip.reader import UNIT, Reader
 from digitzip.training.integers import Output, round_chain
-from digitzip.training.reading import Images, Labels, Reading, Recipe, fold, train
+from digitzip.training.reading import (
+    MATRICES,
+    WINDOWS,
+    Images,
+    Labels,
+    Reading,
+    Recipe,
+    fold,
+    train,
+)
 from digitzip.training.saving import save_reader
 from digitzip.training.verify import forward
 
+NAME = "mnist-reader"
 HELD_OUT = 10_000
 CALIBRATION = 4096  # images
 KNOWN = 8  # images in the known-answer vector
 REACH = 2**15 - 1  # of a score
 
 
-def round_reader(network: Reading, recipe: Recipe, data: Images, held_out: Images) -> Reader:
-    """Turn a float network into an integer reader, calibrated on images uint8 [n, h, w].
+def rounded(network: Reading, data: Images, held_out: Images) -> Network:
+    """Turn a float network into integers, calibrated on images uint8 [n, h, w].
 
     Raises `ModelError` when NumPy and PyTorch disagree on one score of the images held out.
     """
-    _, height, width = data.shape
-    pixels = data[:CALIBRATION].reshape(-1, height * width).astype(np.int64)
+    pixels, rows = (images.reshape(len(images), -1) for images in (data[:CALIBRATION], held_out))
     output = Output(1 / UNIT, -REACH, REACH)
-    integer = round_chain(fold(network), pixels, 1 / 255, (0, 255), output)
-    rows = held_out.reshape(-1, height * width)
-    scores = integer(rows).astype(np.int32)
-    if different := int((forward(integer, rows) != scores).any(axis=1).sum()):
+    integer = round_chain(fold(network), pixels.astype(np.int64), 1 / 255, (0, 255), output)
+    if different := int((forward(integer, rows) != integer(rows)).any(axis=1).sum()):
         raise ModelError(f"reader: NumPy and PyTorch differ on {different} of {len(rows)} images")
+    return integer
+
+
+def reader_of(
+    networks: Sequence[Network], recipes: Sequence[Recipe], held_out: Images, name: str = NAME
+) -> Reader:
+    """Return the reader of networks that these recipes made, with a known answer and notes."""
+    _, height, width = held_out.shape
     notes = {
-        "recipe": json.dumps(asdict(recipe)),
+        "recipes": json.dumps([asdict(recipe) for recipe in recipes]),
         "trained_with": f"torch {torch.__version__.split('+')[0]}",
         "held_out": f"the last {len(held_out)} training images",
     }
-    return Reader("mnist-reader", height, width, integer, held_out[:KNOWN], scores[:KNOWN], notes)
+    known = held_out[:KNOWN]
+    unknown = np.zeros((0, len(networks), networks[0].outputs), np.int32)
+    reader = Reader(name, height, width, tuple(networks), known, unknown, notes)
+    return replace(reader, known_scores=reader.scores(known))
 
 
 def load(data: Path, labels: Path) -> tuple[Images, Labels]:
@@ -56,9 +76,9 @@ def load(data: Path, labels: Path) -> tuple[Images, Labels]:
     return pixels, read_labels(labels, len(pixels))
 
 
-def accuracy(reader: Reader, data: Images, labels: Labels) -> float:
-    """Return the share of images uint8 [n, h, w] that are read as their labels uint8 [n]."""
-    return float((reader.read(data) == labels).mean())
+def accuracy(reader: Reader, data: Images, labels: Labels) -> list[float]:
+    """Return the share of images uint8 [n, h, w] that each network reads as their labels [n]."""
+    return [float(share) for share in (reader.read(data) == labels[:, None]).mean(axis=0)]
 
 
 def main() -> int:
@@ -69,18 +89,21 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    recipe = Recipe()
+    recipes = MATRICES, WINDOWS
     try:
         pixels, labels = load(arguments.data, arguments.labels)
         learned, held_out = pixels[:-HELD_OUT], pixels[-HELD_OUT:]
-        network = train(recipe, learned, labels[:-HELD_OUT], print)
-        reader = round_reader(network, recipe, learned, held_out)
+        networks = [
+            rounded(train(recipe, learned, labels[:-HELD_OUT], print), learned, held_out)
+            for recipe in recipes
+        ]
+        reader = reader_of(networks, recipes, held_out)
         save_reader(arguments.out, reader)
     except DigitzipError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    right = accuracy(reader, held_out, labels[-HELD_OUT:])
-    print(f"reads {right:.2%} of the images held out as they are labelled")
+    right = " and ".join(f"{each:.2%}" for each in accuracy(reader, held_out, labels[-HELD_OUT:]))
+    print(f"read {right} of the images held out as they are labelled")
     return 0
 
 

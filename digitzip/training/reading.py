@@ -1,6 +1,6 @@
-"""How a reader learns: a plain chain of matrices on originals and warps, never on decoded images.
+"""How the networks of a reader learn: from originals and warps of them, never from decoded images.
 
-It must notice what a codec changes, so nothing that a codec made may have taught it.
+They must notice what a codec changes, so nothing that a codec made may have taught them.
 """
 
 import math
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from digitzip.network import Window
 from digitzip.training.activations import Activation
 from digitzip.training.average import norms_of
 from digitzip.training.fold import Affine, as_floats, folded
@@ -28,9 +29,13 @@ Labels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that the training of a reader depends on beside the data."""
+    """Everything that the training of a network depends on beside the data.
+
+    `windows` come first: channels, size and step of each stage; then matrices of these `widths`.
+    """
 
     seed: int = 1
+    windows: tuple[tuple[int, int, int], ...] = ()
     widths: tuple[int, ...] = (640, 640, 640)
     epochs: int = 75
     batch: int = 256
@@ -43,19 +48,37 @@ class Recipe:
     bend: float = 1.0 / 28  # of warps, in sides of the image
 
 
+MATRICES = Recipe()
+WINDOWS = Recipe(seed=2, windows=((32, 5, 2), (64, 5, 2)), widths=(128,), epochs=65)
+"""Two unlike networks: what deceives one mostly does not deceive the other."""
+
+
 class Reading(nn.Module):
     """Pixels [n, h*w] in [0, 1] -> scores [n, classes], in logits."""
 
-    def __init__(self, pixels: int, classes: int, widths: tuple[int, ...]) -> None:
+    def __init__(self, height: int, width: int, classes: int, recipe: Recipe) -> None:
         super().__init__()
-        inputs = (pixels, *widths)
+        self.height, self.width = height, width
+        self.stages, self.stage_norms = nn.ModuleList(), nn.ModuleList()
+        channels = 1
+        for outputs, size, step in recipe.windows:
+            self.stages.append(nn.Conv2d(channels, outputs, size, step, bias=False))
+            self.stage_norms.append(nn.BatchNorm2d(outputs))
+            height, width = ((side - size) // step + 1 for side in (height, width))
+            channels = outputs
+        inputs = (channels * height * width, *recipe.widths)
         self.linears = nn.ModuleList(
-            nn.Linear(a, b, bias=False) for a, b in zip(inputs, widths, strict=False)
+            nn.Linear(a, b, bias=False) for a, b in zip(inputs, recipe.widths, strict=False)
         )
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in widths)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(outputs) for outputs in recipe.widths)
         self.out = nn.Linear(inputs[-1], classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        if len(self.stages):
+            x = x.view(-1, 1, self.height, self.width).contiguous(memory_format=torch.channels_last)
+            for stage, norm in zip(self.stages, self.stage_norms, strict=True):
+                x = F.relu(norm(stage(x)))
+            x = x.permute(0, 2, 3, 1).flatten(1)
         for linear, norm in zip(self.linears, self.norms, strict=True):
             x = F.relu(norm(linear(x)))
         scores: Tensor = self.out(x)
@@ -68,7 +91,7 @@ def train(recipe: Recipe, images: Images, labels: Labels, say: Callable[[str], N
     random = torch.Generator().manual_seed(recipe.seed)
     n, height, width = images.shape
     y = torch.from_numpy(labels.astype(np.int64))
-    network = Reading(height * width, int(labels.max()) + 1, recipe.widths)
+    network = Reading(height, width, int(labels.max()) + 1, recipe)
     mix = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=mix)
     optimiser = torch.optim.AdamW(
@@ -126,6 +149,14 @@ def _measure_statistics(
 def fold(network: Reading) -> list[Affine]:
     """Return the chain from pixels in [0, 1] to scores in logits."""
     chain: list[Affine] = []
+    height, width = network.height, network.width
+    for stage, norm in zip(network.stages, network.stage_norms, strict=True):
+        assert isinstance(stage, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        size, step = stage.kernel_size[0], stage.stride[0]
+        window = Window(height, width, size, step)
+        chain.append(folded(stage, norm, Activation.RELU, window=window))
+        height, width = ((side - size) // step + 1 for side in (height, width))
     for linear, norm in zip(network.linears, network.norms, strict=True):
         assert isinstance(linear, nn.Linear)
         assert isinstance(norm, nn.BatchNorm1d)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from digitzip.errors import ModelError
 from digitzip.model import Model
-from digitzip.network import Integers, Network, float_type
+from digitzip.network import Integers, Network, Window, float_type
 
 RANDOM_ROWS = 512
 
@@ -23,7 +23,10 @@ def forward(network: Network, x: Integers) -> Integers:
         weight = torch.from_numpy(layer.weight.astype(np.int64)).to(dtype)
         bias = torch.from_numpy(layer.bias.astype(np.int64)).to(dtype)
         scale = torch.exp2(-torch.from_numpy(layer.shift.astype(np.int64)).to(dtype))
+        if layer.window is not None:
+            y = _windows(y, layer.window)
         y = torch.floor(torch.addmm(bias, y.to(dtype), weight.T) * scale).long()
+        y = y.reshape(len(x), -1)
         if layer.skip:
             y = y + outputs[-layer.skip]
         y = y.clamp(layer.low, layer.high)
@@ -32,6 +35,14 @@ def forward(network: Network, x: Integers) -> Integers:
         outputs.append(y)
         span = layer.range
     return y.numpy()
+
+
+def _windows(y: Tensor, window: Window) -> Tensor:
+    """Return the windows of integers [n, pixels x channels], [n x places, size^2 x channels]."""
+    pixels = y.view(len(y), window.height, window.width, -1)
+    for axis in (1, 2):
+        pixels = pixels.unfold(axis, window.size, window.step)
+    return pixels.permute(0, 1, 2, 4, 5, 3).reshape(len(y) * window.places, -1)
 
 
 def verify(model: Model, images: NDArray[np.uint8]) -> None:
