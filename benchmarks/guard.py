@@ -9,6 +9,7 @@ the guard on and off, bounds on each pixel down to none lost, and images that ar
 from __future__ import annotations
 
 import io
+import string
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 import digitzip
 from benchmarks import record
@@ -128,8 +130,33 @@ def odd(images: Images) -> dict[str, Images]:
         "two digits at once": np.maximum(digits, images[ODD : 2 * ODD]),
         "noise": random.integers(0, 256, digits.shape, dtype=np.uint8),
         "ramps of grey": np.clip(ramps, 0, 255).astype(np.uint8),
+        "clouds of grey": clouds(random),
+        "letters": letters(random),
         "blank": np.zeros_like(digits),
     }
+
+
+def clouds(random: np.random.Generator) -> Images:
+    """Return smooth fields, uint8 [ODD, 28, 28], whose spectrum falls as that of photographs."""
+    rows, columns = np.fft.fftfreq(28)[:, None], np.fft.rfftfreq(28)
+    frequency = np.maximum(np.hypot(rows, columns), 1 / 28)
+    waves = np.fft.rfft2(random.standard_normal((ODD, 28, 28))) / frequency
+    fields = np.fft.irfft2(waves, s=(28, 28))
+    spread = fields.std(axis=(1, 2), keepdims=True)
+    found: Images = np.clip(128 + 56 * fields / spread, 0, 255).astype(np.uint8)
+    return found
+
+
+def letters(random: np.random.Generator) -> Images:
+    """Return printed capital letters, uint8 [ODD, 28, 28], white on black, of several sizes."""
+    found = np.zeros((ODD, 28, 28), np.uint8)
+    for image in found:
+        canvas = Image.new("L", (28, 28))
+        font = ImageFont.load_default(float(random.uniform(18, 26)))
+        letter = string.ascii_uppercase[int(random.integers(26))]
+        ImageDraw.Draw(canvas).text((14, 14), letter, 255, font, anchor="mm")
+        image[:] = np.asarray(canvas)
+    return found
 
 
 def main() -> None:
