@@ -80,6 +80,8 @@ class Layer(NamedTuple):
     high: int
     skip: int | None
     table: Sequence[int] | None
+    window: tuple[int, ...] | None
+    outputs: int
 
 
 Shape = tuple[int, ...]
@@ -143,15 +145,15 @@ class Model:
         need(len(set(self.levels)) == len(self.levels), "levels: one stands twice")
         # M 2, 3: networks and quantisers
         size = self.height * self.width
-        self.dims = len(self.network("encoder", size, 255)[-1].bias)
+        self.dims = self.network("encoder", size, 255)[-1].outputs
         need(1 <= self.dims <= 10, "dims")
         self.decoder = self.network("decoder", self.dims, POINT[1], (0, 255))
-        need(len(self.decoder[-1].bias) == size, "decoder: outputs")
+        need(self.decoder[-1].outputs == size, "decoder: outputs")
         self.residual: list[Layer] | None = None
         if "residual.0.weight" in self.unused:
             inputs = 110 + self.height + self.width
             self.residual = self.network("residual", inputs, 255, (0, 65_536))
-            need(len(self.residual[-1].bias) == 256, "residual: outputs")
+            need(self.residual[-1].outputs == 256, "residual: outputs")
         self.quantisers: dict[int, Quantiser] = {}
         for count in self.levels:
             prefix = f"levels.{count}."
@@ -160,7 +162,7 @@ class Model:
             points = self.tensor(prefix + "points", (self.dims, count), POINT).rows()
             names = [f"{prefix}predictor.{j}" for j in range(self.dims)]
             predictors = [self.network(n, j, POINT[1], POINT) for j, n in enumerate(names)]
-            need(all(len(p[-1].bias) == count for p in predictors), "predictor: outputs")
+            need(all(p[-1].outputs == count for p in predictors), "predictor: outputs")
             if (name := prefix + "lambda") in self.unused:
                 self.tensor(name, (1,), (0, 1 << 20))
             if (name := f"guard.{count}.max_rmse") in self.unused:  # M 6
@@ -195,7 +197,12 @@ class Model:
         products, low, high = 0, 0, 0
         while (prefix := f"{name}.{len(layers)}.") + "weight" in self.unused:
             out = (self.tensors[prefix + "weight"].shape or (0,))[0]
-            weight = self.tensor(prefix + "weight", (out, inputs), types="I8 I16").rows()
+            places, columns, window = 1, inputs, None
+            if prefix + "window" in self.unused:
+                window = self.tensor(prefix + "window", (4,), (1, I32[1])).values
+                places, columns = seen_by(window, inputs)
+                need(places * max(out, columns) <= 65_536, f"{prefix}window: sees too much")
+            weight = self.tensor(prefix + "weight", (out, columns), types="I8 I16").rows()
             bias = self.tensor(prefix + "bias", (out,)).values
             shift = self.tensor(prefix + "shift", (out,), (0, 30)).values
             low, high = self.tensor(prefix + "clip", (2,), CLIP).values
@@ -203,14 +210,15 @@ class Model:
             skip = table = None
             if prefix + "skip" in self.unused:
                 (skip,) = self.tensor(prefix + "skip", (1,), (1, len(layers))).values
-                need(len(layers[-skip].bias) == out, f"{prefix}skip: another size")
+                need(layers[-skip].outputs == places * out, f"{prefix}skip: another size")
             if prefix + "table" in self.unused:
                 table = self.tensor(prefix + "table", (high - low + 1,), CLIP).values
             for row, b in zip(weight, bias, strict=True):
                 need(sum(map(abs, row)) * largest + abs(b) < 1 << 52, f"{prefix}: not exact")
-            layers.append(Layer(weight, bias, shift, low, high, skip, table))
+            outputs, products = places * out, products + places * out * columns
+            layers.append(Layer(weight, bias, shift, low, high, skip, table, window, outputs))
             low, high = (min(table), max(table)) if table else (low, high)
-            largest, products, inputs = max(abs(low), abs(high)), products + out * inputs, out
+            largest, inputs = max(abs(low), abs(high)), outputs
         need(1 <= len(layers) <= 64, f"{name}: {len(layers)} layers")
         need(products <= 16 * MIB, f"{name}: too large")
         need(within[0] <= low and high <= within[1], f"{name}: outputs {low} … {high}")
@@ -264,12 +272,35 @@ def decimal(text: str, low: int, high: int) -> int:
     return int(text)
 
 
+def seen_by(window: tuple[int, ...], inputs: int) -> Pair:
+    """M 2: how many windows there are, and how many numbers each has."""
+    height, width, size, step = window
+    need(size <= min(height, width), "window: larger than its image")
+    channels, left = divmod(inputs, height * width)
+    need(channels > 0 and left == 0, "window: of another image")
+    return ((height - size) // step + 1) * ((width - size) // step + 1), size**2 * channels
+
+
+def windows(window: tuple[int, ...], x: list[int]) -> list[list[int]]:
+    """M 2: what each window sees: of a row of an image, `size` pixels stand side by side."""
+    height, width, size, step = window
+    channels = len(x) // (height * width)
+    pitch = width * channels
+    tops, lefts = (range(0, side - size + 1, step) for side in (height, width))
+    starts = [top * pitch + left * channels for top in tops for left in lefts]
+    return [
+        [v for row in range(size) for v in x[start + row * pitch :][: size * channels]]
+        for start in starts
+    ]
+
+
 def run(network: list[Layer], x: list[int]) -> list[int]:
     """M 2. `>>` of Python's integers is the floor of the division."""
     outputs: list[list[int]] = []
-    for weight, bias, shift, low, high, skip, table in network:
-        rows = zip(weight, bias, shift, strict=True)
-        y = [(sum(map(mul, row, x)) + b) >> k for row, b, k in rows]
+    for weight, bias, shift, low, high, skip, table, window, _ in network:
+        rows = list(zip(weight, bias, shift, strict=True))
+        seen = [x] if window is None else windows(window, x)
+        y = [(sum(map(mul, row, w)) + b) >> k for w in seen for row, b, k in rows]
         if skip is not None:
             y = [a + b for a, b in zip(y, outputs[-skip], strict=True)]
         y = [min(max(value, low), high) for value in y]

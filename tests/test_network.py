@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitzip.errors import ModelError
-from digitzip.network import Layer, Network, float_type
+from digitzip.network import MAX_SEEN, Layer, Network, Window, float_type
 
 
 def random_layer(
@@ -37,17 +40,34 @@ def reference(layers: list[Layer], x: npt.NDArray[Any]) -> list[list[int]]:
         outputs: list[list[int]] = []
         for layer in layers:
             inputs = outputs[-1] if outputs else row
-            y = []
-            for o, weights in enumerate(layer.weight.tolist()):
-                total = sum(w * v for w, v in zip(weights, inputs, strict=True))
+            y: list[int] = []
+            weight = list(enumerate(layer.weight.tolist()))
+            for seen, o, weights in ((s, o, w) for s in looks(layer, inputs) for o, w in weight):
+                total = sum(w * v for w, v in zip(weights, seen, strict=True))
                 value = (total + int(layer.bias[o])) >> int(layer.shift[o])
                 if layer.skip:
-                    value += outputs[-layer.skip][o]
+                    value += outputs[-layer.skip][len(y)]
                 value = min(max(value, layer.low), layer.high)
                 y.append(value if layer.table is None else int(layer.table[value - layer.low]))
             outputs.append(y)
         rows.append(outputs[-1])
     return rows
+
+
+def looks(layer: Layer, x: list[int]) -> list[list[int]]:
+    """What the weight is multiplied by: `x`, or its windows, one number at a time."""
+    if (window := layer.window) is None:
+        return [x]
+    channels = len(x) // (window.height * window.width)
+    found: list[list[int]] = []
+    for top in range(0, window.height - window.size + 1, window.step):
+        for left in range(0, window.width - window.size + 1, window.step):
+            found.append([])
+            for row in range(top, top + window.size):
+                for column in range(left, left + window.size):
+                    for channel in range(channels):
+                        found[-1].append(x[(row * window.width + column) * channels + channel])
+    return found
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.booleans())
@@ -79,6 +99,105 @@ def test_any_number_of_rows_gives_the_same_rows() -> None:
     assert network(x[:0]).shape == (0, 5)
 
 
+# windows
+
+
+def windowed(
+    rng: np.random.Generator, height: int, width: int, channels: int, outputs: int, **kinds: Any
+) -> Layer:
+    """A random layer that looks through a random window at images of this size."""
+    size, step = (int(each) for each in rng.integers(1, (min(height, width) + 1, 5)))
+    layer = random_layer(rng, size**2 * channels, outputs, **kinds)
+    return replace(layer, window=Window(height, width, size, step))
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.booleans())
+def test_windows_equal_arithmetic_on_python_integers(seed: int, wide: bool, table: bool) -> None:
+    rng = np.random.default_rng(seed)
+    height, width, channels, outputs = (int(each) for each in rng.integers(1, [9, 9, 4, 5]))
+    first = windowed(rng, height, width, channels, outputs, wide=wide, skip=0, table=table)
+    assert first.window is not None
+    rows, columns = (
+        len(range(0, side - first.window.size + 1, first.window.step)) for side in (height, width)
+    )
+    assert (first.inputs, first.outputs) == (height * width * channels, rows * columns * outputs)
+    second = windowed(rng, rows, columns, outputs, 3, wide=False, skip=0, table=not table)
+    layers = [first, second, random_layer(rng, second.outputs, 4, wide=wide, skip=0, table=False)]
+    x = rng.integers(0, 256, (3, first.inputs))
+    for depth in (1, 2, 3):
+        assert Network(layers[:depth], 0, 255)(x).tolist() == reference(layers[:depth], x)
+
+
+def test_a_window_counts_pixels_row_by_row_and_channels_first() -> None:
+    window = Window(2, 3, 2, 1)  # two places, of two channels
+    layer = Layer(
+        np.eye(8, dtype=np.int8), np.zeros(8, int), np.zeros(8, int), 0, 99, 0, None, window
+    )
+    (y,) = Network([layer], 0, 99)(np.arange(12)[None])
+    assert y.tolist() == [0, 1, 2, 3, 6, 7, 8, 9, 2, 3, 4, 5, 8, 9, 10, 11]
+
+
+def test_a_window_as_large_as_the_image_is_a_plain_matrix() -> None:
+    rng = np.random.default_rng(5)
+    plain = random_layer(rng, 32, 5, wide=False, skip=0, table=True)
+    x = rng.integers(0, 256, (20, 32))
+    expected = Network([plain], 0, 255)(x)
+    assert len(np.unique(expected)) > 10
+    network = Network([replace(plain, window=Window(4, 4, 4, 3))], 0, 255)
+    np.testing.assert_array_equal(network(x), expected)
+
+
+def lively(rng: np.random.Generator, inputs: int, outputs: int, **others: Any) -> Layer:
+    """A random layer whose outputs mostly lie within its clip."""
+    layer = random_layer(rng, inputs, outputs, wide=False, skip=0, table=False)
+    shift = np.full(outputs, 11)
+    return replace(layer, shift=shift, low=-500, high=500, **others)
+
+
+def test_windows_give_the_same_rows_in_any_number() -> None:
+    rng = np.random.default_rng(3)
+    first = lively(rng, 18, 3, window=Window(9, 9, 3, 2))
+    network = Network([first, lively(rng, 48, 5)], 0, 255)
+    x = rng.integers(0, 256, (600, 162), np.uint8)
+    whole = network(x)
+    assert len(np.unique(whole, axis=0)) == 600
+    for size in (1, 7, 256, 257):
+        parts = [network(x[start : start + size]) for start in range(0, 600, size)]
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert network(x[:0]).shape == (0, 5)
+
+
+def test_outputs_of_windows_are_skipped_to_place_by_place() -> None:
+    rng = np.random.default_rng(4)
+    layers = [
+        lively(rng, 5, 32),
+        lively(rng, 2, 2, skip=1, window=Window(4, 4, 1, 1)),
+        lively(rng, 8, 8, skip=2, window=Window(4, 4, 2, 2)),
+        lively(rng, 32, 32, skip=3),
+    ]
+    x = rng.integers(0, 256, (9, 5))
+    y = Network(layers, 0, 255)(x)
+    assert y.tolist() == reference(layers, x)
+    assert len(np.unique(y)) > 100
+    plain = [replace(layer, skip=0) for layer in layers]
+    assert Network(plain, 0, 255)(x).tolist() != y.tolist()
+
+
+def test_very_wide_layers_hold_few_rows_at_a_time() -> None:
+    window = Window(256, 256, 1, 1)
+    one = Layer(np.ones((1, 1), np.int8), np.ones(1, int), np.zeros(1, int), 0, 255, window=window)
+    network = Network([one] * 40, 0, 255)
+    x = np.random.default_rng(0).integers(0, 256, (16, MAX_SEEN), np.uint8)
+    tracemalloc.start()
+    try:
+        y = network(x)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(y, np.minimum(x.astype(int) + 40, 255))
+    assert peak < 64 << 20  # all outputs of all rows have 168 MB
+
+
 def single(weight: int, bias: int, *, inputs: int = 1, shift: int = 0) -> Layer:
     kind = np.int8 if abs(weight) < 128 else np.int16
     return Layer(np.full((1, inputs), weight, kind), np.array([bias]), np.array([shift]), 0, 9)
@@ -97,10 +216,10 @@ def test_a_sum_that_no_float_holds_is_refused() -> None:
 
 def blank(
     *shape: int, bias: int = 1, shift: int = 1, low: int = 0, high: int = 1, skip: int = 0,
-    table: npt.NDArray[Any] | None = None,
+    table: npt.NDArray[Any] | None = None, window: Window | None = None,
 ) -> Layer:  # fmt: skip
     zeros = np.zeros(shape, np.int8)
-    return Layer(zeros, np.zeros(bias, int), np.zeros(shift, int), low, high, skip, table)
+    return Layer(zeros, np.zeros(bias, int), np.zeros(shift, int), low, high, skip, table, window)
 
 
 @pytest.mark.parametrize(
@@ -122,3 +241,47 @@ def blank(
 def test_layers_that_do_not_fit_are_refused(why: str, layers: list[Layer]) -> None:
     with pytest.raises(ModelError):
         pytest.fail(f"{why}: {Network(layers, 0, 255)}")
+
+
+@pytest.mark.parametrize(
+    "window",
+    [(0, 4, 1, 1), (4, 0, 1, 1), (4, 4, 0, 1), (4, 4, 1, 0), (-4, -4, 1, 1), (4, 4, -1, 1),
+     (4, 4, 1, -1), (4, 4, 5, 1), (4, 9, 5, 1), (9, 4, 5, 1)],
+)  # fmt: skip
+def test_a_window_that_no_image_has_is_refused(window: tuple[int, int, int, int]) -> None:
+    with pytest.raises(ModelError, match="is in no image"):
+        Window(*window)
+
+
+FOUR = Window(4, 4, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "layers"),
+    [
+        ("weighs 5 numbers, expected a multiple of 2^2", [blank(1, 5, window=FOUR)]),
+        ("weighs 0 numbers, expected a multiple of 2^2", [blank(1, 0, window=FOUR)]),
+        ("has a weight of (4,), expected [out, in]", [blank(4, window=FOUR)]),
+        ("has a bias of (4,), expected [1]", [blank(1, 4, bias=4, window=FOUR)]),
+        ("for 3 inputs, expected 4", [blank(1, 4, window=FOUR), blank(1, 3)]),
+        ("for 16 inputs, expected 1", [blank(1, 4), blank(1, 4, window=FOUR)]),
+        ("for 32 inputs, expected 16", [blank(1, 1, window=Window(4, 4, 1, 1)),
+                                        blank(1, 8, window=FOUR)]),
+        ("skips 1 layers back", [blank(1, 1, window=Window(4, 4, 1, 1)),
+                                 blank(1, 4, skip=1, window=FOUR)]),
+        ("has 131072 numbers in its windows, expected 65536 at most",
+         [blank(2, 1, bias=2, shift=2, window=Window(256, 256, 1, 1))]),
+        ("has 65792 numbers in its windows", [blank(1, 1, window=Window(256, 257, 1, 1))]),
+        ("has 254016 numbers in its windows", [blank(1, 81, window=Window(64, 64, 9, 1))]),
+    ],
+)  # fmt: skip
+def test_windows_that_do_not_fit_are_refused(words: str, layers: list[Layer]) -> None:
+    with pytest.raises(ModelError, match=re.escape(words)):
+        Network(layers, 0, 255)
+
+
+def test_as_many_numbers_as_allowed_are_seen() -> None:
+    assert Network([blank(1, 1, window=Window(256, 256, 1, 1))], 0, 255).outputs == MAX_SEEN
+    assert Network([blank(1, 64, window=Window(39, 39, 8, 1))], 0, 255).outputs == 1024
+    few = Network([blank(1, 1, window=Window(2000, 2000, 1, 999))], 0, 255)
+    assert (few.inputs, few.outputs) == (4_000_000, 9)

@@ -11,10 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from digitzip.model import read_model, write_model
+from digitzip.errors import ModelError
+from digitzip.model import Model, read_model, write_model
+from digitzip.model.file import known_answer
+from digitzip.network import Layer, Network, Window
 from tests import second_reader as second
+from tests.toy import make_model
 
 FOLDER = Path(__file__).parent / "conformance"
 MANIFEST: dict[str, dict[str, Any]] = json.loads((FOLDER / "manifest.json").read_text("utf-8"))
@@ -97,3 +102,74 @@ def test_lambda_is_a_matter_of_writing_alone(
     path = tmp_path / "dear.safetensors"
     write_model(path, replace(first, level_sets=(dear, *first.level_sets[1:])))
     assert second.Model(path.read_bytes()).id == model.id
+
+
+def looking(window: Window, rows: int, channels: int, **others: Any) -> Layer:
+    """Return a random layer with a window that mostly does not clip."""
+    random = np.random.default_rng(rows)
+    weight = random.integers(-60, 61, (rows, window.size**2 * channels), np.int8)
+    bias, shift = random.integers(-500, 501, rows), np.full(rows, 6)
+    return Layer(weight, bias, shift, 0, 255, window=window, **others)
+
+
+def with_windows() -> Model:
+    """Return a model of images of 8 x 8 whose encoder and decoder look through windows."""
+    toy = make_model(side=8)
+    (dense,) = toy.decoder.layers
+    grow = replace(dense, weight=np.resize(dense.weight, (200, 4)), high=255,
+                   bias=np.resize(dense.bias, 200), shift=np.resize(dense.shift, 200))  # fmt: skip
+    same, last = looking(Window(10, 10, 1, 1), 2, 2, skip=1), looking(Window(10, 10, 3, 1), 1, 2)
+    first = looking(Window(8, 8, 4, 2), 5, 1)
+    (dense,) = toy.encoder.layers
+    narrow = replace(dense, weight=dense.weight[:, : first.outputs].copy())
+    model = replace(
+        toy,
+        encoder=Network([first, narrow], 0, 255),
+        decoder=Network([grow, same, last], -256, 256),
+    )
+    return replace(model, known_images=known_answer(model))
+
+
+def test_windows(tmp_path: Path) -> None:
+    """Both readers find the same windows, in a decoder of three layers."""
+    path, model = tmp_path / "windows.safetensors", with_windows()
+    write_model(path, model)
+    assert read_model(path).id == model.id
+    assert len(np.unique(model.known_images)) > 50
+    theirs = second.Model(path.read_bytes())  # it decodes the known answer
+    assert theirs.id == model.id
+    levels = model.level_set(5)
+    codes = np.random.default_rng(0).integers(0, 5, (20, 4), np.uint8)
+    for code, image in zip(
+        codes.tolist(), model.decode_points(levels.dequantise(codes)), strict=True
+    ):
+        assert theirs.decode(5, tuple(code)) == image.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("network", "window"),
+    [
+        ("decoder.2", (10, 10, 3, 0)),
+        ("decoder.2", (10, 10, 0, 1)),
+        ("decoder.2", (10, 10, -3, 1)),
+        ("decoder.2", (20, 5, 3, 1)),  # fewer places
+        ("decoder.2", (10, 10, 3, 2)),
+        ("decoder.2", (10, 10, 11, 1)),
+        ("decoder.1", (10, 20, 1, 1)),
+        ("decoder.1", (14, 14, 1, 1)),
+        ("encoder.0", (64, 1, 4, 2)),
+        ("encoder.0", (2**31 - 1, 2**31 - 1, 4, 2**30)),
+    ],
+)
+def test_both_refuse_windows(
+    network: str, window: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = with_windows()
+    tensors = model.tensors() | {f"{network}.window": np.array(window, np.int32)}
+    monkeypatch.setattr(Model, "tensors", lambda model: tensors)
+    path = tmp_path / "bad.safetensors"
+    write_model(path, model)
+    with pytest.raises(ModelError, match=r"window|inputs|outputs|maps"):
+        read_model(path)
+    with pytest.raises(second.Refused, match=r"window|outputs|type or shape"):
+        second.Model(path.read_bytes())

@@ -107,7 +107,7 @@ def target(folder: Path) -> Target:
 def _rebuilt(random: Random, parts: Parts) -> bytes:
     for _ in range(random.choice((1, 1, 2, 3))):
         name = random.choice(list(parts.tensors)) if parts.tensors else ""
-        match random.randrange(7):
+        match random.randrange(8):
             case 0:
                 parts.metadata[random.choice(_KEYS)] = random.choice(_HOSTILE)
             case 1:
@@ -134,6 +134,8 @@ def _rebuilt(random: Random, parts: Parts) -> bytes:
                 else:
                     dtype = random.choice((*_DTYPES, "F32", "BF16", "BOOL", "I64", "X"))
                 parts.tensors[name] = dtype, shape, data
+            case 5 if name:
+                parts.tensors[f"{name.rpartition('.')[0]}.window"] = _window(random)
             case _ if name:
                 parts.tensors[name] = _other_numbers(random, *parts.tensors[name])
     if random.random() < 0.8:
@@ -144,6 +146,16 @@ def _rebuilt(random: Random, parts: Parts) -> bytes:
             (0, 9)
         )
     return parts.to_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def _window(random: Random) -> tuple[str, list[int], bytes]:
+    """Return a window: one that gives a layer one number a pixel or all of them, or nearly such."""
+    window = random.choice(([28, 28, 28, 1], [1, 1, 1, 1], [28, 28, 1, 1]))
+    for _ in range(random.choice((0, 1, 1, 4))):
+        window[random.randrange(4)] = random.choice((-1, 1)) * number(random, 1 << 31)
+    if random.random() < 0.1:
+        window.append(1)
+    return "I32", [len(window)], np.array(window, "<i4").tobytes()
 
 
 def _other_numbers(random: Random, dtype: str, shape: list[int], data: bytes) -> Any:
