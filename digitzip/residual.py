@@ -233,9 +233,8 @@ def same(values: Integers, decoded: Integers, bound: int) -> tuple[Integers, Int
     step = 2 * bound + 1
     middle = decoded + (values - decoded + bound) // step * step
     top = VALUES - 1
-    return (
-        np.maximum(middle - bound, 0), np.minimum(middle + bound, top), np.clip(middle, 0, top)
-    )  # fmt: skip
+    first, last = np.maximum(middle - bound, 0), np.minimum(middle + bound, top)
+    return first, last, np.minimum(np.maximum(middle, 0), top)
 
 
 def _padded(images: Images, reach: int) -> Images:

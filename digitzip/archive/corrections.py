@@ -24,7 +24,9 @@ MAX_PIXELS: Final = 1 << 24  # of all digits of a layer that is coded
 
 _CODED: Final = 1
 _MAX_LANES_LOG: Final = 8
-_DIGITS_OF_A_LANE: Final = 16  # fewer cost bytes, more cost time
+_DIGITS_OF_A_LANE: Final = 16  # fewer cost bytes, more cost time;
+_DIGITS_OF_A_FEW: Final = 4  # but of the first lanes, which are decoded as fast as one
+_FEW_LANES: Final = 32
 _MOST_OF_A_LANE: Final = 1024
 
 
@@ -82,8 +84,7 @@ class Corrections:
         listed = varint(len(gaps)) + b"".join(map(varint, gaps.tolist()))
         yield bytes([0, self.bound]) + listed, self._steps(decoded).T.tobytes()
         if residual is not None and self.images.size <= MAX_PIXELS:
-            log = max(len(gaps) // _DIGITS_OF_A_LANE, 1).bit_length() - 1
-            log = min(log, _MAX_LANES_LOG)
+            log = _lanes_log(len(gaps))
             coded = residual.encode(self.images, decoded, self.bound, 1 << log)
             yield bytes([_CODED | log << 1, self.bound]) + listed, coded
 
@@ -94,6 +95,12 @@ class Corrections:
         return np.where(
             signed < 0, ~(signed.astype(np.int16) << 1), signed.astype(np.int16) << 1
         ).astype(np.uint8)
+
+
+def _lanes_log(digits: int) -> int:
+    """Return the logarithm of how many lanes so many digits are coded in."""
+    few = min(digits // _DIGITS_OF_A_FEW, _FEW_LANES)
+    return min(max(few, digits // _DIGITS_OF_A_LANE, 1).bit_length() - 1, _MAX_LANES_LOG)
 
 
 def of_chunk(chunk: Chunk, codes: Codes, codec: Codec) -> dict[LayerType, Corrections]:
