@@ -17,13 +17,13 @@ from digitzip.model.file import MAX_LAMBDA
 from digitzip.network import Network
 from digitzip.rate import UNIT, ideal_bits
 from digitzip.training import grid
+from digitzip.training.bounds import bounded
 from digitzip.training.data import Data
 from digitzip.training.device import describe
 from digitzip.training.evaluate import evaluate
 from digitzip.training.family import Model as FloatModel
 from digitzip.training.fold import Chains, fold_residual
 from digitzip.training.fold_plain import fold_plain
-from digitzip.training.guard import bounded
 from digitzip.training.integers import Output, round_chain
 from digitzip.training.plain import Plain
 from digitzip.training.predictor import train_predictor

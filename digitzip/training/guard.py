@@ -5,35 +5,19 @@ default effort; and the reader, with the margin that `python -m benchmarks margi
 """
 
 import argparse
-import math
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from digitzip import images
-from digitzip.codec import Codec
 from digitzip.errors import DigitzipError, ModelError
-from digitzip.model import LevelSet, Model, read_model, read_reader
+from digitzip.model import Model, read_model, read_reader
 from digitzip.model.file import MAX_RMSE
 from digitzip.reader import Images, Reader
+from digitzip.training.bounds import bounded
 from digitzip.training.saving import save_model
 
-DEVIATIONS = 4  # above the mean: images of new hands err more than those held out
 HELD_OUT = 1000  # the first images, which no shipped model has learned
-
-
-def bounded(model: Model, held_out: Images) -> Model:
-    """Return the model with bounds on RMSE from images uint8 [n, h, w] that it has not learned."""
-
-    def bound(level_set: LevelSet) -> LevelSet:
-        errors = rmse_of_each(Codec(model, level_set.levels), held_out)
-        greatest = float(errors.mean() + DEVIATIONS * errors.std())
-        return replace(level_set, max_rmse=min(max(1, math.ceil(greatest * MAX_RMSE)), MAX_RMSE))
-
-    return replace(model, level_sets=tuple(map(bound, model.level_sets)))
 
 
 def guarded(model: Model, reader: Reader, margin: int, held_out: Images) -> Model:
@@ -42,13 +26,6 @@ def guarded(model: Model, reader: Reader, margin: int, held_out: Images) -> Mode
     if known.id != model.id:
         raise ModelError(f"{model.name}: its id changed from {model.id.hex()}; nothing written")
     return known
-
-
-def rmse_of_each(codec: Codec, originals: Images) -> NDArray[np.float64]:
-    """Return the RMSE [n] of each of the images uint8 [n, h, w], pixels in [0, 1]."""
-    difference = codec.decode(codec.encode(originals)).astype(np.float64) - originals
-    errors: NDArray[np.float64] = np.sqrt((difference**2).mean(axis=(1, 2))) / 255
-    return errors
 
 
 def main() -> int:

@@ -1,0 +1,32 @@
+"""The bound on RMSE that a guard keeps by default: what images not learned hardly ever exceed."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitzip.codec import Codec
+from digitzip.model import LevelSet, Model
+from digitzip.model.file import MAX_RMSE
+from digitzip.reader import Images
+
+DEVIATIONS = 4  # above the mean: images of new hands err more than those held out
+
+
+def bounded(model: Model, held_out: Images) -> Model:
+    """Return the model with bounds on RMSE from images uint8 [n, h, w] that it has not learned."""
+
+    def bound(level_set: LevelSet) -> LevelSet:
+        errors = rmse_of_each(Codec(model, level_set.levels), held_out)
+        greatest = float(errors.mean() + DEVIATIONS * errors.std())
+        return replace(level_set, max_rmse=min(max(1, math.ceil(greatest * MAX_RMSE)), MAX_RMSE))
+
+    return replace(model, level_sets=tuple(map(bound, model.level_sets)))
+
+
+def rmse_of_each(codec: Codec, originals: Images) -> NDArray[np.float64]:
+    """Return the RMSE [n] of each of the images uint8 [n, h, w], pixels in [0, 1]."""
+    difference = codec.decode(codec.encode(originals)).astype(np.float64) - originals
+    errors: NDArray[np.float64] = np.sqrt((difference**2).mean(axis=(1, 2))) / 255
+    return errors
