@@ -103,28 +103,32 @@ def headline(guard: Result) -> str:
 
 def bars(guard: Result) -> list[Bar]:
     """Return the bars that the guard and lossless files have to clear."""
-    off, on = guard["curve"][0], default(guard)
     lossless = [row for row in guard["bounds"] if row["what"] == "lossless"]
-    usual = next(row for row in lossless if row["levels"] == on["levels"])
+    usual = next(row for row in lossless if row["levels"] == default(guard)["levels"])
     slowest = min(usual["compress_per_second"], usual["decompress_per_second"])
-    extra, changed = on["bytes_per_digit"] - off["bytes_per_digit"], on["read_differently"]
-    close = [row for row in guard["curve"][1:] if row["read_differently"] <= 5]
-    least = min((row["bytes_per_digit"] - off["bytes_per_digit"] for row in close), default=None)
     size = usual["bytes_per_digit"]
     return [
-        Bar(
-            "default guard: digits of 10,000 that a stranger reads differently, at ≤ 1.0 byte more",
-            "≤ 20", "", f"{changed} at {extra:.2f} B", changed <= 20 and extra <= 1.0,
-        ),
-        Bar(
-            "bytes that a guard adds for ≤ 5 such digits", "≤ 2.0", "",
-            "–" if least is None else f"{least:.2f} B", least is not None and least <= 2.0,
-        ),
+        _few(guard, 20, 1.0),
+        _few(guard, 5, 2.0),
         Bar("lossless, default levels: bytes a digit", "< 112", "98", f"{size:.1f}", size < 112,
             size < 98),
         Bar("lossless: digits a second each way, one core", "≥ 300", "", f"{slowest:,.0f}",
             slowest >= 300),
     ]  # fmt: skip
+
+
+def _few(guard: Result, digits: int, most: float) -> Bar:
+    """Return the bar of what few digits of 10,000 that a stranger reads differently may cost."""
+    off, *rows = guard["curve"]
+    close = [row for row in rows if row["read_differently"] <= digits]
+    named = f"bytes a guard adds for ≤ {digits} of 10,000 digits that a stranger reads differently"
+    if not close:
+        return Bar(named, f"≤ {most:.1f}", "", "–", False)
+    cheapest = min(close, key=lambda row: row["bytes_per_digit"])
+    adds = cheapest["bytes_per_digit"] - off["bytes_per_digit"]
+    name = cheapest["what"] + (", default" if is_default(guard, cheapest) else "")
+    measured = f"{adds:.2f} B: {cheapest['read_differently']} ({name})"
+    return Bar(named, f"≤ {most:.1f}", "", measured, adds <= most)
 
 
 def default(guard: Result) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from digitzip.cli import digitzip as command
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra: train)")
 
+from digitzip import archive  # noqa: E402
 from digitzip.codec import Codec  # noqa: E402
 from digitzip.errors import InputError, ModelError  # noqa: E402
 from digitzip.metrics import rmse  # noqa: E402
@@ -109,7 +110,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Liste
     """A toy model file, the folder of its checkpoint, and what was said meanwhile."""
     folder = tmp_path_factory.mktemp("training")
     listener = Listener()
-    recipe = replace(TOY, epochs=12, autocast=False)
+    recipe = replace(TOY, epochs=12, autocast=False, residual_steps=100)
     out = train(
         recipe, blobs(), out=folder / "toy.safetensors", checkpoint=folder, progress=listener
     )
@@ -129,6 +130,17 @@ def test_a_trained_model_round_trips_through_its_file(
     assert (model.shape.height, model.shape.width, model.shape.dims) == (12, 10, TOY.dims)
     assert tuple(level_set.levels for level_set in model.level_sets) == TOY.levels
     assert np.array_equal(Codec(model).decode(model.known_codes), model.known_images)
+
+
+def test_a_trained_model_codes_corrections_with_a_network_of_its_own(
+    trained: tuple[Path, Path, Listener],
+) -> None:
+    model, images = read_model(trained[0]), blobs()[:100]
+    assert model.residual is not None
+    coded = archive.compress(images, model=model, lossless=True)
+    plain = archive.compress(images, model=replace(model, residual=None), lossless=True)
+    assert np.array_equal(archive.decompress(coded, model=model), images)
+    assert len(coded) < 0.9 * len(plain), (len(coded), len(plain))
 
 
 def test_integers_cost_next_to_nothing(trained: tuple[Path, Path, Listener]) -> None:

@@ -16,11 +16,12 @@ from digitzip.model import LevelSet, Model, Shape
 from digitzip.model.file import MAX_LAMBDA
 from digitzip.network import Network
 from digitzip.rate import UNIT, ideal_bits
-from digitzip.training import grid
+from digitzip.training import grid, surroundings
 from digitzip.training.bounds import bounded
 from digitzip.training.data import Data
 from digitzip.training.device import describe
 from digitzip.training.evaluate import evaluate
+from digitzip.training.expecting import expecting
 from digitzip.training.family import Model as FloatModel
 from digitzip.training.fold import Chains, fold_residual
 from digitzip.training.fold_plain import fold_plain
@@ -152,7 +153,19 @@ def export_model(
         )
         notes[f"held_out.{level_set.levels}"] = line
         watcher.say(f"{level_set.levels} levels: held out {line}")
-    return finish(replace(integer, notes=notes), data, out)
+    integer = replace(integer, notes=notes)
+    if recipe.residual_steps:
+        integer = _with_residual(integer, recipe, data, watcher)
+    return finish(integer, data, out)
+
+
+def _with_residual(model: Model, recipe: Recipe, data: Data, watcher: Watcher) -> Model:
+    """Return the model with a residual network of its own."""
+    watcher.say("learning to expect pixels, which codes corrections")
+    learned = as_images(data.train[: recipe.residual_images], data)
+    how = surroundings.Recipe(steps=recipe.residual_steps, seed=recipe.seed)
+    (found,) = expecting([model], learned, how, watcher.say, min(THREADS[-1], os.cpu_count() or 1))
+    return found
 
 
 def finish(model: Model, data: Data, out: Path) -> Model:

@@ -41,6 +41,7 @@ def adapted(recipe: Recipe, n: int, epochs: int | None = None, batch: int | None
         held_out=held_out,
         warm_up=min(recipe.warm_up, total // 10),
         average_decay=min(recipe.average_decay, 1 - 8 / max(total, 16)),
+        residual_steps=min(recipe.residual_steps, total),
     )
 
 

@@ -90,6 +90,9 @@ class Recipe:
     predictor_batch: int = 1024
     predictor_learning_rate: float = 5e-3
     predictor_images: int = 60_000  # whose codes are learned, at most
+    # residual network
+    residual_steps: int = 0  # 0: none
+    residual_images: int = 20_000  # that it learns from, at most
 
     def __post_init__(self) -> None:
         if self.dims not in DIMS:
@@ -291,6 +294,7 @@ OWN = Recipe(
     polish_epochs=0,
     predictor_width=64,
     predictor_steps=2000,
+    residual_steps=3000,
 )
 """Anybody's images, in minutes on two cores; `own.adapted` suits it to how many they are."""
 
@@ -335,6 +339,7 @@ TOY = Recipe(
     predictor_width=16,
     predictor_steps=60,
     predictor_batch=128,
+    residual_steps=6,
 )
 """Seconds of one core: for tests and conformance files."""
 

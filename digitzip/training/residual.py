@@ -1,130 +1,21 @@
-"""The residual network: it learns to expect pixels from what comes before them and from decoders.
+"""`python -m digitzip.training.residual`: give given models one residual network.
 
-`python -m digitzip.training.residual` trains one on what the given models make of the training
-images, and gives it to all of them. Their ids change, since corrections are decoded with it.
+It learns from what they make of the training images. Their ids change, since corrections are
+decoded with it.
 """
 
 import argparse
-import copy
-import math
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
 
 from digitzip import images
-from digitzip.codec import Codec
 from digitzip.errors import DigitzipError
 from digitzip.model import read_model
-from digitzip.network import Network
-from digitzip.rate import UNIT
-from digitzip.residual import (
-    MAX_BOUND,
-    VALUES,
-    Surroundings,
-    as_before,
-    as_near,
-    inputs_of,
-)
-from digitzip.training.activations import Activation
-from digitzip.training.fold import Affine, as_floats
-from digitzip.training.integers import Output, round_chain
-from digitzip.training.optimisers import cosine
+from digitzip.training.expecting import expecting
 from digitzip.training.saving import save_model
-from digitzip.training.surroundings import Recipe, Source
-
-ONE = 1 << 15  # the weight of what is certain
-LEAST_SCORE, MOST_SCORE = -368, 22  # in 1 / UNIT of a nat: weights from 0 to below 2^16
-SAID = 500  # steps between two lines
-CALIBRATION = 32_768  # pixels
-
-Images = NDArray[np.uint8]
-
-
-class Expecting(nn.Sequential):
-    """What is seen of pixels, float [k, inputs] in 0 … 1 -> scores [k, 256] in nats."""
-
-    def __init__(self, inputs: int, width: int) -> None:
-        super().__init__(
-            nn.Linear(inputs, width), nn.ReLU(),
-            nn.Linear(width, width), nn.ReLU(),
-            nn.Linear(width, VALUES),
-        )  # fmt: skip
-
-    def chain(self) -> list[Affine]:
-        """Return the network as plain layers."""
-        linears = [layer for layer in self if isinstance(layer, nn.Linear)]
-        after = [Activation.RELU] * (len(linears) - 1) + [Activation.NONE]
-        return [
-            Affine(as_floats(layer.weight), as_floats(layer.bias), activation)
-            for layer, activation in zip(linears, after, strict=True)
-        ]
-
-
-def train(images: Images, decoded: Images, recipe: Recipe, say: Callable[[str], None]) -> Expecting:
-    """Return a network that expects images uint8 [n, h, w] where a decoder gives `decoded`.
-
-    `say` hears of what the training costs, in bytes an image, every `SAID` steps.
-    """
-    torch.manual_seed(recipe.seed)
-    source = Source(images, decoded, recipe)
-    network = Expecting(inputs_of(*images.shape[1:]), recipe.width)
-    average = copy.deepcopy(network)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
-    spent = 0.0
-    for step in range(1, recipe.steps + 1):
-        rate = recipe.learning_rate * min(1.0, step / 200) * cosine(step / recipe.steps)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        batch = source.exact() if step % recipe.coarse_every else source.coarse()
-        optimiser.zero_grad(set_to_none=True)
-        loss = batch.loss(network, recipe.normal)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        decay = min(recipe.average, (1 + step) / (10 + step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
-        spent += loss.item() / math.log(2) / 8 * images[0].size
-        if step % SAID == 0 or step == recipe.steps:
-            count = (step - 1) % SAID + 1
-            say(f"step {step} of {recipe.steps}: {spent / count:.1f} bytes an image")
-            spent = 0.0
-    return average
-
-
-def rounded(network: Expecting, images: Images, decoded: Images) -> Network:
-    """Turn a network into integers, calibrated on images and what a decoder gives of them."""
-    around, random = Surroundings(*images.shape[1:]), np.random.default_rng(0)
-    digits = random.integers(0, len(images), CALIBRATION)
-    pixels = random.integers(0, images[0].size, CALIBRATION)
-    seen = around.of(as_before(images), as_near(decoded), digits, pixels)
-    inputs = around.inputs(seen, pixels, 0)
-    inputs[::4, -1] = random.integers(0, MAX_BOUND + 1, len(inputs[::4]))
-    scores = np.arange(LEAST_SCORE, MOST_SCORE + 1)
-    weights = np.rint(ONE * np.exp(scores / UNIT)).astype(np.int32)
-    output = Output(1 / UNIT, LEAST_SCORE, MOST_SCORE, weights)
-    return round_chain(network.chain(), inputs.astype(np.int64), 1 / 255, (0, 255), output)
-
-
-def reconstructed(images: Images, codecs: Sequence[Codec], seed: int) -> Images:
-    """Return what codecs make of images uint8 [n, h, w]: one of each, drawn at random.
-
-    Three in five go to the first, the rest to the others alike.
-    """
-    others = 0.4 / max(1, len(codecs) - 1)
-    chances = [1.0 if len(codecs) == 1 else 0.6, *([others] * (len(codecs) - 1))]
-    drawn = np.random.default_rng(seed).choice(len(codecs), len(images), p=chances)
-    decoded = np.empty_like(images)
-    for number, codec in enumerate(codecs):
-        decoded[drawn == number] = codec.decode(codec.encode(images[drawn == number]))
-    return decoded
+from digitzip.training.surroundings import Recipe
 
 
 def main() -> int:
@@ -135,19 +26,18 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="IDX file of training images")
     parser.add_argument("--steps", type=int, default=Recipe().steps)
     arguments = parser.parse_args()
-    recipe = Recipe(steps=arguments.steps)
     try:
         models = [read_model(path) for path in arguments.models]
         first = models[0].shape
         found = images.read([str(arguments.data)], height=first.height, width=first.width)
         pixels = np.concatenate([batch for batch, _ in found])
-        codecs = [Codec(model, levels) for model in models for levels in model.qualities]
-        codecs.sort(key=lambda codec: codec.levels != codec.model.level_sets[0].levels)
-        decoded = reconstructed(pixels, codecs, recipe.seed)
-        network = rounded(train(pixels, decoded, recipe, print), pixels, decoded)
-        for path, model in zip(arguments.models, models, strict=True):
-            save_model(path, replace(model, residual=network))
-            print(f"{model.name}: {replace(model, residual=network).id.hex()}")
+        for path, model in zip(
+            arguments.models,
+            expecting(models, pixels, Recipe(steps=arguments.steps), print),
+            strict=True,
+        ):
+            save_model(path, model)
+            print(f"{model.name}: {model.id.hex()}")
     except DigitzipError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
