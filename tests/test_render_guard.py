@@ -73,17 +73,19 @@ def test_the_headline_is_of_the_default_margin(result: dict[str, Any]) -> None:
 
 def test_bars_are_cleared_at_their_edge_and_missed_beyond(result: dict[str, Any]) -> None:
     assert verdicts(render_guard.bars(result)) == [
-        ("20 at 0.90 B", True, False), ("2.10 B", False, False), ("103.8", True, False),
-        ("350", True, False),
+        ("0.90 B: 20 (margin 200, default)", True, False), ("2.10 B: 5 (margin 300)", False, False),
+        ("103.8", True, False), ("350", True, False),
     ]  # fmt: skip
     result["curve"][2]["read_differently"] = 21
     result["curve"][3]["bytes_per_digit"] = 6.5
     result["bounds"][1]["bytes_per_digit"] = 97.9
     result["bounds"][1]["decompress_per_second"] = 299.0
     assert verdicts(render_guard.bars(result)) == [
-        ("21 at 0.90 B", False, False), ("2.00 B", True, False), ("97.9", True, True),
-        ("299", False, False),
+        ("2.00 B: 5 (margin 300)", False, False), ("2.00 B: 5 (margin 300)", True, False),
+        ("97.9", True, True), ("299", False, False),
     ]  # fmt: skip
+    result["curve"][3]["read_differently"] = 21
+    assert verdicts(render_guard.bars(result))[:2] == [("–", False, False)] * 2
 
 
 def test_the_picture_shows_the_curve_and_its_default(result: dict[str, Any]) -> None:

@@ -132,7 +132,8 @@ def test_a_run_ends_with_its_figures_and_the_line_that_uses_it() -> None:
     result = run(*TRAIN, "--dims", "3")
     assert result.exit_code == 0, result.output
     said = result.stderr.splitlines()
-    assert len(said) <= 20
+    assert len(said) <= 21
+    assert any(line.startswith("expecting pixels, step 6 of 6") for line in said)
     assert said[0].startswith("epoch 1/31")
     assert "B/digit" in said[-3]
     assert "RMSE 0.0" in said[-3] or "RMSE 0.1" in said[-3]

@@ -161,10 +161,15 @@ def export_model(
 
 def _with_residual(model: Model, recipe: Recipe, data: Data, watcher: Watcher) -> Model:
     """Return the model with a residual network of its own."""
-    watcher.say("learning to expect pixels, which codes corrections")
     learned = as_images(data.train[: recipe.residual_images], data)
     how = surroundings.Recipe(steps=recipe.residual_steps, seed=recipe.seed)
-    (found,) = expecting([model], learned, how, watcher.say, min(THREADS[-1], os.cpu_count() or 1))
+    (found,) = expecting(
+        [model],
+        learned,
+        how,
+        lambda line: watcher.say(f"expecting pixels, {line}, exactly kept"),
+        min(THREADS[-1], os.cpu_count() or 1),
+    )
     return found
 
 
