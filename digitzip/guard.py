@@ -28,7 +28,7 @@ COARSE: Final = 12
 
 _CHOSEN: Final = 32  # more margin than usual for a code that is chosen by its margin
 _READ: Final = 32  # codes near a given one, nearest to the image, that the reader is asked about
-_ROWS: Final = 64  # images whose other codes are decoded at once
+_AT_ONCE: Final = 1 << 24  # pixels of other codes that are decoded at once, about
 
 
 class Rung(IntEnum):
@@ -45,8 +45,9 @@ class Tests:
     """What an image that comes back must pass, beside its original.
 
     `max_rmse` bounds its RMSE, in 1/65,535 of the range of pixels, `max_error` the difference of
-    each pixel, 0 … 255. The `reader` must read it as it reads the original, and must be sure of
-    both, by `margin` at least. An image that comes back exactly passes.
+    each pixel, 0 … 255. The `reader` must read it as it reads the original. Where a
+    code gives it, it must be sure of both sides by `margin`; where it is refined, by a quarter of
+    what it is of the original, from 1 to `margin`. An image that comes back exactly passes.
     """
 
     max_rmse: int | None = None
@@ -177,8 +178,9 @@ class Ladder:
         With them those that are worth most, uint8 [k, d], and what they decode to.
         """
         rows, found, decoded = [], [], []
-        for start in range(0, len(codes), _ROWS):
-            part = slice(start, start + _ROWS)
+        step = max(1, _AT_ONCE // (images[0].size * len(neighbours(codes[:1], self.codec)[0])))
+        for start in range(0, len(codes), step):
+            part = slice(start, start + step)
             mine, *others = self._tried(images[part], codes[part], reading.at(part))
             rows.append(start + mine)
             found.append(others[0])

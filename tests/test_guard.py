@@ -32,6 +32,13 @@ Images = npt.NDArray[np.uint8]
 
 SIDE = 8
 READER = make_reader(side=SIDE)
+OTHER = make_reader(seed=1, side=SIDE)
+PAIR = replace(
+    READER,
+    name="toy-pair",
+    networks=READER.networks + OTHER.networks,
+    known_scores=np.stack([each.scores(READER.known_images)[:, 0] for each in (READER, OTHER)], 1),
+)
 TOY = make_model(side=SIDE)
 
 
@@ -62,6 +69,7 @@ MODELS = {
     "bounded, coded": bounded(TOY, residual=make_residual(side=SIDE)),
     "with a margin": bounded(TOY, margin=20),
     "without a reader": bounded(TOY, reader=None),
+    "read by two": bounded(TOY, reader=PAIR.id, margin=8),
     "reads only": bounded(TOY, 65_535),
     "nominal": bounded(nominal(), 30_000),
 }
@@ -71,7 +79,8 @@ MODELS = {
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder that holds the toy reader, and is known."""
     folder = tmp_path_factory.mktemp("shelf")
-    write_reader(folder / "toy-reader.safetensors", READER)
+    for reader in (READER, PAIR):
+        write_reader(folder / f"{reader.name}.safetensors", reader)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITZIP_MODELS", str(folder))
         yield folder
@@ -120,11 +129,12 @@ def check(images: Images, back: Images, guard: Guard, margin: int = 0) -> None:
             rmse = np.sqrt((differences**2).mean()) / 255
             assert rmse <= guard.max_rmse / 65_535 + 1e-12
         if guard.reader is not None:
-            assert guard.reader == READER.id[:4]
-            labels = READER.read(one[None])
-            assert READER.read(other[None]) == labels
-            enough = min(margin, int(READER.margins(one[None], labels)[0]) // 4)  # if refined
-            assert READER.margins(other[None], labels)[0] >= max(enough, 1)
+            reader = READER if guard.reader == READER.id[:4] else PAIR
+            assert guard.reader == reader.id[:4]
+            labels = reader.read(one[None])
+            np.testing.assert_array_equal(reader.read(other[None]), labels)
+            enough = min(margin, int(reader.margins(one[None], labels)[0]) // 4)  # if refined
+            assert reader.margins(other[None], labels)[0] >= max(enough, 1)
 
 
 def layers_of(dz: Archive) -> dict[LayerType, list[int]]:
@@ -204,7 +214,9 @@ def test_without_a_guard_codes_are_the_encoders_and_nothing_is_promised() -> Non
 # the ladder
 
 
-@pytest.mark.parametrize("name", ["bounded", "with a margin", "reads only", "nominal"])
+@pytest.mark.parametrize(
+    "name", ["bounded", "with a margin", "read by two", "reads only", "nominal"]
+)
 def test_each_image_takes_the_first_rung_that_will_do(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +233,8 @@ def test_each_image_takes_the_first_rung_that_will_do(
     fine = sure & tests.near(images, decoded) & tests.alike(reading, decoded, tests.margin)
     at_first = codec.decode(codes)
     fine_at_first = tests.near(images, at_first) & tests.alike(reading, at_first, tests.margin)
+    if ladder.tests.margin:
+        assert (fine_at_first & ~sure).any()  # unsure originals go up, whatever comes back
     fine_at_first &= sure
     same = (guarded.codes == codes).all(axis=1)
     np.testing.assert_array_equal(guarded.rungs == Rung.CODE, fine_at_first)
@@ -229,6 +243,12 @@ def test_each_image_takes_the_first_rung_that_will_do(
     assert {Rung.CODE, Rung.OTHER_CODE} <= set(guarded.rungs.tolist())
     if name != "reads only":
         assert set(guarded.rungs.tolist()) == set(Rung)
+    exact = guarded.rungs == Rung.EXACT
+    np.testing.assert_array_equal(guarded.back[exact], images[exact])
+    by_code = guarded.rungs <= Rung.OTHER_CODE
+    np.testing.assert_array_equal(guarded.back[by_code], decoded[by_code])
+    refined = guarded.rungs == Rung.REFINE
+    assert (np.abs(guarded.back[refined].astype(int) - images[refined]) <= ladder.coarse).all()
 
 
 @pytest.mark.parametrize("name", ["bounded", "bounded, coded", "nominal"])

@@ -70,8 +70,8 @@ def compress(
     With a `guard` every image is decoded and compared with its original, and corrected unless its
     RMSE is `max_rmse` at most (0 … 1, by default what the model says), no pixel differs by more
     than `max_error` (0 … 127, by default any), and the model's reader, if it names one, reads it as
-    before, by a `margin` in 1/64 of a logit (by default what the model says). `lossless` keeps
-    every pixel.
+    before, surely on both sides by a `margin` in 1/64 of a logit (by default what the model says).
+    `lossless` keeps every pixel.
 
     Raises `InputError` for other arrays, for a quality that the model has not and for bounds out of
     range, `ModelError` for a model or a reader that cannot be had.

@@ -33,7 +33,8 @@ class Compared:
     """A digit beside its original, both uint8 [height, width].
 
     `rmse` is over its own pixels, in 0 … 1, `max_error` what its worst pixel is off, 0 … 255.
-    `labels` are what the original reads as, and the digit; None where nobody reads.
+    `labels` are what the original reads as, and the digit, by the first network of the reader that
+    tells them apart; None where nobody reads.
     """
 
     digit: int

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive import naming
-from digitzip.archive.corrections import TYPES, Corrections, merged, packed_size
+from digitzip.archive.corrections import TYPES, Corrections, packed_size
 from digitzip.archive.frames import Frames, Writable, opened
 from digitzip.archive.guarding import promise_of
 from digitzip.archive.tally import Tally
@@ -283,7 +283,11 @@ class Writer:
         """Yield the layers that correct the pending digits."""
         for type_, parts in self._corrections.items():
             if parts:
-                given = merged([part.given for part in parts])
+                given = Corrections(  # whose places ascend, as digits come
+                    parts[0].given.bound,
+                    np.concatenate([part.given.places for part in parts]),
+                    np.concatenate([part.given.images for part in parts]),
+                )
                 decoded = np.concatenate([part.decoded for part in parts])
                 layer = Layer(type_, given.pack(decoded, self._codec.residual))
                 self.tally.spend(type_, packed_size((layer.body,)))

@@ -90,7 +90,7 @@ class Model:
 
     `residual` codes the corrections of digits that its codes alone do not do justice. `reader` is
     the id of the reader that a guard asks, and `margin` the least margin, in its units, with which
-    a decoded image must be read as the original was.
+    it must read an original and what its code gives alike.
     """
 
     name: str

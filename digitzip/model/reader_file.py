@@ -13,7 +13,7 @@ from digitzip.limits import SIDES
 from digitzip.model import weights
 from digitzip.network import Network
 from digitzip.reader import Reader
-from digitzip.tensors import Parts
+from digitzip.tensors import MAX_MULTIPLICATIONS, Parts
 
 FORMAT: Final = "digitzip-reader"
 VERSION: Final = "1"
@@ -33,6 +33,8 @@ def read_reader(path: Path) -> Reader:
         height, width = (weights.decimal(metadata, side, SIDES) for side in ("height", "width"))
         parts = Parts(tensors)
         networks = tuple(_networks(parts, height * width))
+        if sum(each.multiplications for each in networks) > MAX_MULTIPLICATIONS:
+            raise ModelError(f"more than {MAX_MULTIPLICATIONS} multiplications an image in all")
         images, scores = parts.take("known.images"), parts.take("known.scores")
         expected = (len(images), len(networks), networks[0].outputs)
         if not len(images) or images.shape[1:] != (height, width) or scores.shape != expected:

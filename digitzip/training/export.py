@@ -161,13 +161,14 @@ def export_model(
 
 def _with_residual(model: Model, recipe: Recipe, data: Data, watcher: Watcher) -> Model:
     """Return the model with a residual network of its own."""
-    learned = as_images(data.train[: recipe.residual_images], data)
+    count = max(1, recipe.residual_pixels // (data.height * data.width))
+    learned = as_images(data.train[:count], data)
     how = surroundings.Recipe(steps=recipe.residual_steps, seed=recipe.seed)
     (found,) = expecting(
         [model],
         learned,
         how,
-        lambda line: watcher.say(f"expecting pixels, {line}, exactly kept"),
+        lambda line: watcher.say(f"expecting pixels, {line}"),
         min(THREADS[-1], os.cpu_count() or 1),
     )
     return found

@@ -59,7 +59,7 @@ def round_chain(
         weight, bias = affine.weight * (scale / out.scale), affine.bias / out.scale
         limit = WIDE if min(weight.shape) <= FEW else NARROW
         rounded, added, shift = _round_rows(
-            weight, bias, _some(affine.seen(given)), max(map(abs, span)), limit
+            weight, bias, _some(affine, given), max(map(abs, span)), limit
         )
         layers.append(
             Layer(rounded, added, shift, out.low, out.high, affine.skip, out.table, affine.window)
@@ -69,10 +69,10 @@ def round_chain(
     return network
 
 
-def _some(inputs: Integers) -> Integers:
-    """Return inputs [n, in], or as many rows of them as are enough to calibrate with."""
-    step = len(inputs) // CALIBRATION | 1  # odd: windows of an image stand in even numbers
-    return inputs[::step]
+def _some(affine: Affine, inputs: Integers) -> Integers:
+    """Return what a layer sees of inputs [n, in], of as many as are enough to calibrate with."""
+    places = 1 if affine.window is None else affine.window.places
+    return affine.seen(inputs[:: max(len(inputs) * places // CALIBRATION, 1)])
 
 
 def _hidden(activation: Activation, scale: float) -> Output:

@@ -90,9 +90,9 @@ class Recipe:
     predictor_batch: int = 1024
     predictor_learning_rate: float = 5e-3
     predictor_images: int = 60_000  # whose codes are learned, at most
-    # residual network
+    # the network that expects pixels, which codes corrections
     residual_steps: int = 0  # 0: none
-    residual_images: int = 20_000  # that it learns from, at most
+    residual_pixels: int = 16_000_000  # that it learns from, at most
 
     def __post_init__(self) -> None:
         if self.dims not in DIMS:

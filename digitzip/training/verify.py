@@ -61,6 +61,9 @@ def verify(model: Model, images: NDArray[np.uint8]) -> None:
         _same(f"decoder at {level_set.levels} levels", model.decoder, points)
         for j, network in enumerate(level_set.predictor):
             _same(f"predictor {j} of {level_set.levels} levels", network, points[:, :j])
+    if model.residual is not None:
+        seen = random.integers(0, 256, (RANDOM_ROWS, model.residual.inputs), np.uint8)
+        _same("residual", model.residual, seen)
 
 
 def _same(what: str, network: Network, x: Integers) -> Integers:
