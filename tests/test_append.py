@@ -252,6 +252,16 @@ from digitzip.model import read_model
 file, model = Path("in.dz"), read_model(Path(sys.argv[1]))
 images = np.random.default_rng(7).integers(0, 256, (50, 28, 28), dtype=np.uint8)
 codes = digitzip.load_codec(model, effort=0).encode(images)
+
+def grow():
+    with digitzip.append(file, model=model, effort=0) as out:
+        n = len(digitzip.open(file))
+        out.append(images[np.arange(n, n + 700) % 50])
+
+grow()  # and learn how long it takes here and now
+start = time.monotonic()
+grow()
+took = time.monotonic() - start
 random.seed(3)
 grown = 0
 for _ in range(60):
@@ -260,10 +270,8 @@ for _ in range(60):
     child = os.fork()
     if not child:
         while True:
-            with digitzip.append(file, model=model, effort=0) as out:
-                n = len(digitzip.open(file))
-                out.append(images[np.arange(n, n + 700) % 50])
-    time.sleep(random.uniform(0, 0.06))
+            grow()
+    time.sleep(random.uniform(0, 3 * took))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     data = file.read_bytes()
