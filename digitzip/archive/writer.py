@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive import naming
-from digitzip.archive.corrections import TYPES, Corrections, packed_size
+from digitzip.archive.corrections import TYPES, Corrections, merged, packed_size
 from digitzip.archive.frames import Frames, Writable, opened
 from digitzip.archive.guarding import promise_of
 from digitzip.archive.tally import Tally
@@ -155,7 +155,7 @@ class Writer:
     def _decode(self, codes: Codes, corrections: Mapping[LayerType, Corrections]) -> _Digits:
         """Return digits of these codes, and with these corrections."""
         decoded = self._codec.decode(codes)
-        back = decoded.copy()
+        back = decoded.copy() if corrections else decoded
         for given in corrections.values():
             back[given.places] = given.back(decoded[given.places]).images
         return _Digits(codes, decoded, back, corrections)
@@ -283,12 +283,8 @@ class Writer:
         """Yield the layers that correct the pending digits."""
         for type_, parts in self._corrections.items():
             if parts:
-                given = Corrections(  # whose places ascend, as digits come
-                    parts[0].given.bound,
-                    np.concatenate([part.given.places for part in parts]),
-                    np.concatenate([part.given.images for part in parts]),
-                )
-                decoded = np.concatenate([part.decoded for part in parts])
+                given = merged([part.given for part in parts])
+                decoded = np.concatenate([part.decoded for part in parts])  # as places ascend
                 layer = Layer(type_, given.pack(decoded, self._codec.residual))
                 self.tally.spend(type_, packed_size((layer.body,)))
                 yield layer
