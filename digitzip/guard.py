@@ -75,8 +75,7 @@ class Tests:
         """Return what images read as; None where nobody reads."""
         if self.reader is None:
             return None
-        labels = self.reader.read(images)
-        return Reading(labels, self.reader.margins(images, labels))
+        return Reading(*self.reader.read_with_margins(images))
 
     def alike(self, reading: Reading | None, back: Images, margins: Integers | int) -> Flags:
         """Return which images that come back read as before, by these margins, bool [n].

@@ -82,10 +82,13 @@ class Reader:
             )
         if labels.size and int(labels.max()) >= self.classes:
             raise InputError(f"a label is {labels.max()}, expected below {self.classes}")
-        own = np.take_along_axis(scores, labels[..., None].astype(np.intp), axis=2)
-        np.put_along_axis(scores, labels[..., None].astype(np.intp), np.iinfo(np.int32).min, axis=2)
-        margins: Scores = (own[..., 0] - scores.max(axis=2)).min(axis=1)
-        return margins
+        return _ahead(scores, labels)
+
+    def read_with_margins(self, images: Images) -> tuple[Labels, Scores]:
+        """Return what `read` gives, and the `margins` of it, from the same scores."""
+        scores = self.scores(images)
+        labels = scores.argmax(axis=2).astype(np.uint8)
+        return labels, _ahead(scores, labels)
 
     @cached_property
     def id(self) -> bytes:
@@ -101,6 +104,15 @@ class Reader:
     def _network_tensors(self) -> Iterator[tuple[str, Integers]]:
         for number, network in enumerate(self.networks):
             yield from network_tensors(f"reader.{number}", network)
+
+
+def _ahead(scores: Scores, labels: Labels) -> Scores:
+    """Return by how much labels [n, networks] are ahead, the least of each row; spoils scores."""
+    places = labels[..., None].astype(np.intp)
+    own = np.take_along_axis(scores, places, axis=2)[..., 0]
+    np.put_along_axis(scores, places, np.iinfo(np.int32).min, axis=2)
+    margins: Scores = (own - scores.max(axis=2)).min(axis=1)
+    return margins
 
 
 def _describe(array: npt.NDArray[Any]) -> str:

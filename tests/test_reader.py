@@ -26,6 +26,7 @@ from digitzip.model import (
     load_reader,
     model_files,
     read_reader,
+    reader_file,
     shipped_folder,
     write_reader,
 )
@@ -122,6 +123,9 @@ def test_a_pair_is_its_networks_side_by_side() -> None:
     assert (labels[:, 0] != labels[:, 1]).any()
     each = [one.margins(digits, labels[:, [k]]) for k, one in enumerate(alone)]
     np.testing.assert_array_equal(pair.margins(digits, labels), np.minimum(*each))
+    both = pair.read_with_margins(digits)
+    np.testing.assert_array_equal(both[0], labels)
+    np.testing.assert_array_equal(both[1], np.minimum(*each))
 
 
 @pytest.mark.parametrize("name", ["toy", "pair", SHIPPED])
@@ -339,6 +343,19 @@ def test_a_pair_that_breaks_a_rule_is_refused_in_one_line(why: str, tmp_path: Pa
     with pytest.raises(ModelError, match=re.escape(words)) as caught:
         read_reader(path)
     assert "\n" not in str(caught.value)
+
+
+def test_networks_share_the_limit_of_multiplications(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, path = make_pair(), tmp_path / "pair.safetensors"
+    write_reader(path, pair)
+    in_all = sum(network.multiplications for network in pair.networks)
+    monkeypatch.setattr(reader_file, "MAX_MULTIPLICATIONS", in_all)
+    read_reader(path)
+    monkeypatch.setattr(reader_file, "MAX_MULTIPLICATIONS", in_all - 1)
+    with pytest.raises(ModelError, match=f"more than {in_all - 1} multiplications an image in all"):
+        read_reader(path)
 
 
 def test_eight_networks_are_read_and_nine_refused(tmp_path: Path) -> None:

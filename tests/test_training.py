@@ -22,6 +22,7 @@ from digitzip.codec import Codec  # noqa: E402
 from digitzip.errors import InputError, ModelError  # noqa: E402
 from digitzip.metrics import rmse  # noqa: E402
 from digitzip.model import LevelSet, read_model  # noqa: E402
+from digitzip.network import Network  # noqa: E402
 from digitzip.rate import ideal_bits  # noqa: E402
 from digitzip.training import (  # noqa: E402
     TOY,
@@ -388,6 +389,20 @@ def test_one_different_byte_keeps_a_model_from_being_written(
     with pytest.raises(ModelError, match="encoder: NumPy and PyTorch differ on 1 of"):
         export_checkpoint(blobs(), out=out, checkpoint=trained[1], progress=Listener())
     assert not out.exists()
+
+
+def test_a_residual_network_that_differs_is_refused_too(
+    trained: tuple[Path, Path, Listener], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, honest = read_model(trained[0]), verify.forward
+
+    def dishonest(network: Network, x: np.ndarray) -> np.ndarray:
+        return honest(network, x) + (network is model.residual)
+
+    verify.verify(model, blobs())
+    monkeypatch.setattr(verify, "forward", dishonest)
+    with pytest.raises(ModelError, match="residual: NumPy and PyTorch differ on 512 of 512"):
+        verify.verify(model, blobs())
 
 
 def test_rows_whose_sums_would_be_inexact_get_smaller_weights() -> None:
