@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from benchmarks.coder import Coder
 from benchmarks.record import Images
-from digitzip import ans
+from digitzip.kernels import rans
 
 NAME: Final = "factorised prior"
 PAD: Final = 2  # of zeros around a digit: halved four times, 32 pixels are 2
@@ -106,7 +106,7 @@ class Tables:
     """The integers of the entropy coder: value `low + s` of a channel has interval s."""
 
     low: Latents  # [channels]
-    bounds: Latents  # [channels, s + 1], up to `ans.TOTAL`; where values end, intervals are empty
+    bounds: Latents  # [channels, s + 1], up to `rans.TOTAL`; where values end, intervals are empty
 
     def clipped(self, latents: Latents) -> Latents:
         """Return latents [n, channels, places], each the nearest that its channel's table has."""
@@ -126,7 +126,7 @@ def tables_of(density: Density, low: Latents, high: Latents) -> Tables:
     less = torch.sigmoid(density.logits(edges.float())).double().numpy()
     less[:, 0] = 0
     less[steps >= counts[:, None]] = 1
-    bounds = np.rint(less * (ans.TOTAL - counts[:, None])) + np.minimum(steps, counts[:, None])
+    bounds = np.rint(less * (rans.TOTAL - counts[:, None])) + np.minimum(steps, counts[:, None])
     return Tables(low, bounds.astype(np.int64))
 
 
@@ -136,18 +136,18 @@ def pack(latents: Latents, tables: Tables) -> bytes:
     for c, low in enumerate(tables.low):
         for symbols in (latents[:, c] - low).T:
             rounds.append((tables.bounds[c][symbols], tables.bounds[c][symbols + 1]))
-    return _HEAD.pack(len(latents)) + ans.encode(rounds, LANES)
+    return _HEAD.pack(len(latents)) + rans.encode(rounds, LANES)
 
 
 def unpack(data: bytes, tables: Tables) -> Latents:
     """Return the latents [n, channels, places] that `pack` made bytes of."""
     (n,) = _HEAD.unpack_from(data)
     latents = np.empty((n, len(tables.low), PLACES), np.int64)
-    decoder = ans.Decoder(data[_HEAD.size :], LANES, latents.size)
+    decoder = rans.Decoder(data[_HEAD.size :], LANES, latents.size)
     for c, (low, bounds) in enumerate(zip(tables.low, tables.bounds, strict=True)):
         for place in range(PLACES):
             latents[:, c, place] = low + decoder.take(
-                n, ans.within(np.broadcast_to(bounds, (n, len(bounds))))
+                n, rans.within(np.broadcast_to(bounds, (n, len(bounds))))
             )
     decoder.finish()
     return latents

@@ -24,10 +24,10 @@ from benchmarks import record
 from benchmarks.judge import HELD_OUT, judge
 from benchmarks.reader import read, read_with
 from benchmarks.record import Images, Labels
-from digitzip.archive.guarding import ladder_of
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
-from digitzip.guard import Rung
+from digitzip.fidelity.ladder import Rung
+from digitzip.fidelity.policy import ladder_of
 from digitzip.limits import EFFORTS
 from digitzip.metrics import rmse
 from digitzip.model import Model, load_model

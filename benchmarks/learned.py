@@ -20,7 +20,7 @@ from benchmarks import dims, record
 from benchmarks.coder import SIDE, Coder, raw
 from benchmarks.formats import unzstd, zstd
 from benchmarks.record import Images
-from digitzip import ans
+from digitzip.kernels import rans
 
 NUMBERS: Final = (2, 5, 10, 16, 24, 32, 64)  # principal components
 FINENESS: Final = (1, 2, 4)  # of their steps, see `step_of`
@@ -99,7 +99,7 @@ def pack_planes(planes: Planes) -> bytes:
         heads.append(_PLANE_HEAD.pack(low, len(roots) - 1) + roots.tobytes())
         bounds = _bounds(roots)
         rounds.append((bounds[plane - low], bounds[plane - low + 1]))
-    return _PLANES_HEAD.pack(planes.shape[1]) + b"".join(heads) + ans.encode(rounds, _LANES)
+    return _PLANES_HEAD.pack(planes.shape[1]) + b"".join(heads) + rans.encode(rounds, _LANES)
 
 
 def unpack_planes(data: bytes, k: int) -> Planes:
@@ -111,9 +111,9 @@ def unpack_planes(data: bytes, k: int) -> Planes:
         place += _PLANE_HEAD.size
         tables.append((low, _bounds(np.frombuffer(data, np.uint8, above + 1, place))))
         place += above + 1
-    decoder = ans.Decoder(data[place:], _LANES, k * n)
+    decoder = rans.Decoder(data[place:], _LANES, k * n)
     planes = [
-        low + decoder.take(n, ans.within(np.broadcast_to(bounds, (n, len(bounds)))))
+        low + decoder.take(n, rans.within(np.broadcast_to(bounds, (n, len(bounds)))))
         for low, bounds in tables
     ]
     decoder.finish()
@@ -123,7 +123,7 @@ def unpack_planes(data: bytes, k: int) -> Planes:
 def _bounds(roots: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
     """Return intervals [m + 1] of m numbers, none empty, from the roots of their frequencies."""
     less = np.append(0, np.cumsum(roots.astype(np.intp) ** 2))
-    bounds: npt.NDArray[np.intp] = less * (ans.TOTAL - len(roots)) // less[-1]
+    bounds: npt.NDArray[np.intp] = less * (rans.TOTAL - len(roots)) // less[-1]
     return bounds + np.arange(len(less))
 
 

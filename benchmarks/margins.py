@@ -17,7 +17,7 @@ import digitzip
 from benchmarks import record
 from benchmarks.judge import HELD_OUT, judge
 from benchmarks.reader import read_with
-from digitzip.model import load_reader
+from digitzip.model import load_classifier
 
 MARGINS: Final = range(0, 321, 16)
 READER: Final = "mnist-reader"
@@ -51,7 +51,7 @@ def row(margin: int, before: Margins, after: Margins, different: Flags) -> Row:
 
 
 def main() -> None:
-    codec, reader = digitzip.load_codec(), load_reader(READER)
+    codec, reader = digitzip.load_codec(), load_classifier(READER)
     digits, truth = record.train_images()[-HELD_OUT:], record.train_labels()[-HELD_OUT:]
     decoded = codec.decode(codec.encode(digits))
     labels, judged = reader.read(digits), read_with(judge(), digits)

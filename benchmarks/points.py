@@ -16,10 +16,10 @@ import digitzip
 from benchmarks import record
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
-from digitzip.container.header import Header
+from digitzip.entropy.probability import ideal_bits
+from digitzip.format.header import Header
 from digitzip.metrics import d32, psnr, rmse, ssim
 from digitzip.model import Model, load_model, shipped_folder
-from digitzip.rate import ideal_bits
 
 _NAME: Final = re.compile(r"mnist-(\d+)")
 

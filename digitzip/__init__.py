@@ -18,7 +18,7 @@ Names are loaded when they are first used: importing digitzip imports no other p
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from digitzip.version import __version__
 
 if TYPE_CHECKING:
     from digitzip.archive import (

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from digitzip.atomic import lock, writing
 from digitzip.errors import InputError, OutputError
-from digitzip.staging import lock, writing
 
 MIRRORS: Final = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from digitzip import staging
+from digitzip import atomic
 
 _CALLS: Final = ("fsync", "replace", "rename", "link", "mkdir")
 
@@ -62,7 +62,7 @@ def failing(disk: Disk) -> Iterator[None]:
         return call
 
     before = builtins.open, io.open, {name: getattr(os, name) for name in _CALLS}
-    part: Any = staging._Part
+    part: Any = atomic._Part
     part.__bases__ = (Raw,)
     builtins.open, io.open = opened(before[0]), opened(before[1])
     for name, real in before[2].items():

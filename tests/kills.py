@@ -25,9 +25,9 @@ import click
 import numpy as np
 
 import digitzip
+from digitzip.atomic import FILES, PART
 from digitzip.cli import digitzip as command
 from digitzip.model import read_model
-from digitzip.staging import FILES, PART
 from tests.toy import make_images
 
 TINY: Final = Path(__file__).parent / "conformance" / "tiny.safetensors"

@@ -18,7 +18,6 @@ from PIL import Image
 
 import digitzip
 from digitzip.cli import digitzip as command
-from digitzip.container import Guard
 from digitzip.errors import (
     BoundError,
     DamagedError,
@@ -26,6 +25,7 @@ from digitzip.errors import (
     ModelError,
     OutputError,
 )
+from digitzip.format import Guard
 from digitzip.model import Model
 from tests.conftest import TINY
 from tests.test_join import VALID, joined, pack, with_guard

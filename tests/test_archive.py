@@ -20,10 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import digitzip
-from digitzip.archive import Archive, naming
+from digitzip.archive import Archive
 from digitzip.archive.views import resolve
 from digitzip.codec import Codec
-from digitzip.container import Chunk, Entry, Header, Layer, LayerType, Trailer
 from digitzip.errors import (
     DamagedError,
     DigitzipError,
@@ -32,6 +31,7 @@ from digitzip.errors import (
     ModelError,
     OutputError,
 )
+from digitzip.format import Chunk, Entry, Header, Layer, LayerType, Trailer, naming
 from digitzip.model import Model, read_model
 from tests.conftest import TINY
 

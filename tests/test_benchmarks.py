@@ -12,9 +12,9 @@ from torch import nn
 import digitzip
 from benchmarks import bars, dims, margins, points, published, rate, reader, record, render
 from digitzip.codec import DEFAULT_EFFORT, Codec, Codes
-from digitzip.model import Model, load_model, load_reader
-from digitzip.network import Integers
-from digitzip.rate import ideal_bits
+from digitzip.entropy.probability import ideal_bits
+from digitzip.kernels.network import Integers
+from digitzip.model import Model, load_classifier, load_model
 from tests import toy
 
 
@@ -192,8 +192,8 @@ def test_a_margin_flags_what_is_read_with_less() -> None:
 
 def test_the_margin_of_the_default_model_was_measured_with_its_reader() -> None:
     model, measured = load_model(), render.load("margins")
-    assert model.reader == load_reader(margins.READER).id
-    assert measured["reader"]["id"] == load_reader(margins.READER).id.hex()
+    assert model.reader == load_classifier(margins.READER).id
+    assert measured["reader"]["id"] == load_classifier(margins.READER).id.hex()
     (row,) = (row for row in measured["rows"] if row["margin"] == model.margin)
     assert row["missed"] < measured["judged_differently"] / 4
 

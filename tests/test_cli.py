@@ -27,7 +27,7 @@ from digitzip.cli import console
 from digitzip.cli import digitzip as command
 from digitzip.cli.sheet import GAP, SCALE, contact_sheet
 from digitzip.codec import Images
-from digitzip.guard import Rung
+from digitzip.fidelity.ladder import Rung
 from digitzip.model import Model
 from tests.toy import make_images, write_guarded, write_toy
 
@@ -205,7 +205,7 @@ def test_dims_pick_the_model_of_so_many_numbers(
     data = Path("a.dz").read_bytes()
     assert data == digitzip.compress(images, dims=4) == digitzip.compress(images, model="mnist-4")
     assert data != digitzip.compress(images)
-    monkeypatch.setattr("digitzip.model.shelf.shipped_folder", lambda: shelf)
+    monkeypatch.setattr("digitzip.model.registry.shipped_folder", lambda: shelf)
     line = fails(4, "compress", "in.npy", "-o", "b.dz", "--dims", "3")
     assert "no model named 'mnist-3'; known models: mnist-10, mnist-4" in line
     both = ("--dims", "4", "--model", "mnist-4")

@@ -19,10 +19,10 @@ from digitzip import metrics
 from digitzip.cli import digitzip as command
 from digitzip.cli.sheet import GAP, SCALE, contact_sheet, pairs
 from digitzip.codec import Images
-from digitzip.container import Guard
 from digitzip.errors import DigitzipError, InputError
-from digitzip.model import Model, find_reader, write_reader
-from digitzip.reader import Reader
+from digitzip.format import Guard
+from digitzip.model import Model, find_classifier, write_classifier
+from digitzip.model.classifier import Classifier
 from tests.test_join import with_guard
 from tests.toy import make_images, make_pair, write_guarded
 
@@ -45,9 +45,9 @@ def model(place: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
 
 
 @pytest.fixture
-def reader(model: Model) -> Reader:
+def reader(model: Model) -> Classifier:
     assert model.reader is not None
-    return find_reader(model.reader)
+    return find_classifier(model.reader)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_the_worst_digits_come_first_with_their_pixels(images: Images) -> None:
             assert each.max_error == np.abs(each.original.astype(int) - each.back).max()
 
 
-def test_digits_that_read_differently_are_all_counted(images: Images, reader: Reader) -> None:
+def test_digits_that_read_differently_are_all_counted(images: Images, reader: Classifier) -> None:
     data = packed(images, guard=False)
     before, after = reader.read(images), reader.read(digitzip.decompress(data))
     differing = np.flatnonzero((before != after).any(axis=1))
@@ -124,7 +124,7 @@ def test_a_digit_shows_the_labels_of_the_first_network_that_tells_it_from_its_or
     images: Images, place: Path
 ) -> None:
     pair = make_pair()
-    write_reader(place / "shelf" / "toy-pair.safetensors", pair)
+    write_classifier(place / "shelf" / "toy-pair.safetensors", pair)
     data = with_guard(packed(images, guard=False), Guard(True, reader=pair.id[:4]))
     before, after = pair.read(images), pair.read(digitzip.decompress(data))
     told = before != after
@@ -251,7 +251,7 @@ def test_a_file_that_keeps_its_promise_is_broken_by_none(images: Images) -> None
             assert dz.header.guard.on
 
 
-def test_digits_that_disprove_a_promise_are_told(images: Images, reader: Reader) -> None:
+def test_digits_that_disprove_a_promise_are_told(images: Images, reader: Classifier) -> None:
     data = packed(images, guard=False)
     back = digitzip.decompress(data)
     off = np.abs(images.astype(int) - back).max(axis=(1, 2))

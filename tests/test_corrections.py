@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitzip.archive.corrections import Corrections, merged, of_chunk, unpack
 from digitzip.codec import Codec
-from digitzip.container import Chunk, Layer, LayerType
+from digitzip.entropy.corrections import Corrections, merged, of_chunk, unpack
+from digitzip.entropy.residuals import Residual
 from digitzip.errors import DamagedError
-from digitzip.residual import Residual
+from digitzip.format import Chunk, Layer, LayerType
 from tests.toy import make_model, make_residual
 
 Images = npt.NDArray[np.uint8]

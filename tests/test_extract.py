@@ -14,8 +14,8 @@ from PIL import Image
 import digitzip
 from digitzip.archive import Archive
 from digitzip.cli import digitzip as command
-from digitzip.container import Guard
 from digitzip.errors import DamagedError, InputError, LimitError, OutputError, UnsupportedError
+from digitzip.format import Guard
 from digitzip.model import Model
 from tests.conftest import TINY
 from tests.test_join import VALID, joined, pack, with_guard

@@ -11,8 +11,8 @@ import torch
 
 from benchmarks import factorised
 from benchmarks import factorised_prior as prior
-from digitzip import ans
 from digitzip.errors import DamagedError
+from digitzip.kernels import rans
 from tests import toy
 
 IMAGES = toy.make_images(40)
@@ -73,11 +73,11 @@ def test_every_value_of_a_table_has_a_frequency_and_they_fill_the_total(
     for row, count in zip(frequencies, counts, strict=True):
         assert (row[:count] > 0).all()
         assert not row[count:].any()
-    assert (frequencies.sum(axis=1) == ans.TOTAL).all()
+    assert (frequencies.sum(axis=1) == rans.TOTAL).all()
     middle = torch.arange(-2, 3).expand(CHANNELS, -1).float()
     with torch.no_grad():
         chances = 2 ** -density.bits(middle)[0]
-    np.testing.assert_allclose(frequencies[0, 1:6] / ans.TOTAL, chances, atol=4e-4)
+    np.testing.assert_allclose(frequencies[0, 1:6] / rans.TOTAL, chances, atol=4e-4)
 
 
 @pytest.mark.parametrize("n", [1, 63, 200])

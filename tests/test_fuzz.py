@@ -12,8 +12,8 @@ from random import Random
 import pytest
 
 from digitzip import images
-from digitzip.container import chunk
 from digitzip.errors import DamagedError, DigitzipError
+from digitzip.format import chunk
 from digitzip.images import frame
 from digitzip.images.frame import Fit
 from tests.fuzz import loop
@@ -83,7 +83,7 @@ def test_a_bug_behind_all_checksums_is_found(monkeypatch: pytest.MonkeyPatch) ->
 def test_bytes_that_are_read_as_they_were_not_written_are_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from digitzip.archive import naming
+    from digitzip.format import naming
 
     monkeypatch.setattr(naming, "_pack_counter", lambda names: None)
     assert not crashes("names", 200)

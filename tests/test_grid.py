@@ -12,8 +12,8 @@ pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from digitzip.codec import Codec, load_codec
 from digitzip.errors import InputError
+from digitzip.kernels.network import Network
 from digitzip.model import Model
-from digitzip.network import Network
 from digitzip.training import TOY, grid, train
 from digitzip.training.codebook import _thresholds, codebook_decoder
 from tests.toy import make_images

@@ -15,24 +15,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import digitzip
-from digitzip import guard as room
 from digitzip.archive import Archive, Writer
-from digitzip.archive.corrections import Corrections, packed_size
-from digitzip.archive.guarding import ladder_of
 from digitzip.codec import Codec
-from digitzip.container import Guard, LayerType
+from digitzip.entropy.corrections import Corrections, packed_size
 from digitzip.errors import BoundError, InputError, ModelError
-from digitzip.guard import Ladder, Rung
-from digitzip.model import Model, write_reader
-from digitzip.network import Layer, Network
-from digitzip.reader import Reader
-from tests.toy import make_images, make_model, make_reader, make_residual
+from digitzip.fidelity import ladder as room
+from digitzip.fidelity.ladder import Ladder, Rung
+from digitzip.fidelity.policy import ladder_of
+from digitzip.format import Guard, LayerType
+from digitzip.kernels.network import Layer, Network
+from digitzip.model import Model, write_classifier
+from digitzip.model.classifier import Classifier
+from tests.toy import make_classifier, make_images, make_model, make_residual
 
 Images = npt.NDArray[np.uint8]
 
 SIDE = 8
-READER = make_reader(side=SIDE)
-OTHER = make_reader(seed=1, side=SIDE)
+READER = make_classifier(side=SIDE)
+OTHER = make_classifier(seed=1, side=SIDE)
 PAIR = replace(
     READER,
     name="toy-pair",
@@ -80,7 +80,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder that holds the toy reader, and is known."""
     folder = tmp_path_factory.mktemp("shelf")
     for reader in (READER, PAIR):
-        write_reader(folder / f"{reader.name}.safetensors", reader)
+        write_classifier(folder / f"{reader.name}.safetensors", reader)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITZIP_MODELS", str(folder))
         yield folder
@@ -362,8 +362,8 @@ def test_a_reader_that_is_not_to_be_had_is_an_error(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_reader_of_other_images_is_an_error(shelf: Path) -> None:
-    other: Reader = make_reader("wide", side=9)
-    write_reader(shelf / "wide.safetensors", other)
+    other: Classifier = make_classifier("wide", side=9)
+    write_classifier(shelf / "wide.safetensors", other)
     with pytest.raises(ModelError, match="reader wide reads 9 x 9 pixels, and images are 8 x 8"):
         digitzip.compress(some(2), model=replace(TOY, reader=other.id))
 

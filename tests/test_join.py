@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 import digitzip
 from digitzip.archive.frames import Frames
 from digitzip.cli import digitzip as command
-from digitzip.container import Guard, Header
 from digitzip.errors import DamagedError, DigitzipError, InputError, LimitError, OutputError
+from digitzip.format import Guard, Header
 from digitzip.model import Model
 from tests import second_reader
 from tests.conftest import TINY

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from digitzip import staging
+from digitzip import atomic
 from tests import kills
 from tests.kills import SCENES, Scene
 
@@ -47,7 +47,7 @@ def test_a_broken_promise_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         with Slow(path, "w") as file:
             yield file
 
-    monkeypatch.setattr(staging, "file", in_place)
+    monkeypatch.setattr(atomic, "file", in_place)
     scene = replace(SCENES[3], name="decompress in place")
     with pytest.raises(AssertionError, match="neither old nor new"):
         kills.play(scene, 20, 1)

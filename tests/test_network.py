@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitzip.errors import ModelError
-from digitzip.network import MAX_SEEN, Layer, Network, Window, float_type
+from digitzip.kernels.network import MAX_SEEN, Layer, Network, Window, float_type
 
 
 def random_layer(

@@ -14,13 +14,13 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra: trai
 
 from digitzip.codec import Codec, Images  # noqa: E402
 from digitzip.images import write  # noqa: E402
-from digitzip.model import read_model, read_reader, write_model, write_reader  # noqa: E402
-from digitzip.network import Network, Window  # noqa: E402
+from digitzip.kernels.network import Network, Window  # noqa: E402
+from digitzip.model import read_classifier, read_model, write_classifier, write_model  # noqa: E402
 from digitzip.training import guard, reader  # noqa: E402
 from digitzip.training.fold import run  # noqa: E402
 from digitzip.training.reading import Labels, Reading, Recipe, batches, fold, train  # noqa: E402
 from digitzip.training.verify import forward  # noqa: E402
-from tests.toy import make_images, make_model, make_pair, make_reader  # noqa: E402
+from tests.toy import make_classifier, make_images, make_model, make_pair  # noqa: E402
 
 RECIPE = Recipe(widths=(32, 24), epochs=4, batch=64, warm_up=10, average=0.9, warp_share=0.5)
 RECIPES = {
@@ -84,15 +84,15 @@ def test_networks_make_a_reader_that_its_file_keeps(
     rounded: dict[str, Network], tmp_path: Path
 ) -> None:
     images, labels = bars(400, 1)
-    made = reader.reader_of(list(rounded.values()), list(RECIPES.values()), images, "bars")
+    made = reader.classifier_of(list(rounded.values()), list(RECIPES.values()), images, "bars")
     assert made.known_scores.shape == (8, 2, 2)
     assert [each["seed"] for each in json.loads(made.notes["recipes"])] == [1, 1]
     shares = reader.accuracy(made, images, labels)
     for share, network in zip(shares, rounded.values(), strict=True):
         right = network(images.reshape(400, -1)).argmax(axis=1) == labels
         assert share == right.mean() >= 0.99
-    write_reader(tmp_path / "bars.safetensors", made)
-    again = read_reader(tmp_path / "bars.safetensors")
+    write_classifier(tmp_path / "bars.safetensors", made)
+    again = read_classifier(tmp_path / "bars.safetensors")
     np.testing.assert_array_equal(again.scores(images), made.scores(images))
 
 
@@ -145,8 +145,8 @@ def test_a_share_of_each_batch_is_warped_and_the_rest_is_as_it_was() -> None:
 
 def test_a_guarded_model_has_bounds_four_deviations_above_the_mean_and_keeps_its_id() -> None:
     model, digits = make_model(), make_images(1000)
-    known = guard.guarded(model, make_reader(), 7, digits)
-    assert (known.id, known.reader, known.margin) == (model.id, make_reader().id, 7)
+    known = guard.guarded(model, make_classifier(), 7, digits)
+    assert (known.id, known.reader, known.margin) == (model.id, make_classifier().id, 7)
     bounds = []
     for level_set in known.level_sets:
         codec = Codec(model, level_set.levels)
@@ -162,7 +162,7 @@ def test_the_door_of_the_guard_keeps_notes(
 ) -> None:
     model, path = replace(make_model(), notes={"made": "by hand"}), tmp_path / "toy.safetensors"
     write_model(path, model)
-    write_reader(tmp_path / "reader.safetensors", make_reader())
+    write_classifier(tmp_path / "reader.safetensors", make_classifier())
     digits = make_images(50)
     write(str(tmp_path / "digits.npy"), [(digits, None)], count=50, height=28, width=28)
     arguments = [str(path), "--data", str(tmp_path / "digits.npy"), "--margin", "9"]

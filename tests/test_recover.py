@@ -20,8 +20,6 @@ import digitzip
 from digitzip.archive import Archive, Recovered, scanning
 from digitzip.archive.frames import Frames
 from digitzip.cli import digitzip as command
-from digitzip.container import Entry, Guard, Trailer
-from digitzip.container.chunk import MAX_BYTES, Walk, walk_frame
 from digitzip.errors import (
     DamagedError,
     DigitzipError,
@@ -30,6 +28,8 @@ from digitzip.errors import (
     OutputError,
     UnsupportedError,
 )
+from digitzip.format import Entry, Guard, Trailer
+from digitzip.format.chunk import MAX_BYTES, Walk, walk_frame
 from digitzip.model import Model, read_model
 from tests.conftest import TINY
 from tests.test_conformance import MANIFEST

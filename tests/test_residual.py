@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitzip import residual as room
+from digitzip.entropy import residuals as room
+from digitzip.entropy.residuals import VALUES, Residual, inputs_of, same, stepped, steps_of
 from digitzip.errors import DamagedError
-from digitzip.network import Layer, Network
-from digitzip.residual import VALUES, Residual, inputs_of, same, stepped, steps_of
+from digitzip.kernels.network import Layer, Network
 from tests.toy import make_residual
 
 Images = npt.NDArray[np.uint8]

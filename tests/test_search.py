@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitzip import search as room
 from digitzip.codec import EFFORT, Codec
+from digitzip.codec import search as room
+from digitzip.codec.search import Codes, Pixels, Target, search
+from digitzip.entropy.probability import Integers
 from digitzip.limits import EFFORTS
 from digitzip.model import Model
-from digitzip.rate import Integers
-from digitzip.search import Codes, Pixels, Target, search
 from tests.toy import make_images, make_model
 
 IMAGES = make_images(40, seed=4)

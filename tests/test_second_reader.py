@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from digitzip.errors import ModelError
+from digitzip.kernels.network import Layer, Network, Window
 from digitzip.model import Model, read_model, write_model
-from digitzip.model.file import known_answer
-from digitzip.network import Layer, Network, Window
+from digitzip.model.model_file import known_answer
 from tests import second_reader as second
 from tests.toy import make_model
 

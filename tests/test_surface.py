@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import subprocess
@@ -21,59 +20,6 @@ from tests.conftest import TINY
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "digitzip"
-
-# What each room must not import, beside PyTorch.
-MUST_NOT_KNOW = {
-    "errors": {"digitzip", "numpy", "zstandard", "PIL", "safetensors", "click", "rich"},
-    "container": {"numpy", "PIL", "safetensors", "network", "model", "codec", "packing"},
-    "network": {"container", "model", "codec", "images", "packing", "safetensors", "zstandard"},
-    "ans": {"container", "network", "model", "codec", "images", "packing", "rate", "zstandard"},
-    "packing": {"container", "network", "model", "codec", "images", "zstandard"},
-    "tensors": {"container", "model", "codec", "images", "packing", "safetensors", "zstandard"},
-    "reader": {"container", "model", "codec", "images", "packing", "safetensors", "zstandard"},
-    "limits": {"digitzip", "numpy"},
-    "guard": {"archive", "container", "images", "packing", "zstandard", "safetensors", "PIL"},
-    "metrics": {"container", "network", "model", "codec", "images", "packing", "PIL"},
-    "rate": {"container", "network", "model", "codec", "images", "packing", "zstandard"},
-    "search": {"container", "network", "model", "codec", "images", "packing", "zstandard"},
-    "staging": {"numpy", "container", "network", "model", "codec", "images", "packing"},
-    "images": {"container", "network", "model", "codec", "packing", "archive", "zstandard"},
-    "model": {"archive", "container", "codec", "images", "packing", "zstandard", "PIL"},
-    "codec": {"archive", "container", "images", "zstandard", "safetensors", "PIL"},
-    "archive": {"cli", "images", "PIL", "click", "rich"},
-    "cli": {"container", "packing", "network", "zstandard", "safetensors"},
-}
-
-
-def imports(path: Path) -> set[str]:
-    """Return the packages, and the rooms of digitzip, that a file imports."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            top, _, rest = name.partition(".")
-            found.add(rest.partition(".")[0] if top == "digitzip" and rest else top)
-    return found
-
-
-@pytest.mark.parametrize("room", MUST_NOT_KNOW)
-def test_rooms_know_only_what_is_below_them(room: str) -> None:
-    files = [PACKAGE / f"{room}.py", *(PACKAGE / room).rglob("*.py")]
-    files = [file for file in files if file.exists()]
-    assert files
-    for file in files:
-        known = imports(file)
-        assert not known & (MUST_NOT_KNOW[room] | {"torch"}), file
-
-
-def test_only_the_room_of_training_imports_torch() -> None:
-    for file in PACKAGE.rglob("*.py"):
-        assert "torch" not in imports(file) or (PACKAGE / "training") in file.parents, file
 
 
 def test_public_names_are_these() -> None:

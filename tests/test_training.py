@@ -19,11 +19,11 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra: trai
 
 from digitzip import archive  # noqa: E402
 from digitzip.codec import Codec  # noqa: E402
+from digitzip.entropy.probability import ideal_bits  # noqa: E402
 from digitzip.errors import InputError, ModelError  # noqa: E402
+from digitzip.kernels.network import Network  # noqa: E402
 from digitzip.metrics import rmse  # noqa: E402
 from digitzip.model import LevelSet, read_model  # noqa: E402
-from digitzip.network import Network  # noqa: E402
-from digitzip.rate import ideal_bits  # noqa: E402
 from digitzip.training import (  # noqa: E402
     TOY,
     Figures,

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from digitzip.codec import Images
-from digitzip.model import LevelSet, Model, Shape, write_model, write_reader
-from digitzip.network import Layer, Network, Window
-from digitzip.reader import Reader
-from digitzip.residual import MAX_WEIGHT, VALUES, inputs_of
+from digitzip.entropy.residuals import MAX_WEIGHT, VALUES, inputs_of
+from digitzip.kernels.network import Layer, Network, Window
+from digitzip.model import LevelSet, Model, Shape, write_classifier, write_model
+from digitzip.model.classifier import Classifier
 
 SIDE, DIMS, LEVELS = 28, 4, (8, 5)
 
@@ -35,27 +35,27 @@ def write_toy(path: Path, seed: int = 0, side: int = SIDE) -> Model:
 
 def write_guarded(folder: Path, max_rmse: int, name: str = "mnist-10") -> Model:
     """Write a toy model with a bound on RMSE and the toy reader that it asks; return the model."""
-    model, reader = make_model(name), make_reader()
+    model, reader = make_model(name), make_classifier()
     level_sets = tuple(replace(each, max_rmse=max_rmse) for each in model.level_sets)
     model = replace(model, level_sets=level_sets, reader=reader.id)
     write_model(folder / f"{name}.safetensors", model)
-    write_reader(folder / f"{reader.name}.safetensors", reader)
+    write_classifier(folder / f"{reader.name}.safetensors", reader)
     return model
 
 
-def make_reader(name: str = "toy-reader", seed: int = 0, side: int = SIDE) -> Reader:
+def make_classifier(name: str = "toy-reader", seed: int = 0, side: int = SIDE) -> Classifier:
     """Return a reader that `seed` determines: two random int8 layers, 4 classes."""
     random = np.random.default_rng(seed)
     layers = [_layer(random, side * side, 12, 10, 0, 1023), _layer(random, 12, 4, 6, -900, 900)]
     network = Network(layers, 0, 255)
     images = random.integers(0, 256, (3, side, side), np.uint8)
     scores = network(images.reshape(3, -1)).astype(np.int32)
-    return Reader(name, side, side, (network,), images, scores[:, None])
+    return Classifier(name, side, side, (network,), images, scores[:, None])
 
 
-def make_pair(name: str = "toy-pair", seed: int = 0) -> Reader:
+def make_pair(name: str = "toy-pair", seed: int = 0) -> Classifier:
     """Return a reader of two networks that `seed` determines: one of matrices, one with windows."""
-    matrices = make_reader(seed=seed)
+    matrices = make_classifier(seed=seed)
     random = np.random.default_rng(seed + 100)
     window = Window(SIDE, SIDE, 6, 4)
     first = replace(_layer(random, window.size**2, 3, 8, 0, 1023), window=window)

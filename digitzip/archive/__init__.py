@@ -14,19 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive.appending import append
+from digitzip.archive.archive import Archive
 from digitzip.archive.comparing import Comparison, compare
 from digitzip.archive.extracting import extract
 from digitzip.archive.frames import Writable
-from digitzip.archive.guarding import ladder_of
 from digitzip.archive.info import Info
 from digitzip.archive.joining import join
-from digitzip.archive.reader import Archive
 from digitzip.archive.recovery import Recovered, recover
 from digitzip.archive.storage import Readable
 from digitzip.archive.writer import Writer
 from digitzip.archive.writer import create as _create
 from digitzip.codec import Images, load_codec
 from digitzip.errors import LimitError
+from digitzip.fidelity.policy import ladder_of
 from digitzip.limits import MAX_DIGITS
 from digitzip.model import Model
 

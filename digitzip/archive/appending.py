@@ -14,12 +14,12 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
-from digitzip import staging
-from digitzip.archive.guarding import ladder_for
-from digitzip.archive.reader import Archive
+from digitzip import atomic
+from digitzip.archive.archive import Archive
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
 from digitzip.errors import OutputError
+from digitzip.fidelity.policy import ladder_for
 from digitzip.model import Model
 
 
@@ -46,7 +46,7 @@ def append(
     target = Path(os.path.realpath(path))
     with _alone(target) as old:
         before = os.fstat(old.fileno())
-        with staging.file(target, overwrite=True) as out:
+        with atomic.file(target, overwrite=True) as out:
             _like(out, before)  # before anything is in it that others may not read
             with Archive(old, model=model) as dz:
                 codec = Codec(dz.codec.model, dz.header.levels, effort, threads)
@@ -67,7 +67,7 @@ def _alone(target: Path) -> Iterator[BinaryIO]:
     while True:
         with target.open("r+b") as file:
             try:
-                staging.lock(file.fileno())
+                atomic.lock(file.fileno())
             except BlockingIOError:
                 raise OutputError(
                     f"another run is appending to {str(target)!r}; wait until it has ended"

@@ -14,14 +14,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.archive.archive import Archive
 from digitzip.archive.matching import Matching
-from digitzip.archive.reader import Archive
 from digitzip.codec import Images
 from digitzip.errors import InputError, ModelError
-from digitzip.guard import Flags, Tests
+from digitzip.fidelity.ladder import Flags, Tests
 from digitzip.metrics import ssim
-from digitzip.model import find_reader
-from digitzip.reader import Labels, Reader
+from digitzip.model import find_classifier
+from digitzip.model.classifier import Classifier, Labels
 
 Originals = npt.NDArray[Any] | Iterable[tuple[npt.NDArray[Any], Sequence[str] | None]]
 
@@ -171,7 +171,7 @@ class _Pairs:
         digits: npt.NDArray[np.intp],
         originals: Images,
         back: Images,
-        reader: Reader | None,
+        reader: Classifier | None,
     ) -> _Pairs:
         difference = np.abs(originals.astype(np.int64) - back).reshape(len(digits), -1)
         errors = np.einsum("np,np->n", difference, difference)
@@ -225,10 +225,10 @@ def _shown(original: Labels, back: Labels) -> tuple[int, int]:
     return int(original[first]), int(back[first])
 
 
-def _reader_of(dz: Archive) -> Reader | None:
+def _reader_of(dz: Archive) -> Classifier | None:
     """Return the reader that the file, or else its model, names; None where it cannot be had."""
     id_ = dz.header.guard.reader or dz.codec.model.reader
     if id_ is not None:
         with suppress(ModelError):
-            return find_reader(id_)
+            return find_classifier(id_)
     return None

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.archive.corrections import TYPES, Corrections, merged
+from digitzip.archive.archive import Archive
 from digitzip.archive.frames import Writable, opened
-from digitzip.archive.reader import Archive
 from digitzip.archive.writer import Writer
-from digitzip.container import LayerType
+from digitzip.entropy.corrections import TYPES, Corrections, merged
 from digitzip.errors import UnsupportedError
+from digitzip.format import LayerType
 
 Integers = npt.NDArray[np.intp]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from digitzip.errors import InputError, LimitError
 
 if TYPE_CHECKING:
-    from digitzip.archive.reader import Archive
+    from digitzip.archive.archive import Archive
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 _RANGE: Final = re.compile(r"(-?[0-9]{1,18})?:(-?[0-9]{1,18})?")

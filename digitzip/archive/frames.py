@@ -9,11 +9,11 @@ from dataclasses import replace
 from os import PathLike
 from typing import BinaryIO
 
-from digitzip import staging
-from digitzip.container import Chunk, Entry, Header, LayerType, Trailer
-from digitzip.container.chunk import MAX_BYTES
-from digitzip.container.trailer import MAX_ENTRIES
+from digitzip import atomic
 from digitzip.errors import LimitError
+from digitzip.format import Chunk, Entry, Header, LayerType, Trailer
+from digitzip.format.chunk import MAX_BYTES
+from digitzip.format.trailer import MAX_ENTRIES
 
 Writable = str | PathLike[str] | BinaryIO
 
@@ -67,5 +67,5 @@ def opened(file: Writable, *, overwrite: bool) -> Iterator[BinaryIO]:
     if not isinstance(file, str | PathLike):
         yield file
         return
-    with staging.file(file, overwrite=overwrite) as out:
+    with atomic.file(file, overwrite=overwrite) as out:
         yield out

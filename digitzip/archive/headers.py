@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from digitzip.archive.guarding import usual_promises
 from digitzip.archive.index import read_header
 from digitzip.archive.storage import Storage
-from digitzip.container import Header, Trailer, trailer_size
-from digitzip.container.trailer import BACK_POINTER_SIZE
 from digitzip.errors import DamagedError, ModelError, UnsupportedError
+from digitzip.fidelity.policy import usual_promises
+from digitzip.format import Header, Trailer, trailer_size
+from digitzip.format.trailer import BACK_POINTER_SIZE
 from digitzip.model import Model, load_model, model_files
 
 

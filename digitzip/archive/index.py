@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive.storage import Storage
-from digitzip.container import Chunk, Entry, Header, Trailer, trailer_size
-from digitzip.container.chunk import MAX_BYTES, frame_size
-from digitzip.container.header import MAX_SIZE as MAX_HEADER_SIZE
-from digitzip.container.header import SIZES as HEADER_SIZES
-from digitzip.container.trailer import BACK_POINTER_SIZE
-from digitzip.container.trailer import MAGIC as TRAILER_MAGIC
 from digitzip.errors import DamagedError, UnsupportedError
+from digitzip.format import Chunk, Entry, Header, Trailer, trailer_size
+from digitzip.format.chunk import MAX_BYTES, frame_size
+from digitzip.format.header import MAX_SIZE as MAX_HEADER_SIZE
+from digitzip.format.header import SIZES as HEADER_SIZES
+from digitzip.format.trailer import BACK_POINTER_SIZE
+from digitzip.format.trailer import MAGIC as TRAILER_MAGIC
 
 
 @dataclass(frozen=True, slots=True)

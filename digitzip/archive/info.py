@@ -6,13 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from digitzip.archive.tally import Corrected
-from digitzip.container import Guard, LayerType
 from digitzip.errors import DamagedError, ModelError, UnsupportedError
-from digitzip.model import find_reader
+from digitzip.fidelity.counts import Corrected
+from digitzip.format import Guard, LayerType
+from digitzip.model import find_classifier
 
 if TYPE_CHECKING:
-    from digitzip.archive.reader import Archive
+    from digitzip.archive.archive import Archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def _model_name(dz: Archive) -> str | None:
 def _reader_name(guard: Guard) -> str | None:
     if guard.reader is not None:
         with suppress(ModelError):
-            return find_reader(guard.reader).name
+            return find_classifier(guard.reader).name
     return None
 
 

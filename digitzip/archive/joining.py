@@ -8,11 +8,11 @@ from dataclasses import replace
 from os import PathLike, fspath
 from typing import Any
 
+from digitzip.archive.archive import Archive
 from digitzip.archive.frames import Frames, Writable, opened
-from digitzip.archive.reader import Archive
 from digitzip.archive.storage import Readable
-from digitzip.container import Header
 from digitzip.errors import DigitzipError, InputError, OutputError
+from digitzip.format import Header
 
 
 def join(files: Sequence[Readable], out: Writable, *, overwrite: bool = False) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.archive.reader import Archive
+from digitzip.archive.archive import Archive
 from digitzip.errors import InputError
 
 _SHOWN: Final = 80  # characters of a name in an error

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from digitzip.archive import corrections
+from digitzip.archive.archive import model_for
 from digitzip.archive.frames import Frames, Writable, opened
 from digitzip.archive.headers import find_header
-from digitzip.archive.reader import model_for
 from digitzip.archive.scanning import Scan
+from digitzip.archive.segments import Found, Stretch, names_shared
 from digitzip.archive.storage import Readable, Storage
-from digitzip.archive.stretches import Found, Stretch, names_shared
 from digitzip.codec import Codec
-from digitzip.container import Chunk, Header
+from digitzip.entropy import corrections
 from digitzip.errors import DamagedError, ModelError
+from digitzip.format import Chunk, Header
 from digitzip.limits import MAX_DIGITS
 from digitzip.model import Model
 

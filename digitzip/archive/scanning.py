@@ -8,17 +8,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from digitzip.archive import naming
 from digitzip.archive.index import Place
+from digitzip.archive.segments import Found, Stretch
 from digitzip.archive.storage import Storage
-from digitzip.archive.stretches import Found, Stretch
-from digitzip.container import Chunk, Entry, Header, LayerType, Trailer
-from digitzip.container.chunk import MAX_BYTES, walk_frame
-from digitzip.container.header import MAGIC as HEADER_MAGIC
-from digitzip.container.header import MAX_SIZE as MAX_HEADER_SIZE
-from digitzip.container.trailer import HEAD_SIZE, claimed_size
-from digitzip.container.trailer import MAGIC as TRAILER_MAGIC
 from digitzip.errors import DamagedError, LimitError, UnsupportedError
+from digitzip.format import Chunk, Entry, Header, LayerType, Trailer, naming
+from digitzip.format.chunk import MAX_BYTES, walk_frame
+from digitzip.format.header import MAGIC as HEADER_MAGIC
+from digitzip.format.header import MAX_SIZE as MAX_HEADER_SIZE
+from digitzip.format.trailer import HEAD_SIZE, claimed_size
+from digitzip.format.trailer import MAGIC as TRAILER_MAGIC
 
 CHUNK_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 WORK: Final = 64 << 20

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from digitzip.errors import LimitError
 
 if TYPE_CHECKING:
-    from digitzip.archive.reader import Archive
+    from digitzip.archive.archive import Archive
 
 
 class CodesView:

@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.archive import naming
-from digitzip.archive.corrections import TYPES, Corrections, merged, packed_size
 from digitzip.archive.frames import Frames, Writable, opened
-from digitzip.archive.guarding import promise_of
-from digitzip.archive.tally import Tally
 from digitzip.codec import Codec, Codes, Images
-from digitzip.container import Chunk, Guard, Header, Layer, LayerType
-from digitzip.container.chunk import MAX_DIGITS
+from digitzip.entropy.corrections import TYPES, Corrections, merged, packed_size
 from digitzip.errors import InputError
-from digitzip.guard import Ladder, Rung
+from digitzip.fidelity.counts import Tally
+from digitzip.fidelity.ladder import Ladder, Rung
+from digitzip.fidelity.policy import promise_of
+from digitzip.format import Chunk, Guard, Header, Layer, LayerType, naming
+from digitzip.format.chunk import MAX_DIGITS
 from digitzip.model import Shape
 
 if TYPE_CHECKING:
-    from digitzip.archive.reader import Archive
+    from digitzip.archive.archive import Archive
 
 _STEP: Final = 4096  # digits that are encoded at a time
 _MOST_CORRECTED: Final = 2048 * 784  # pixels of a chunk: who wants one decodes them all

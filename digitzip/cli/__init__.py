@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import click
 
-from digitzip import __version__
 from digitzip.cli import console
+from digitzip.version import __version__
 
 _COMMANDS: Final = {
     "compress": "compress.compress",

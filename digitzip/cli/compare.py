@@ -62,14 +62,14 @@ def compare(
     where both have names, else in order. The exit code is 5 where a digit is further from its
     original than the file promises.
     """
-    from digitzip import archive, images, staging
+    from digitzip import archive, atomic, images
     from digitzip.cli.sheet import pairs, save_sheet
 
     talk = Talk(quiet, verbose)
     if file == streams.STANDARD in originals:
         raise click.UsageError("standard input (-) can be read only once")
     streams.refuse_same([*originals, file], sheet or streams.STANDARD)
-    with staging.file(sheet, overwrite=force) if sheet else nullcontext() as page:
+    with atomic.file(sheet, overwrite=force) if sheet else nullcontext() as page:
         with (
             streams.paths(originals) as files,
             streams.readable(file) as source,

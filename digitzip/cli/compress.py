@@ -100,9 +100,9 @@ def compress(
     if guard == "off" and (lossless or max_error is not None or others):
         raise click.UsageError("--guard off keeps no bound: leave out the one or the other")
     from digitzip import images
-    from digitzip.archive.guarding import ladder_of
     from digitzip.archive.writer import create
     from digitzip.codec import load_codec
+    from digitzip.fidelity.policy import ladder_of
 
     talk = Talk(quiet, verbose)
     streams.refuse_same(inputs, out)

@@ -40,7 +40,7 @@ def demo(out: str, force: bool, quiet: bool, verbose: bool) -> None:
     Decompresses the sample to PNGs, compresses those again, and compares the sizes. A folder gets
     the digits, a contact sheet and the new .dz file. Nothing is downloaded.
     """
-    from digitzip import staging
+    from digitzip import atomic
     from digitzip.cli.sheet import save_sheet
     from digitzip.model import shipped_folder
 
@@ -48,7 +48,7 @@ def demo(out: str, force: bool, quiet: bool, verbose: bool) -> None:
     sample = shipped_folder() / SAMPLE
     if not sample.is_file():
         raise InputError(f"{sample}: the bundled sample is missing; install digitzip again")
-    with staging.folder(out, overwrite=force) as folder:
+    with atomic.folder(out, overwrite=force) as folder:
         first = _decompress(sample, folder / DIGITS)
         save_sheet(folder / SHEET, first)
         again = _compress(sample, folder / DIGITS, folder / SAMPLE)

@@ -11,7 +11,7 @@ from digitzip.cli.talk import Talk
 
 if TYPE_CHECKING:
     from digitzip.archive import Info, Writer
-    from digitzip.archive.tally import Tally
+    from digitzip.fidelity.counts import Tally
 
 _FEWEST: Final = 8  # digits that say something of a model
 
@@ -51,13 +51,13 @@ def promise(found: Info) -> str:
 
 def max_rmse(found: Info) -> float | None:
     """Return the greatest RMSE that a file promises, in 0 … 1."""
-    from digitzip.guard import RMSE_UNIT
+    from digitzip.fidelity.ladder import RMSE_UNIT
 
     return None if found.guard.max_rmse is None else found.guard.max_rmse / RMSE_UNIT
 
 
 def _rungs(tally: Tally) -> Iterator[str]:
-    from digitzip.guard import Rung
+    from digitzip.fidelity.ladder import Rung
 
     yield f"{console.digits(tally.digits[Rung.CODE])} by their code"
     if others := tally.digits[Rung.OTHER_CODE]:

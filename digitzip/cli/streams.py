@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, TypeVar, cast
 
 import click
 
-from digitzip import staging
+from digitzip import atomic
 from digitzip.cli import console
 from digitzip.errors import InputError, OutputError
 from digitzip.limits import EFFORTS, MAX_DIGITS, THREADS
@@ -143,7 +143,7 @@ def paths(inputs: Sequence[str]) -> Iterator[list[str]]:
     with (
         suppress(_DoneError),
         console.at(place),
-        staging.folder(Path(place, "digitzip-stdin"), overwrite=True) as folder,
+        atomic.folder(Path(place, "digitzip-stdin"), overwrite=True) as folder,
     ):
         copy = Path(tempfile.mkdtemp(dir=folder), "stdin")  # a folder for the user's eyes only
         with copy.open("wb") as file:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digitzip import staging
+from digitzip import atomic
 from digitzip.errors import InputError, OutputError
 from digitzip.images import idx, npy
 from digitzip.images.frame import Pixels
@@ -64,7 +64,7 @@ def _check_folder_name(out: Path) -> None:
 def _write_array(
     out: Path, batches: Iterable[Batch], header: bytes, gzipped: bool, overwrite: bool
 ) -> None:
-    with staging.file(out, overwrite=overwrite) as file:
+    with atomic.file(out, overwrite=overwrite) as file:
         if gzipped:
             # No file name and no time: the same images give the same bytes.
             with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
@@ -89,7 +89,7 @@ def _write_folder(
     taken = Names()
     planned = None if names is None else [taken.take(name) for name in names]
     number = 0
-    with staging.folder(out, overwrite=overwrite) as root:
+    with atomic.folder(out, overwrite=overwrite) as root:
         for images, batch_names in batches:
             for index, image in enumerate(images):
                 if planned is not None:

@@ -4,16 +4,16 @@ It knows no containers. Models and readers are found by name in the shipped weig
 id in the folders of `DIGITZIP_MODELS`.
 """
 
-from digitzip.model.file import read_model, write_model
+from digitzip.model.classifier_file import read_classifier, write_classifier
 from digitzip.model.model import LevelSet, Model, Shape
-from digitzip.model.reader_file import read_reader, write_reader
-from digitzip.model.shelf import (
+from digitzip.model.model_file import read_model, write_model
+from digitzip.model.registry import (
     DEFAULT,
     DIMS_NAME,
+    find_classifier,
     find_model,
-    find_reader,
+    load_classifier,
     load_model,
-    load_reader,
     model_files,
     shipped_folder,
 )
@@ -24,14 +24,14 @@ __all__ = [
     "LevelSet",
     "Model",
     "Shape",
+    "find_classifier",
     "find_model",
-    "find_reader",
+    "load_classifier",
     "load_model",
-    "load_reader",
     "model_files",
+    "read_classifier",
     "read_model",
-    "read_reader",
     "shipped_folder",
+    "write_classifier",
     "write_model",
-    "write_reader",
 ]

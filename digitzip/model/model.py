@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.entropy.probability import costs
 from digitzip.errors import InputError, ModelError
-from digitzip.network import Network
-from digitzip.rate import costs
-from digitzip.tensors import Integers, Tensors, identify, network_tensors
+from digitzip.kernels.network import Network
+from digitzip.model.tensors import Integers, Tensors, identify, network_tensors
 
 Codes = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]

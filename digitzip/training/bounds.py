@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from digitzip.codec import Codec
 from digitzip.model import LevelSet, Model
-from digitzip.model.file import MAX_RMSE
-from digitzip.reader import Images
+from digitzip.model.classifier import Images
+from digitzip.model.model_file import MAX_RMSE
 
 DEVIATIONS = 4  # above the mean: images of new hands err more than those held out
 

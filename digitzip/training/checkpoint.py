@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from digitzip import staging
+from digitzip import atomic
 from digitzip.errors import InputError, OutputError
 from digitzip.training.recipe import Recipe
 
@@ -46,7 +46,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     torch.save(values, whole)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with staging.file(folder / FILE_NAME, overwrite=True) as file:
+        with atomic.file(folder / FILE_NAME, overwrite=True) as file:
             file.write(whole.getbuffer())
     except OSError as error:
         raise OutputError(f"cannot write a checkpoint in {folder}: {error}") from error

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from digitzip.entropy.probability import UNIT
+from digitzip.kernels.network import Layer, Network
 from digitzip.model import LevelSet, Model, Shape
-from digitzip.network import Layer, Network
-from digitzip.rate import UNIT
 from digitzip.training import grid
 from digitzip.training.data import Data
 from digitzip.training.export import notes_of

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from digitzip.codec import Codec
-from digitzip.model import Model
-from digitzip.network import Network
-from digitzip.rate import UNIT
-from digitzip.residual import (
+from digitzip.entropy.probability import UNIT
+from digitzip.entropy.residuals import (
     MAX_BOUND,
     VALUES,
     Surroundings,
@@ -22,6 +20,8 @@ from digitzip.residual import (
     as_near,
     inputs_of,
 )
+from digitzip.kernels.network import Network
+from digitzip.model import Model
 from digitzip.training.activations import Activation
 from digitzip.training.fold import Affine, as_floats
 from digitzip.training.integers import Output, round_chain

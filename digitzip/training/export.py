@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from digitzip.codec import Codec
+from digitzip.entropy.probability import UNIT, ideal_bits
+from digitzip.kernels.network import Network
 from digitzip.limits import THREADS
 from digitzip.metrics import rmse
 from digitzip.model import LevelSet, Model, Shape
-from digitzip.model.file import MAX_LAMBDA
-from digitzip.network import Network
-from digitzip.rate import UNIT, ideal_bits
+from digitzip.model.model_file import MAX_LAMBDA
 from digitzip.training import grid, surroundings
 from digitzip.training.bounds import bounded
 from digitzip.training.data import Data

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from digitzip.network import Window
+from digitzip.kernels.network import Window
 from digitzip.training.activations import Activation, Floats
 from digitzip.training.networks import TANH_GAIN, Autoencoder, Narrow, Trunk
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from digitzip import images
 from digitzip.errors import DigitzipError, ModelError
-from digitzip.model import Model, read_model, read_reader
-from digitzip.model.file import MAX_RMSE
-from digitzip.reader import Images, Reader
+from digitzip.model import Model, read_classifier, read_model
+from digitzip.model.classifier import Classifier, Images
+from digitzip.model.model_file import MAX_RMSE
 from digitzip.training.bounds import bounded
 from digitzip.training.saving import save_model
 
 HELD_OUT = 1000  # the first images, which no shipped model has learned
 
 
-def guarded(model: Model, reader: Reader, margin: int, held_out: Images) -> Model:
+def guarded(model: Model, reader: Classifier, margin: int, held_out: Images) -> Model:
     """Return the model with this reader and margin, and bounds from images uint8 [n, h, w]."""
     known = replace(bounded(model, held_out), reader=reader.id, margin=margin)
     if known.id != model.id:
@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--margin", type=int, required=True, help="in units of the reader")
     arguments = parser.parse_args()
     try:
-        reader = read_reader(arguments.reader)
+        reader = read_classifier(arguments.reader)
         found = images.read([str(arguments.data)], height=reader.height, width=reader.width)
         held_out = next(iter(found))[0][:HELD_OUT]
         for path in arguments.models:

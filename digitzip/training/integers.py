@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digitzip.network import MAX_SHIFT, Layer, Network
+from digitzip.kernels.network import MAX_SHIFT, Layer, Network
 from digitzip.training.activations import Activation, Floats
 from digitzip.training.fold import Affine, run
 

@@ -1,8 +1,8 @@
 """The search for better codes in floats, for batches of a training step.
 
-One sweep of what `digitzip.search` does with integers at compression: a decoder that learns from
-the codes the search picks, not from those the encoder gives, serves the files that will be written.
-Numbers here are coordinates, also where the codes of files pack them into grids.
+One sweep of what `digitzip.codec.search` does with integers at compression: a decoder that learns
+from the codes the search picks serves the files that will be written. Numbers here are coordinates,
+also where the codes of files pack them into grids.
 """
 
 from collections.abc import Callable

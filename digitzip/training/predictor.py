@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from digitzip.entropy.probability import UNIT, ideal_bits
+from digitzip.kernels.network import Network
 from digitzip.model import LevelSet
-from digitzip.network import Network
-from digitzip.rate import UNIT, ideal_bits
 from digitzip.training import grid
 from digitzip.training.activations import Activation
 from digitzip.training.fold import Affine

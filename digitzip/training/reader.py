@@ -16,8 +16,8 @@ import torch
 from digitzip import images
 from digitzip.errors import DigitzipError, ModelError
 from digitzip.images.labels import read_labels
-from digitzip.network import Network
-from digitzip.reader import UNIT, Reader
+from digitzip.kernels.network import Network
+from digitzip.model.classifier import UNIT, Classifier
 from digitzip.training.integers import Output, round_chain
 from digitzip.training.reading import (
     MATRICES,
@@ -29,7 +29,7 @@ from digitzip.training.reading import (
     fold,
     train,
 )
-from digitzip.training.saving import save_reader
+from digitzip.training.saving import save_classifier
 from digitzip.training.verify import forward
 
 NAME = "mnist-reader"
@@ -52,9 +52,9 @@ def rounded(network: Reading, data: Images, held_out: Images) -> Network:
     return integer
 
 
-def reader_of(
+def classifier_of(
     networks: Sequence[Network], recipes: Sequence[Recipe], held_out: Images, name: str = NAME
-) -> Reader:
+) -> Classifier:
     """Return the reader of networks that these recipes made, with a known answer and notes."""
     _, height, width = held_out.shape
     notes = {
@@ -64,7 +64,7 @@ def reader_of(
     }
     known = held_out[:KNOWN]
     unknown = np.zeros((0, len(networks), networks[0].outputs), np.int32)
-    reader = Reader(name, height, width, tuple(networks), known, unknown, notes)
+    reader = Classifier(name, height, width, tuple(networks), known, unknown, notes)
     return replace(reader, known_scores=reader.scores(known))
 
 
@@ -76,7 +76,7 @@ def load(data: Path, labels: Path) -> tuple[Images, Labels]:
     return pixels, read_labels(labels, len(pixels))
 
 
-def accuracy(reader: Reader, data: Images, labels: Labels) -> list[float]:
+def accuracy(reader: Classifier, data: Images, labels: Labels) -> list[float]:
     """Return the share of images uint8 [n, h, w] that each network reads as their labels [n]."""
     return [float(share) for share in (reader.read(data) == labels[:, None]).mean(axis=0)]
 
@@ -97,8 +97,8 @@ def main() -> int:
             rounded(train(recipe, learned, labels[:-HELD_OUT], print), learned, held_out)
             for recipe in recipes
         ]
-        reader = reader_of(networks, recipes, held_out)
-        save_reader(arguments.out, reader)
+        reader = classifier_of(networks, recipes, held_out)
+        save_classifier(arguments.out, reader)
     except DigitzipError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from digitzip.network import Window
+from digitzip.kernels.network import Window
 from digitzip.training.activations import Activation
 from digitzip.training.average import norms_of
 from digitzip.training.fold import Affine, as_floats, folded

@@ -4,16 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from digitzip import staging
+from digitzip import atomic
 from digitzip.errors import OutputError
 from digitzip.model import (
     Model,
+    read_classifier,
     read_model,
-    read_reader,
+    write_classifier,
     write_model,
-    write_reader,
 )
-from digitzip.reader import Reader
+from digitzip.model.classifier import Classifier
 
 
 def save_model(out: Path, model: Model) -> None:
@@ -26,12 +26,12 @@ def save_model(out: Path, model: Model) -> None:
     _save(out, draft)
 
 
-def save_reader(out: Path, reader: Reader) -> None:
+def save_classifier(out: Path, reader: Classifier) -> None:
     """Write the file of a reader; raises `OutputError` where there is no room for it."""
 
     def draft(path: Path) -> None:
-        write_reader(path, reader)
-        read_reader(path)
+        write_classifier(path, reader)
+        read_classifier(path)
 
     _save(out, draft)
 
@@ -41,7 +41,7 @@ def _save(out: Path, draft: Callable[[Path], None]) -> None:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "draft.safetensors"
             draft(path)
-            with staging.file(out, overwrite=True) as file:
+            with atomic.file(out, overwrite=True) as file:
                 file.write(path.read_bytes())
     except OSError as error:
         raise OutputError(f"cannot write {str(out)!r}: {error.strerror or error}") from error

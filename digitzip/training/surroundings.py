@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from digitzip.residual import (
+from digitzip.entropy.residuals import (
     MAX_BOUND,
     VALUES,
     Surroundings,

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from digitzip.errors import ModelError
+from digitzip.kernels.network import Integers, Network, Window, float_type
 from digitzip.model import Model
-from digitzip.network import Integers, Network, Window, float_type
 
 RANDOM_ROWS = 512
 

@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
-from digitzip.archive import Writer, naming, open
+from digitzip.archive import Writer, open
 from digitzip.codec import Codec
-from digitzip.container import Chunk, Entry, Guard, Header, Layer, LayerType, Trailer
-from digitzip.container.wire import varint
+from digitzip.entropy.residuals import MAX_WEIGHT, VALUES, inputs_of, stepped, steps_of
+from digitzip.format import Chunk, Entry, Guard, Header, Layer, LayerType, Trailer, naming
+from digitzip.format.wire import varint
+from digitzip.kernels.network import Layer as Dense
+from digitzip.kernels.network import Network
 from digitzip.model import LevelSet, Model, Shape, read_model, write_model
-from digitzip.network import Layer as Dense
-from digitzip.network import Network
-from digitzip.residual import MAX_WEIGHT, VALUES, inputs_of, stepped, steps_of
 
 HERE = Path(__file__).parent
 MODEL, RESIDUAL = HERE / "tiny.safetensors", HERE / "tiny-residual.safetensors"

@@ -17,8 +17,8 @@ import numpy as np
 import PIL
 import zstandard
 
-from digitzip import __version__
 from digitzip.images import frame
+from digitzip.version import __version__
 from tests.fuzz.case import MEMORY
 from tests.fuzz.loop import LARGEST_IMAGE, TARGETS, Crash, Report, last_case, run
 

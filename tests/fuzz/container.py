@@ -12,10 +12,9 @@ from typing import Final
 import numpy as np
 
 import digitzip
-from digitzip.archive import naming
 from digitzip.codec import Codec
-from digitzip.container import Header
 from digitzip.errors import DigitzipError
+from digitzip.format import Header, naming
 from digitzip.model import Model, read_model
 from tests.fuzz.case import Case, Target
 from tests.fuzz.damage import damage

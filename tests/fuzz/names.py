@@ -6,8 +6,8 @@ from pathlib import Path, PureWindowsPath
 from random import Random
 from typing import Final
 
-from digitzip.archive import naming
 from digitzip.errors import DigitzipError
+from digitzip.format import naming
 from digitzip.images.names import Names
 from tests.fuzz.case import Case, Target
 from tests.fuzz.damage import damage

@@ -10,9 +10,9 @@ from typing import Final
 import zstandard
 
 from digitzip.codec import Codec
-from digitzip.container import Entry, Header, Trailer
-from digitzip.container.wire import Cursor, varint
 from digitzip.errors import DigitzipError
+from digitzip.format import Entry, Header, Trailer
+from digitzip.format.wire import Cursor, varint
 from tests.fuzz.damage import damage, number
 
 _PACK: Final = zstandard.ZstdCompressor(level=1, write_checksum=True)

@@ -1,0 +1,1 @@
+"""Scores -> CDF tables; codes and residuals <-> bytes."""

@@ -1,0 +1,234 @@
+"""The guard: every image is compared with what comes back of it, and corrected where it must be.
+
+A ladder of rungs, the cheapest first: the code that the search found; another code that passes the
+tests; coarse steps from what was decoded; every pixel. Files and what they promise this room does
+not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.codec import Codec, Codes, Images
+from digitzip.entropy.residuals import MAX_BOUND, stepped, steps_of
+from digitzip.model.classifier import Classifier, Labels
+
+Flags = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.integer[Any]]
+
+RMSE_UNIT: Final = 65_535
+"""An RMSE of 1 in the units of a promise."""
+COARSE: Final = 12
+"""No pixel of an image that is refined differs by more, unless a bound says how far it may."""
+
+_CHOSEN: Final = 32  # more margin than usual for a code that is chosen by its margin
+_READ: Final = 32  # codes near a given one, nearest to the image, that the reader is asked about
+_AT_ONCE: Final = 1 << 24  # pixels of other codes that are decoded at once, about
+
+
+class Rung(IntEnum):
+    """How far up the ladder an image had to go."""
+
+    CODE = 0
+    OTHER_CODE = 1
+    REFINE = 2
+    EXACT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """What an image that comes back must pass, beside its original.
+
+    `max_rmse` bounds its RMSE, in 1/65,535 of the range of pixels, `max_error` the difference of
+    each pixel, 0 … 255. The `reader` must read it as it reads the original. Where a
+    code gives it, it must be sure of both sides by `margin`; where it is refined, by a quarter of
+    what it is of the original, from 1 to `margin`. An image that comes back exactly passes.
+    """
+
+    max_rmse: int | None = None
+    max_error: int | None = None
+    reader: Classifier | None = None
+    margin: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to pass."""
+        return (self.max_rmse, self.max_error, self.reader) != (None, None, None)
+
+    def near(self, images: Images, back: Images) -> Flags:
+        """Return which images uint8 [n, h, w] the bounds hold for, bool [n]."""
+        difference = images.astype(np.int64) - back
+        passed = np.ones(len(images), np.bool_)
+        if self.max_error is not None:
+            passed &= (np.abs(difference) <= self.max_error).all(axis=(1, 2))
+        if self.max_rmse is not None:
+            error = np.einsum("nhw,nhw->n", difference, difference) * RMSE_UNIT**2  # below 2^61
+            passed &= error <= images[0].size * (self.max_rmse * 255) ** 2
+        return passed
+
+    def read(self, images: Images) -> Reading | None:
+        """Return what images read as; None where nobody reads."""
+        if self.reader is None:
+            return None
+        return Reading(*self.reader.read_with_margins(images))
+
+    def alike(self, reading: Reading | None, back: Images, margins: Integers | int) -> Flags:
+        """Return which images that come back read as before, by these margins, bool [n].
+
+        By 1 at least: by 0, another label may be the one that is read.
+        """
+        if self.reader is None or reading is None:
+            return np.ones(len(back), np.bool_)
+        passed: Flags = self.reader.margins(back, reading.labels) >= np.maximum(margins, 1)
+        return passed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What originals read as: labels uint8 [n, networks], and by which margins, int32 [n]."""
+
+    labels: Labels
+    margins: Integers
+
+    def at(self, rows: Integers | slice) -> Reading:
+        return Reading(self.labels[rows], self.margins[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guarded:
+    """Codes uint8 [n, d], what they decode to and what comes back, both uint8 [n, h, w].
+
+    `rungs`, uint8 [n], tell how the one becomes the other.
+    """
+
+    codes: Codes
+    decoded: Images
+    back: Images
+    rungs: npt.NDArray[np.uint8]
+
+
+class Ladder:
+    """Encodes images so that all that comes back passes `tests`."""
+
+    def __init__(self, codec: Codec, tests: Tests) -> None:
+        self.codec = codec
+        self.tests = tests
+
+    @property
+    def coarse(self) -> int:
+        """How far a pixel of a refined image may be from its original; 0 where none is refined."""
+        bound = COARSE if self.tests.max_error is None else min(self.tests.max_error, MAX_BOUND)
+        if self.tests.max_rmse is None or not bound:
+            return bound
+        usual = 2 * 255 * self.tests.max_rmse // RMSE_UNIT  # steps err by half of it, mostly
+        return min(bound, max(usual, 1))
+
+    def climb(self, images: Images) -> Guarded:
+        """Guard images uint8 [n, h, w]; raises `InputError` for others."""
+        codes = self.codec.encode(images)
+        decoded = self.codec.decode(codes)
+        rungs = np.zeros(len(images), np.uint8)
+        if not len(images):
+            return Guarded(codes, decoded, decoded, rungs)
+        reading = self.tests.read(images)
+        near = self.tests.near(images, decoded)
+        alike = self.tests.alike(reading, decoded, self.tests.margin)
+        sure = np.ones_like(alike) if reading is None else reading.margins >= self.tests.margin
+        passed = near & sure & alike | (decoded == images).all(axis=(1, 2))
+        (misread,) = np.nonzero(near & sure & ~passed)
+        if misread.size and reading is not None:
+            rows, *others = self._other_codes(images[misread], codes[misread], reading.at(misread))
+            found = misread[rows]
+            codes[found], decoded[found] = others
+            rungs[found], passed[found] = Rung.OTHER_CODE, True
+        back = decoded.copy()
+        (failed,) = np.nonzero(~passed)
+        rungs[failed], back[failed] = Rung.EXACT, images[failed]
+        if failed.size and self.coarse:
+            mine = None if reading is None else reading.at(failed)
+            refined, enough = self._refined(images[failed], decoded[failed], mine)
+            rungs[failed[enough]], back[failed[enough]] = Rung.REFINE, refined[enough]
+        return Guarded(codes, decoded, back, rungs)
+
+    def _refined(
+        self, images: Images, decoded: Images, reading: Reading | None
+    ) -> tuple[Images, Flags]:
+        """Return what comes back in coarse steps, and which of it passes, bool [n].
+
+        It is so near the originals that a quarter of the margin of those will do.
+        """
+        back = stepped(decoded, steps_of(images, decoded, self.coarse), self.coarse)
+        margins = 0 if reading is None else reading.margins // 4
+        enough = np.clip(margins, 1, max(self.tests.margin, 1))
+        alike = self.tests.alike(reading, back, enough) | (back == images).all(axis=(1, 2))
+        passed: Flags = self.tests.near(images, back) & alike
+        return back, passed
+
+    def _other_codes(
+        self, images: Images, codes: Codes, reading: Reading
+    ) -> tuple[Integers, Codes, Images]:
+        """Return which images have other codes near `codes` that pass, int [k].
+
+        With them those that are worth most, uint8 [k, d], and what they decode to.
+        """
+        rows, found, decoded = [], [], []
+        step = max(1, _AT_ONCE // (images[0].size * len(neighbours(codes[:1], self.codec)[0])))
+        for start in range(0, len(codes), step):
+            part = slice(start, start + step)
+            mine, *others = self._tried(images[part], codes[part], reading.at(part))
+            rows.append(start + mine)
+            found.append(others[0])
+            decoded.append(others[1])
+        return np.concatenate(rows), np.concatenate(found), np.concatenate(decoded)
+
+    def _tried(
+        self, images: Images, codes: Codes, reading: Reading
+    ) -> tuple[Integers, Codes, Images]:
+        """Return as `_other_codes` what passes of the `_READ` codes nearest to each image."""
+        trials = neighbours(codes, self.codec)  # [k, m, d]
+        k, m, dims = trials.shape
+        decoded = self.codec.decode(trials.reshape(-1, dims))
+        missing = np.repeat(images, m, axis=0).astype(np.int32) - decoded
+        error = np.einsum("nhw,nhw->n", missing, missing).reshape(k, m)
+        nearest = np.argsort(error, axis=1, kind="stable")[:, :_READ]
+        chosen = (nearest + m * np.arange(k)[:, None]).reshape(-1)
+        trials, decoded = trials.reshape(-1, dims)[chosen], decoded[chosen]
+        rows = np.repeat(np.arange(k), nearest.shape[1])
+        good = self.tests.near(images[rows], decoded)
+        good &= self.tests.alike(reading.at(rows), decoded, self.tests.margin + _CHOSEN)
+        worth = self.codec.worth(images[rows], trials, decoded)
+        worth[~good] = np.iinfo(np.int64).max
+        best = worth.reshape(k, -1).argmin(axis=1) + nearest.shape[1] * np.arange(k)
+        (passed,) = np.nonzero(good[best])
+        return passed, trials[best[passed]], decoded[best[passed]]
+
+
+def neighbours(codes: Codes, codec: Codec) -> Codes:
+    """Return codes near each of uint8 [n, d], uint8 [n, m, d], some of them twice.
+
+    One number up to two steps away, or two numbers a step; where numbers are nominal, one number
+    with any value.
+    """
+    dims, levels = codes.shape[1], codec.levels
+    if codec.model.nominal:
+        trials = np.repeat(codes[:, None], dims * levels, axis=1)
+        for j in range(dims):
+            trials[:, j * levels : (j + 1) * levels, j] = np.arange(levels)
+        return trials
+    unit = np.eye(dims, dtype=np.int16)
+    single = [step * unit for step in (-2, -1, 1, 2)]
+    pairs = [
+        unit[i] * a + unit[j] * b
+        for i in range(dims)
+        for j in range(i)
+        for a in (-1, 1)
+        for b in (-1, 1)
+    ]
+    moves = np.concatenate([*single, np.array(pairs, np.int16).reshape(-1, dims)])
+    moved = np.clip(codes[:, None].astype(np.int16) + moves, 0, levels - 1)
+    return np.asarray(moved, np.uint8)

@@ -1,0 +1,19 @@
+"""`.dz` bytes <-> header, chunks, trailer: the structures of docs/FORMAT.md, validated.
+
+This room knows bytes only: no NumPy, no networks, no pixels, no paths.
+"""
+
+from digitzip.format.chunk import Chunk, Layer, LayerType
+from digitzip.format.header import Guard, Header
+from digitzip.format.trailer import Entry, Trailer, trailer_size
+
+__all__ = [
+    "Chunk",
+    "Entry",
+    "Guard",
+    "Header",
+    "Layer",
+    "LayerType",
+    "Trailer",
+    "trailer_size",
+]

@@ -1,0 +1,154 @@
+"""Weights file <-> model: validated against a schema and limits, never unpickled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from digitzip.entropy.residuals import MAX_WEIGHT, VALUES, inputs_of
+from digitzip.errors import ModelError
+from digitzip.kernels.network import Network
+from digitzip.limits import DIMS, LEVELS, SIDES
+from digitzip.model import weights_file
+from digitzip.model.model import Images, LevelSet, Model, Shape
+from digitzip.model.tensors import ID_SIZE, Parts, Tensors
+
+FORMAT: Final = "digitzip-model"
+VERSION: Final = "1"
+MAX_LAMBDA: Final = 1 << 20
+MAX_MARGIN: Final = 1 << 16
+MAX_RMSE: Final = 65_535
+
+_KEYS: Final = {"format", "version", "name", "id", "height", "width", "levels", "reader"}
+
+
+def read_model(path: Path) -> Model:
+    """Read, validate and try the model in the safetensors file at `path`.
+
+    Raises `ModelError` when the file breaks the schema of docs/MODELS.md, a limit, the bound of a
+    network, its own id or its known-answer vector.
+    """
+    with weights_file.reading(path, "model") as (metadata, tensors):
+        model = _Builder(metadata, tensors).model()
+        weights_file.check_id(metadata, model.id)
+        if not np.array_equal(known_answer(model), model.known_images):
+            raise ModelError("its known codes do not decode to its known images here")
+    return model
+
+
+def write_model(path: Path, model: Model) -> None:
+    """Write `model` to a new safetensors file at `path`."""
+    metadata = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": model.name,
+        "id": model.id.hex(),
+        "height": str(model.shape.height),
+        "width": str(model.shape.width),
+        "levels": ",".join(str(level_set.levels) for level_set in model.level_sets),
+        **weights_file.noted(model.notes),
+    }
+    if model.reader is not None:
+        metadata["reader"] = model.reader.hex()
+    weights_file.write(path, metadata, model.tensors())
+
+
+def known_answer(model: Model) -> Images:
+    """Decode the known codes of `model` at its default number of levels."""
+    return model.decode_points(model.level_sets[0].dequantise(model.known_codes))
+
+
+class _Builder:
+    """Makes a model of what a file holds, each part checked, until none is left."""
+
+    def __init__(self, metadata: Mapping[str, str], tensors: Tensors) -> None:
+        self._metadata = metadata
+        self._parts = Parts(tensors)
+
+    def model(self) -> Model:
+        weights_file.check_metadata(self._metadata, "model", VERSION, _KEYS)
+        height, width = (
+            weights_file.decimal(self._metadata, side, SIDES) for side in ("height", "width")
+        )
+        encoder = self._parts.network("encoder", 0, 255)
+        shape = Shape(height, width, encoder.outputs)
+        if encoder.inputs != shape.pixels or shape.dims not in DIMS:
+            raise ModelError(
+                f"encoder maps {encoder.inputs} pixels to {shape.dims} numbers, expected "
+                f"{shape.pixels} to {DIMS[0]} … {DIMS[-1]}"
+            )
+        level_sets = tuple(self._level_set(levels, shape.dims) for levels in self._levels())
+        points = np.concatenate([level_set.points.ravel() for level_set in level_sets])
+        decoder = self._parts.network("decoder", int(points.min()), int(points.max()))
+        if (decoder.inputs, decoder.outputs) != (shape.dims, shape.pixels):
+            raise ModelError(f"decoder maps {decoder.inputs} numbers to {decoder.outputs} pixels")
+        if decoder.range[0] < 0 or decoder.range[1] > 255:
+            raise ModelError(f"decoder gives pixels {decoder.range}, expected within 0 to 255")
+        codes, images = self._parts.take("known.codes"), self._parts.take("known.images")
+        expected = (len(codes), height, width)
+        if codes.shape != (len(codes), shape.dims) or images.shape != expected:
+            raise ModelError(f"known answer: codes {codes.shape} and images {images.shape}")
+        if not len(codes) or int(codes.max()) >= level_sets[0].levels:
+            raise ModelError("known answer: no codes, or a number out of range")
+        residual = self._residual(shape)
+        margin = self._parts.number("guard.margin", range(MAX_MARGIN + 1)) or 0
+        self._parts.end()
+        return Model(
+            self._metadata["name"], shape, encoder, decoder, level_sets,
+            codes.astype(np.uint8), images.astype(np.uint8), weights_file.notes_of(self._metadata),
+            self._reader(), margin, residual,
+        )  # fmt: skip
+
+    def _residual(self, shape: Shape) -> Network | None:
+        if not self._parts.has("residual"):
+            return None
+        network = self._parts.network("residual", 0, 255)
+        expected = (inputs_of(shape.height, shape.width), VALUES)
+        if (network.inputs, network.outputs) != expected:
+            raise ModelError(f"residual maps {network.inputs} to {network.outputs}, not {expected}")
+        if network.range[0] < 0 or network.range[1] > MAX_WEIGHT:
+            raise ModelError(f"residual gives {network.range}, expected within 0 to {MAX_WEIGHT}")
+        return network
+
+    def _levels(self) -> list[int]:
+        text = self._metadata.get("levels", "")
+        levels = [weights_file.DECIMALS.get(part, 0) for part in text.split(",")]
+        if len(set(levels)) != len(levels) or not set(levels) <= set(LEVELS):
+            raise ModelError(
+                f"levels are {text[:40]!r}, expected numbers from {LEVELS[0]} to {LEVELS[-1]}, "
+                "each once, with commas between"
+            )
+        return levels
+
+    def _reader(self) -> bytes | None:
+        if (text := self._metadata.get("reader")) is None:
+            return None
+        if len(text) != 2 * ID_SIZE or not set(text) <= set("0123456789abcdef"):
+            raise ModelError(f"reader is {text[:40]!r}, expected {2 * ID_SIZE} hexadecimal digits")
+        return bytes.fromhex(text)
+
+    def _level_set(self, levels: int, dims: int) -> LevelSet:
+        prefix = f"levels.{levels}"
+        thresholds = self._parts.take(f"{prefix}.thresholds")
+        points = self._parts.take(f"{prefix}.points")
+        if thresholds.shape != (dims, levels - 1) or points.shape != (dims, levels):
+            raise ModelError(f"{prefix}: thresholds {thresholds.shape}, points {points.shape}")
+        if (np.diff(thresholds.astype(np.int64), axis=1) < 0).any():
+            raise ModelError(f"{prefix}: thresholds descend")
+        if int(np.abs(points.astype(np.int64)).max()) > 1 << 15:
+            raise ModelError(f"{prefix}: a point is outside ±2^15")
+        low, high = int(points.min()), int(points.max())
+        predictor = tuple(
+            self._parts.network(f"{prefix}.predictor.{j}", low, high) for j in range(dims)
+        )
+        for j, network in enumerate(predictor):
+            if (network.inputs, network.outputs) != (j, levels):
+                raise ModelError(f"{prefix}: predictor {j} has the wrong shape")
+            if max(map(abs, network.range)) > 1 << 15:
+                raise ModelError(f"{prefix}: a score is outside ±2^15")
+        lambda_ = self._parts.number(f"{prefix}.lambda", range(MAX_LAMBDA + 1)) or 0
+        max_rmse = self._parts.number(f"guard.{levels}.max_rmse", range(1, MAX_RMSE + 1))
+        return LevelSet(levels, thresholds, points, predictor, lambda_, max_rmse)

@@ -1,0 +1,152 @@
+"""Where models and readers stand: by name in the shipped weights, by path, or by id in folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+from safetensors import SafetensorError, safe_open
+
+from digitzip.errors import ModelError
+from digitzip.model import classifier_file, model_file
+from digitzip.model.classifier import Classifier
+from digitzip.model.model import Model
+
+DEFAULT: Final = "mnist-10"
+DIMS_NAME: Final = "mnist-{}"  # of the shipped model whose codes have so many numbers
+SUFFIX: Final = ".safetensors"
+FOLDERS_VARIABLE: Final = "DIGITZIP_MODELS"
+
+T = TypeVar("T")
+
+
+def load_model(model: str | Path = DEFAULT) -> Model:
+    """Return the model of this name, or in the file at this path.
+
+    Raises `ModelError` when there is none, or when the file is refused.
+    """
+    return _load(_MODEL, model)
+
+
+def find_model(id_: bytes) -> Model:
+    """Return the model with this id; raises `ModelError` when no known folder holds it."""
+    return _find(_MODEL, id_, "give its file with --model, or ")
+
+
+def model_files() -> Iterator[Path]:
+    """Yield the model files of `DIGITZIP_MODELS`, then the shipped ones, by name.
+
+    What says that it is a reader is none; what cannot be read may be one.
+    """
+    return _files(_MODEL)
+
+
+def load_classifier(reader: str | Path) -> Classifier:
+    """Return the reader of this name, or in the file at this path; errors as `load_model`."""
+    return _load(_CLASSIFIER, reader)
+
+
+def find_classifier(id_: bytes) -> Classifier:
+    """Return the reader whose id begins so; raises `ModelError` when no known folder holds it."""
+    return _find(_CLASSIFIER, id_)
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the shipped weights, in an installed package or in a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "weights"
+    return installed if installed.is_dir() else package.parent / "weights"
+
+
+@lru_cache(maxsize=4)
+def _read_model(path: Path, _modified: int, _size: int) -> Model:
+    return model_file.read_model(path)
+
+
+@lru_cache(maxsize=4)
+def _read_reader(path: Path, _modified: int, _size: int) -> Classifier:
+    return classifier_file.read_classifier(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[T]):
+    """What stands on the shelf: models, or readers."""
+
+    name: str
+    other_format: str  # of the files beside them
+    read_once: Callable[[Path, int, int], T]
+
+    def read(self, path: Path) -> T:
+        stat = path.stat()
+        return self.read_once(path.resolve(), stat.st_mtime_ns, stat.st_size)
+
+
+_MODEL: Final = _Kind("model", classifier_file.FORMAT, _read_model)
+_CLASSIFIER: Final = _Kind("reader", model_file.FORMAT, _read_reader)
+
+
+def _load(kind: _Kind[T], named: str | Path) -> T:
+    path = Path(named)
+    if path.suffix == SUFFIX or len(path.parts) != 1:
+        if not os.path.isfile(path):  # noqa: PTH113 - False for any name, however odd
+            raise ModelError(f"no {kind.name} file at {str(path)[:200]}")
+        return kind.read(path)
+    if found := _first_good(kind, _files(kind, str(named))):
+        return found
+    known = ", ".join(sorted({candidate.stem for candidate in _files(kind)})) or "none"
+    raise ModelError(
+        f"no {kind.name} named {str(named)[:80]!r}; known {kind.name}s: {known} "
+        f"(others: give a path, or set {FOLDERS_VARIABLE} to their folder)"
+    )
+
+
+def _find(kind: _Kind[T], id_: bytes, advice: str = "") -> T:
+    claiming = (path for path in _files(kind) if _claimed(path).get("id", "").startswith(id_.hex()))
+    if found := _first_good(kind, claiming):
+        return found
+    raise ModelError(
+        f"no {kind.name} with id {id_.hex()}; {advice}set {FOLDERS_VARIABLE} to its folder"
+    )
+
+
+def _files(kind: _Kind[T], name: str | None = None) -> Iterator[Path]:
+    """Yield the files of a kind, only those of a name if one is given, in the known folders."""
+    for folder in _folders():
+        if folder.is_dir():
+            for path in sorted(folder.glob(f"*{SUFFIX}")):
+                asked = name in (None, path.stem) and path.is_file()
+                if asked and _claimed(path).get("format") != kind.other_format:
+                    yield path
+
+
+def _folders() -> Iterator[Path]:
+    for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep):
+        if name:
+            yield Path(name)
+    yield shipped_folder()
+
+
+def _claimed(path: Path) -> dict[str, str]:
+    """Return the metadata of a file, unverified; none when it is no safetensors file at all."""
+    try:
+        with safe_open(path, framework="np") as stored:
+            return stored.metadata() or {}
+    except (OSError, SafetensorError):
+        return {}
+
+
+def _first_good(kind: _Kind[T], paths: Iterable[Path]) -> T | None:
+    """Return the first that is not refused; if all are, raise why the first was."""
+    refusal: ModelError | None = None
+    for path in paths:
+        try:
+            return kind.read(path)
+        except ModelError as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
+    return None

@@ -1,0 +1,3 @@
+"""The version of digitzip."""
+
+__version__ = "0.1.0"
