@@ -18,7 +18,7 @@ from digitzip.errors import ModelError
 from digitzip.kernels.network import Layer, Network, Window
 from digitzip.model import read_classifier
 from digitzip.model.tensors import Parts, network_tensors
-from tests.test_reader import changed
+from tests.test_classifier import changed
 from tests.toy import make_images, make_pair
 
 MOST = 2**31 - 1
