@@ -9,5 +9,15 @@ from digitzip.codec.codec import (
     Pixels,
     load_codec,
 )
+from digitzip.codec.encoded import EncodedBatch
 
-__all__ = ["DEFAULT_EFFORT", "EFFORT", "Codec", "Codes", "Images", "Pixels", "load_codec"]
+__all__ = [
+    "DEFAULT_EFFORT",
+    "EFFORT",
+    "Codec",
+    "Codes",
+    "EncodedBatch",
+    "Images",
+    "Pixels",
+    "load_codec",
+]
