@@ -21,11 +21,11 @@ from benchmarks import record
 from digitzip.metrics import rmse
 from digitzip.model import read_model
 from digitzip.training import EXPERIMENT_2016, Figures, Recipe
-from digitzip.training.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
-from digitzip.training.data import prepare
-from digitzip.training.export import export_model
-from digitzip.training.loop import Run
-from digitzip.training.plain import Plain
+from digitzip.training.export.model import export_model
+from digitzip.training.fit.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
+from digitzip.training.fit.data import prepare
+from digitzip.training.fit.loop import Run
+from digitzip.training.nets.plain import Plain
 
 RUNS: Final = record.ROOT / "runs" / "experiment"
 CHECKPOINT_EVERY: Final = 5  # epochs

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks import record
-from digitzip.training.warp import warp
+from digitzip.training.fit.warp import warp
 
 CACHED: Final = record.CACHE / "reader.pt"
 AVERAGED: Final = 64  # batches from which the average takes its BatchNorm statistics

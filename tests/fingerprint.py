@@ -49,7 +49,7 @@ def fingerprint(name: str, batch: int, library: str = "numpy") -> list[str]:
         codec = Codec(model, level_set.levels, effort=0)
         codes = fixed_codes(codec.levels, model.shape.dims)
         if library == "torch":
-            from digitzip.training.verify import forward
+            from digitzip.training.export.verify import forward
 
             pixels = images.reshape(len(images), -1)
             encoded = level_set.quantise(forward(model.encoder, pixels))

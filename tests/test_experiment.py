@@ -18,16 +18,16 @@ from digitzip.images.labels import labels_beside, read_labels  # noqa: E402
 from digitzip.metrics import rmse  # noqa: E402
 from digitzip.model import read_model  # noqa: E402
 from digitzip.training import EXPERIMENT_2016, Recipe  # noqa: E402
-from digitzip.training.activations import Activation  # noqa: E402
-from digitzip.training.board import ZOOM, beside  # noqa: E402
-from digitzip.training.data import prepare  # noqa: E402
-from digitzip.training.evaluate import evaluate  # noqa: E402
-from digitzip.training.export import export_model  # noqa: E402
-from digitzip.training.loop import Run  # noqa: E402
-from digitzip.training.noise import disturb  # noqa: E402
-from digitzip.training.optimisers import RMSProp  # noqa: E402
-from digitzip.training.plain import Plain  # noqa: E402
-from digitzip.training.quantise import Cells  # noqa: E402
+from digitzip.training.export.model import export_model  # noqa: E402
+from digitzip.training.fit.board import ZOOM, beside  # noqa: E402
+from digitzip.training.fit.data import prepare  # noqa: E402
+from digitzip.training.fit.evaluate import evaluate  # noqa: E402
+from digitzip.training.fit.loop import Run  # noqa: E402
+from digitzip.training.fit.noise import disturb  # noqa: E402
+from digitzip.training.fit.optimisers import RMSProp  # noqa: E402
+from digitzip.training.nets.activations import Activation  # noqa: E402
+from digitzip.training.nets.plain import Plain  # noqa: E402
+from digitzip.training.nets.quantise import Cells  # noqa: E402
 from tests.test_training import CPU, Listener, blobs, fit_toy  # noqa: E402
 
 SMALL = replace(

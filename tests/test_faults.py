@@ -294,8 +294,8 @@ def test_a_disk_that_fails_leaves_the_old_checkpoint_and_the_old_model(
 ) -> None:
     from digitzip.model import read_model
     from digitzip.training import load_checkpoint
-    from digitzip.training.checkpoint import save_checkpoint
-    from digitzip.training.saving import save_model
+    from digitzip.training.export.saving import save_model
+    from digitzip.training.fit.checkpoint import save_checkpoint
 
     error, full = ERRORS[how]
     stored, model = load_checkpoint(checkpoint), read_model(TINY)

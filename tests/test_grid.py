@@ -14,8 +14,9 @@ from digitzip.codec import Codec, load_codec
 from digitzip.errors import InputError
 from digitzip.kernels.network import Network
 from digitzip.model import Model
-from digitzip.training import TOY, grid, train
-from digitzip.training.codebook import _thresholds, codebook_decoder
+from digitzip.training import TOY, train
+from digitzip.training.export import grid
+from digitzip.training.jobs.codebook import _thresholds, codebook_decoder
 from tests.toy import make_images
 
 

@@ -16,10 +16,11 @@ from digitzip.codec import Codec, Images  # noqa: E402
 from digitzip.images import write  # noqa: E402
 from digitzip.kernels.network import Network, Window  # noqa: E402
 from digitzip.model import read_classifier, read_model, write_classifier, write_model  # noqa: E402
-from digitzip.training import guard, reader  # noqa: E402
-from digitzip.training.fold import run  # noqa: E402
-from digitzip.training.reading import Labels, Reading, Recipe, batches, fold, train  # noqa: E402
-from digitzip.training.verify import forward  # noqa: E402
+from digitzip.training.export.fold import run  # noqa: E402
+from digitzip.training.export.verify import forward  # noqa: E402
+from digitzip.training.jobs import bounds as guard  # noqa: E402
+from digitzip.training.jobs import classifier as reader  # noqa: E402
+from digitzip.training.nets.classifier import Labels, Reading, Recipe, batches, fold, train  # noqa: E402
 from tests.toy import make_classifier, make_images, make_model, make_pair  # noqa: E402
 
 RECIPE = Recipe(widths=(32, 24), epochs=4, batch=64, warm_up=10, average=0.9, warp_share=0.5)

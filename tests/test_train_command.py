@@ -15,7 +15,7 @@ from digitzip.cli import digitzip as command
 pytest.importorskip("torch", reason="torch is not installed (extra: train)")
 
 from digitzip.training import OWN, adapted
-from digitzip.training.data import split
+from digitzip.training.fit.data import split
 from tests.test_training import blobs
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")

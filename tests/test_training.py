@@ -29,21 +29,21 @@ from digitzip.training import (  # noqa: E402
     Figures,
     export_checkpoint,
     train,
-    verify,
 )
-from digitzip.training.activations import Activation  # noqa: E402
-from digitzip.training.checkpoint import FILE_NAME, discard_checkpoint, load_checkpoint  # noqa: E402
-from digitzip.training.data import prepare  # noqa: E402
-from digitzip.training.device import pick_device  # noqa: E402
-from digitzip.training.evaluate import evaluate  # noqa: E402
-from digitzip.training.export import as_images, export_model, round_model, within  # noqa: E402
-from digitzip.training.fold import Affine, run  # noqa: E402
-from digitzip.training.integers import Output, round_chain  # noqa: E402
-from digitzip.training.light import pruned  # noqa: E402
-from digitzip.training.loop import Run, fit  # noqa: E402
-from digitzip.training.networks import Autoencoder  # noqa: E402
+from digitzip.training.export import verify  # noqa: E402
+from digitzip.training.export.fold import Affine, run  # noqa: E402
+from digitzip.training.export.integers import Output, round_chain  # noqa: E402
+from digitzip.training.export.model import as_images, export_model, round_model, within  # noqa: E402
+from digitzip.training.fit.checkpoint import FILE_NAME, discard_checkpoint, load_checkpoint  # noqa: E402
+from digitzip.training.fit.data import prepare  # noqa: E402
+from digitzip.training.fit.device import pick_device  # noqa: E402
+from digitzip.training.fit.evaluate import evaluate  # noqa: E402
+from digitzip.training.fit.loop import Run, fit  # noqa: E402
+from digitzip.training.fit.watch import Screen  # noqa: E402
+from digitzip.training.nets.activations import Activation  # noqa: E402
+from digitzip.training.nets.autoencoder import Autoencoder  # noqa: E402
+from digitzip.training.nets.pruning import pruned  # noqa: E402
 from digitzip.training.recipe import Recipe, recipe_of  # noqa: E402
-from digitzip.training.watch import Screen  # noqa: E402
 
 CPU = torch.device("cpu")
 

@@ -9,21 +9,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from digitzip.training.board import Board
-from digitzip.training.checkpoint import (
+from digitzip.training.export.model import as_images, export_model, finish
+from digitzip.training.fit.board import Board
+from digitzip.training.fit.checkpoint import (
     discard_checkpoint,
     epochs_done,
     has_checkpoint,
     lighter_folder,
     load_checkpoint,
 )
-from digitzip.training.codebook import train_codebook
-from digitzip.training.data import prepare, split
-from digitzip.training.device import pick_device
-from digitzip.training.export import as_images, export_model, finish
-from digitzip.training.loop import Run, fit, lighter_run
-from digitzip.training.milestones import Milestones
-from digitzip.training.own import Measured, adapted, measure
+from digitzip.training.fit.data import prepare, split
+from digitzip.training.fit.device import pick_device
+from digitzip.training.fit.loop import Run, fit, lighter_run
+from digitzip.training.fit.milestones import Milestones
+from digitzip.training.fit.watch import Figures, Screen, Watcher
+from digitzip.training.jobs.codebook import train_codebook
+from digitzip.training.jobs.own import Measured, adapted, measure
 from digitzip.training.recipe import (
     EXPERIMENT_2016,
     MNIST_10,
@@ -32,7 +33,6 @@ from digitzip.training.recipe import (
     Recipe,
     recipe_of,
 )
-from digitzip.training.watch import Figures, Screen, Watcher
 
 __all__ = [
     "EXPERIMENT_2016",

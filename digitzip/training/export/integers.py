@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitzip.kernels.network import MAX_SHIFT, Layer, Network
-from digitzip.training.activations import Activation, Floats
-from digitzip.training.fold import Affine, run
+from digitzip.training.export.fold import Affine, run
+from digitzip.training.nets.activations import Activation, Floats
 
 EXACT = 1 << 24  # sum |w| max |x| + |b| stays below: float32 is exact in any order
 ACTIVATION_HIGH = 1023

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from digitzip.kernels.network import Window
-from digitzip.training.activations import Activation
-from digitzip.training.average import norms_of
-from digitzip.training.fold import Affine, as_floats, folded
-from digitzip.training.warp import warp
+from digitzip.training.export.fold import Affine, as_floats, folded
+from digitzip.training.fit.average import norms_of
+from digitzip.training.fit.warp import warp
+from digitzip.training.nets.activations import Activation
 
 WARPED_AT_ONCE = 256
 CALIBRATED = 128  # batches from which the averaged weights take their BatchNorm statistics

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from digitzip.training.evaluate import Quality
+from digitzip.training.fit.evaluate import Quality
 
 
 @dataclass(frozen=True, slots=True, eq=False)

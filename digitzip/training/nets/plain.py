@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from digitzip.training.activations import Activation
-from digitzip.training.quantise import Cells
+from digitzip.training.nets.activations import Activation
+from digitzip.training.nets.quantise import Cells
 from digitzip.training.recipe import Recipe
 
 

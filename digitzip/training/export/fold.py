@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from digitzip.kernels.network import Window
-from digitzip.training.activations import Activation, Floats
-from digitzip.training.networks import TANH_GAIN, Autoencoder, Narrow, Trunk
+from digitzip.training.nets.activations import Activation, Floats
+from digitzip.training.nets.autoencoder import TANH_GAIN, Autoencoder, Narrow, Trunk
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from digitzip import archive
 from digitzip.metrics import rmse
 from digitzip.model import read_model
-from digitzip.training.data import split
+from digitzip.training.fit.data import split
 from digitzip.training.recipe import Recipe
 
 STEPS = 8000

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from digitzip.training.family import Model
-from digitzip.training.quantise import centres_of, codes_of
+from digitzip.training.nets.family import Model
+from digitzip.training.nets.quantise import centres_of, codes_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from digitzip.errors import InputError
 from digitzip.limits import SIDES
+from digitzip.training.fit.warp import warp
 from digitzip.training.recipe import Recipe
-from digitzip.training.warp import warp
 
 FEWEST = 100
 

@@ -18,8 +18,10 @@ from digitzip.errors import DigitzipError, ModelError
 from digitzip.images.labels import read_labels
 from digitzip.kernels.network import Network
 from digitzip.model.classifier import UNIT, Classifier
-from digitzip.training.integers import Output, round_chain
-from digitzip.training.reading import (
+from digitzip.training.export.integers import Output, round_chain
+from digitzip.training.export.saving import save_classifier
+from digitzip.training.export.verify import forward
+from digitzip.training.nets.classifier import (
     MATRICES,
     WINDOWS,
     Images,
@@ -29,8 +31,6 @@ from digitzip.training.reading import (
     fold,
     train,
 )
-from digitzip.training.saving import save_classifier
-from digitzip.training.verify import forward
 
 NAME = "mnist-reader"
 HELD_OUT = 10_000

@@ -14,8 +14,8 @@ from digitzip.errors import DigitzipError, ModelError
 from digitzip.model import Model, read_classifier, read_model
 from digitzip.model.classifier import Classifier, Images
 from digitzip.model.model_file import MAX_RMSE
-from digitzip.training.bounds import bounded
-from digitzip.training.saving import save_model
+from digitzip.training.export.bounds import bounded
+from digitzip.training.export.saving import save_model
 
 HELD_OUT = 1000  # the first images, which no shipped model has learned
 

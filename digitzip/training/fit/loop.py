@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from digitzip.errors import InputError
-from digitzip.training import quantise
-from digitzip.training.average import Average, norms_of, recalibrate
-from digitzip.training.checkpoint import (
+from digitzip.training.fit.average import Average, norms_of, recalibrate
+from digitzip.training.fit.checkpoint import (
     Checkpoint,
     discard_checkpoint,
     has_checkpoint,
@@ -26,18 +25,19 @@ from digitzip.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from digitzip.training.data import Data, prepare
-from digitzip.training.device import bfloat16_helps
-from digitzip.training.evaluate import evaluate
-from digitzip.training.family import Model, build
-from digitzip.training.light import SEEN, pruned
-from digitzip.training.networks import Autoencoder
-from digitzip.training.noise import disturb
-from digitzip.training.optimisers import cosine, optimiser_of
-from digitzip.training.plain import Plain
-from digitzip.training.polish import searched_loss
+from digitzip.training.fit.data import Data, prepare
+from digitzip.training.fit.device import bfloat16_helps
+from digitzip.training.fit.evaluate import evaluate
+from digitzip.training.fit.noise import disturb
+from digitzip.training.fit.optimisers import cosine, optimiser_of
+from digitzip.training.fit.search import searched_loss
+from digitzip.training.fit.watch import Figures, View, Watcher
+from digitzip.training.nets import quantise
+from digitzip.training.nets.autoencoder import Autoencoder
+from digitzip.training.nets.family import Model, build
+from digitzip.training.nets.plain import Plain
+from digitzip.training.nets.pruning import SEEN, pruned
 from digitzip.training.recipe import Recipe
-from digitzip.training.watch import Figures, View, Watcher
 
 CALIBRATION = 8192
 """Training images on which the statistics of the averaged model are measured."""

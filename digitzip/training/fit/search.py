@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from digitzip.training.quantise import centres_of, codes_of
+from digitzip.training.nets.quantise import centres_of, codes_of
 
 DESCENTS = 4  # passes over the numbers of a code
 PROPOSALS = 2

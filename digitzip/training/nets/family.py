@@ -1,7 +1,7 @@
 """The two families of networks that a recipe can ask for."""
 
-from digitzip.training.networks import Autoencoder
-from digitzip.training.plain import Plain
+from digitzip.training.nets.autoencoder import Autoencoder
+from digitzip.training.nets.plain import Plain
 from digitzip.training.recipe import Recipe
 
 Model = Autoencoder | Plain

@@ -13,9 +13,9 @@ import numpy as np
 from digitzip import images
 from digitzip.errors import DigitzipError
 from digitzip.model import read_model
-from digitzip.training.expecting import expecting
-from digitzip.training.saving import save_model
-from digitzip.training.surroundings import Recipe
+from digitzip.training.export.saving import save_model
+from digitzip.training.fit.pixels import Recipe
+from digitzip.training.jobs.residual_model import expecting
 
 
 def main() -> int:

@@ -15,11 +15,11 @@ from torch import Tensor
 from digitzip.entropy.probability import UNIT
 from digitzip.kernels.network import Layer, Network
 from digitzip.model import LevelSet, Model, Shape
-from digitzip.training import grid
-from digitzip.training.data import Data
-from digitzip.training.export import notes_of
+from digitzip.training.export import grid
+from digitzip.training.export.model import notes_of
+from digitzip.training.fit.data import Data
+from digitzip.training.fit.watch import Watcher
 from digitzip.training.recipe import Recipe
-from digitzip.training.watch import Watcher
 
 ITERATIONS = 200  # of Lloyd, at most
 ENOUGH = 1e-4  # relative gain of an iteration below which it ends

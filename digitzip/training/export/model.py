@@ -16,22 +16,23 @@ from digitzip.limits import THREADS
 from digitzip.metrics import rmse
 from digitzip.model import LevelSet, Model, Shape
 from digitzip.model.model_file import MAX_LAMBDA
-from digitzip.training import grid, surroundings
-from digitzip.training.bounds import bounded
-from digitzip.training.data import Data
-from digitzip.training.device import describe
-from digitzip.training.evaluate import evaluate
-from digitzip.training.expecting import expecting
-from digitzip.training.family import Model as FloatModel
-from digitzip.training.fold import Chains, fold_residual
-from digitzip.training.fold_plain import fold_plain
-from digitzip.training.integers import Output, round_chain
-from digitzip.training.plain import Plain
-from digitzip.training.predictor import train_predictor
+from digitzip.training.export import grid
+from digitzip.training.export.bounds import bounded
+from digitzip.training.export.fold import Chains, fold_residual
+from digitzip.training.export.fold_plain import fold_plain
+from digitzip.training.export.integers import Output, round_chain
+from digitzip.training.export.saving import save_model
+from digitzip.training.export.verify import verify
+from digitzip.training.fit import pixels as surroundings
+from digitzip.training.fit.data import Data
+from digitzip.training.fit.device import describe
+from digitzip.training.fit.evaluate import evaluate
+from digitzip.training.fit.watch import Watcher
+from digitzip.training.jobs.entropy_model import train_predictor
+from digitzip.training.jobs.residual_model import expecting
+from digitzip.training.nets.family import Model as FloatModel
+from digitzip.training.nets.plain import Plain
 from digitzip.training.recipe import Recipe
-from digitzip.training.saving import save_model
-from digitzip.training.verify import verify
-from digitzip.training.watch import Watcher
 
 CODE_UNIT = 4096  # u = 1 at the encoder's output, which clips at 8
 LOGIT_UNIT = 128  # logit 1 at the decoder's output, which clips at 8

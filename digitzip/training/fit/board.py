@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from digitzip.errors import InputError, OutputError
-from digitzip.training.watch import Figures, View, Watcher
+from digitzip.training.fit.watch import Figures, View, Watcher
 
 ZOOM: Final = 4  # screen pixels to a pixel
 STATISTICS: Final[dict[str, Callable[[NDArray[np.float32]], np.float32]]] = {

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from digitzip.entropy.probability import UNIT, ideal_bits
 from digitzip.kernels.network import Network
 from digitzip.model import LevelSet
-from digitzip.training import grid
-from digitzip.training.activations import Activation
-from digitzip.training.fold import Affine
-from digitzip.training.integers import Output, round_chain
-from digitzip.training.optimisers import cosine
+from digitzip.training.export import grid
+from digitzip.training.export.fold import Affine
+from digitzip.training.export.integers import Output, round_chain
+from digitzip.training.fit.optimisers import cosine
+from digitzip.training.nets.activations import Activation
 from digitzip.training.recipe import Recipe
 
 SCORE_CLIP = 8191

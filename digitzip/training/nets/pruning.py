@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from digitzip.training.networks import Autoencoder, Decoder, Narrow, Stem, Trunk
+from digitzip.training.nets.autoencoder import Autoencoder, Decoder, Narrow, Stem, Trunk
 from digitzip.training.recipe import Recipe
 
 SEEN = 8192

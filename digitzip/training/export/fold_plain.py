@@ -6,9 +6,9 @@ squashing function and its range are: the integers of an encoder's output then s
 
 import numpy as np
 
-from digitzip.training.activations import Activation, Floats
-from digitzip.training.fold import Affine, Chains, as_floats
-from digitzip.training.plain import Plain
+from digitzip.training.export.fold import Affine, Chains, as_floats
+from digitzip.training.nets.activations import Activation, Floats
+from digitzip.training.nets.plain import Plain
 
 REACH = 4.0
 NARROWEST = 1e-2

@@ -11,9 +11,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from digitzip.training.family import Model
-from digitzip.training.networks import Autoencoder
-from digitzip.training.quantise import centres_of, codes_of
+from digitzip.training.nets.autoencoder import Autoencoder
+from digitzip.training.nets.family import Model
+from digitzip.training.nets.quantise import centres_of, codes_of
 
 
 def norms_of(model: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:

@@ -1,6 +1,6 @@
 """Fewer words: of many epochs, the first few and every tenth part of the run are told."""
 
-from digitzip.training.watch import Figures, Watcher
+from digitzip.training.fit.watch import Figures, Watcher
 
 EARLY = (1, 2, 5)
 

@@ -22,11 +22,11 @@ from digitzip.entropy.residuals import (
 )
 from digitzip.kernels.network import Network
 from digitzip.model import Model
-from digitzip.training.activations import Activation
-from digitzip.training.fold import Affine, as_floats
-from digitzip.training.integers import Output, round_chain
-from digitzip.training.optimisers import cosine
-from digitzip.training.surroundings import Recipe, Source
+from digitzip.training.export.fold import Affine, as_floats
+from digitzip.training.export.integers import Output, round_chain
+from digitzip.training.fit.optimisers import cosine
+from digitzip.training.fit.pixels import Recipe, Source
+from digitzip.training.nets.activations import Activation
 
 ONE = 1 << 15  # the weight of what is certain
 LEAST_SCORE, MOST_SCORE = -368, 22  # in 1 / UNIT of a nat: weights from 0 to below 2^16

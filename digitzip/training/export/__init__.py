@@ -1,0 +1,1 @@
+"""Float networks -> verified integer networks and their files."""

@@ -1,0 +1,1 @@
+"""What can be trained: each job reads from top to bottom."""
