@@ -1,4 +1,4 @@
-"""Images <-> codes: exact whatever the batch, better with effort, and strict about arrays."""
+"""Codes are exact whatever the batch and better with effort; other arrays are refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_batches_change_nothing(tiny: Model, images: Images, batch: int, effort:
         np.testing.assert_array_equal(codec.decode(codes[part]), decoded[part])
 
 
-def test_effort_never_makes_a_digit_worse(tiny: Model, images: Images) -> None:
+def test_effort_never_makes_an_image_worse(tiny: Model, images: Images) -> None:
     errors = []
     for effort in (0, 1, 2, 9):
         codec = Codec(tiny, effort=effort)
@@ -93,6 +93,8 @@ def test_efforts_and_levels_that_are_not_there_are_refused(tiny: Model) -> None:
         Codec(tiny, effort=1.0)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="threads is 0, expected 1 to 256"):
         Codec(tiny, threads=0)
+    with pytest.raises(InputError, match="effort is True, expected 0 to 9"):
+        Codec(tiny, effort=True)
     with pytest.raises(ModelError, match="no quantiser of 16 levels, only of 8, 5"):
         Codec(tiny, levels=16)
 
@@ -104,8 +106,15 @@ def test_qualities_count_levels_from_the_fewest(tiny: Model) -> None:
             load_codec(tiny, quality=quality)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("type_", [np.uint8, np.int64, np.array])
+def test_any_integer_type_is_an_integer(tiny: Model, type_: Any) -> None:
+    codec = Codec(tiny, effort=type_(2), threads=type_(1))
+    assert (codec.effort, codec.threads) == (2, 1)
+    assert type(codec.effort) is int
+
+
 def test_a_model_and_dims_together_are_refused(tiny: Model) -> None:
-    with pytest.raises(InputError, match="both a model and dims are given"):
+    with pytest.raises(InputError, match="both model and dims are given"):
         load_codec(tiny, dims=3)
     with pytest.raises(InputError, match="dims is 0, expected 1 to 10"):
         load_codec(dims=0)

@@ -14,7 +14,7 @@ PACKAGE: Final = Path(__file__).parents[1] / "digitzip"
 # The rooms by floor, the lowest first. A module imports from its own room and from lower floors.
 FLOORS: Final = (
     {"errors", "limits", "metrics", "version"},
-    {"atomic", "format", "kernels"},
+    {"arguments", "atomic", "format", "kernels"},
     {"entropy", "fetch", "images"},
     {"model"},
     {"codec"},
@@ -36,7 +36,16 @@ ONLY_IN: Final = {
     "safetensors": {"model"},
     "zstandard": {"entropy", "format"},
 }
-WITHOUT_NUMPY: Final = {"__init__", "__main__", "atomic", "errors", "fetch", "format", "limits"}
+WITHOUT_NUMPY: Final = {
+    "__init__",
+    "__main__",
+    "arguments",
+    "atomic",
+    "errors",
+    "fetch",
+    "format",
+    "limits",
+}
 
 PENDING: Final = {
     ("archive.finding", "archive.archive"),

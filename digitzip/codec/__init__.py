@@ -2,7 +2,6 @@
 
 from digitzip.codec.codec import (
     DEFAULT_EFFORT,
-    EFFORT,
     Codec,
     Codes,
     Images,
@@ -10,6 +9,7 @@ from digitzip.codec.codec import (
     load_codec,
 )
 from digitzip.codec.encoded import EncodedBatch
+from digitzip.codec.search import EFFORT
 
 __all__ = [
     "DEFAULT_EFFORT",

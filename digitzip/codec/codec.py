@@ -10,44 +10,55 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.codec.search import Effort, Target, search
+from digitzip.arguments import integer
+from digitzip.codec.neighbours import all_values, around
+from digitzip.codec.search import EFFORT, search, search_near
 from digitzip.entropy.codes import Packer
 from digitzip.entropy.residuals import Residual
 from digitzip.errors import InputError
 from digitzip.limits import DIMS, EFFORTS, THREADS
-from digitzip.model import DEFAULT, DIMS_NAME, Model, load_model
+from digitzip.model import DEFAULT, DIMS_NAME, LevelSet, Model, load_model
 
 Codes = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.integer[Any]]
 
 DEFAULT_EFFORT: Final = 1
-
-EFFORT: Final = (
-    Effort(sweeps=0, proposals=0, nearby=0),
-    Effort(sweeps=1, proposals=1, nearby=1),
-    Effort(sweeps=1, proposals=1, nearby=4),
-    Effort(sweeps=1, proposals=2, nearby=8),
-    Effort(sweeps=2, proposals=2, nearby=4),
-    Effort(sweeps=2, proposals=2, nearby=12),
-    Effort(sweeps=3, proposals=2, nearby=16),
-    Effort(sweeps=6, proposals=3, nearby=20),
-    Effort(sweeps=12, proposals=3, nearby=30),
-    Effort(sweeps=200, proposals=4, nearby=60),
-)
-"""What each effort buys."""
 
 _BATCH: Final = 512
 
 
-class Codec:
-    """Encodes and decodes with one model at one number of levels.
+class _Latents:
+    """A model and one of its level sets, as the search sees them."""
 
-    `effort` is how long `encode` searches for better codes; 0 takes the encoder's answer (with one
-    number, the best value: all are tried). All
-    arithmetic is on integers: the same images, levels and effort give the same codes on every
-    machine, and the same codes the same images. `threads` is how many batches are worked on at
-    once; it pays where the matrix library itself uses one thread.
+    def __init__(self, model: Model, level_set: LevelSet) -> None:
+        self._model, self._level_set = model, level_set
+        self.levels, self.lambda_ = level_set.levels, level_set.lambda_
+        self.categorical = model.nominal
+        self.costs = level_set.costs
+
+    def decode(self, codes: Codes) -> Pixels:
+        images = self._model.decode_points(self._level_set.dequantise(codes))
+        return images.reshape(len(codes), self._model.shape.pixels)
+
+    def candidates(self, codes: Codes) -> Codes:
+        if not self.categorical:
+            return around(codes, self.levels)
+        latents = range(codes.shape[1])
+        trials = np.concatenate([all_values(codes, self.levels, j) for j in latents])
+        return trials.transpose(1, 0, 2)
+
+
+class Codec:
+    """Encode and decode with one model at one number of levels.
+
+    `effort`, 0 to 9, is how long `encode` searches for better codes; 0 takes the code that the
+    encoder gives, except for a single latent, all values of which are tried. All arithmetic is on
+    integers: the same images, levels and effort give the same codes on every machine, and the same
+    codes the same images. `threads` is how many batches are processed at once; it helps where the
+    matrix library itself uses one thread.
     """
 
     def __init__(
@@ -57,73 +68,73 @@ class Codec:
         effort: int | None = None,
         threads: int = 1,
     ) -> None:
-        effort = DEFAULT_EFFORT if effort is None else effort
-        for name, value, allowed in (("effort", effort, EFFORTS), ("threads", threads, THREADS)):
-            if not isinstance(value, int) or value not in allowed:
-                raise InputError(f"{name} is {value!r}, expected {allowed[0]} to {allowed[-1]}")
         self.model = model
-        self.effort = effort
-        self.threads = threads
+        self.effort = integer("effort", DEFAULT_EFFORT if effort is None else effort, EFFORTS)
+        self.threads = integer("threads", threads, THREADS)
         self._level_set = model.level_set(levels)
-        self._target = Target(
-            self.levels,
-            self._decode_rows,
-            self._level_set.costs,
-            self._level_set.lambda_,
-            model.nominal,
-        )
+        self._latents = _Latents(model, self._level_set)
         self.packer = Packer(self.levels, self._level_set.predict)
 
     @cached_property
     def residual(self) -> Residual | None:
-        """What codes corrections of digits; None where the model has no network for it."""
+        """The coder of corrections; None where the model has no residual model."""
         network, shape = self.model.residual, self.model.shape
         return None if network is None else Residual(network, shape.height, shape.width)
 
     @property
     def levels(self) -> int:
-        """How many values a number of a code can take."""
+        """How many values a latent can take."""
         return self._level_set.levels
 
-    def encode(self, images: Images) -> Codes:
-        """Images uint8 [n, height, width] -> codes uint8 [n, d].
+    @property
+    def max_rmse(self) -> int | None:
+        """The greatest RMSE of an image that fits the model, in 1/65,535 of the pixel range."""
+        return self._level_set.max_rmse
 
-        Raises `InputError` for arrays of another type or shape.
+    def encode(self, images: Images) -> Codes:
+        """Encode images uint8 [n, height, width] to codes uint8 [n, d].
+
+        Raises `InputError` for arrays of another dtype or shape.
         """
-        images = self.check(images)
-        pixels = images.reshape(len(images), self.model.shape.pixels)
+        pixels = self._pixels(self.check(images))
         return self._in_batches(self._encode_rows, pixels, self.model.shape.dims)
 
     def decode(self, codes: Codes) -> Images:
-        """Codes uint8 [n, d] -> images uint8 [n, height, width].
+        """Decode codes uint8 [n, d] to images uint8 [n, height, width].
 
-        Raises `InputError` for arrays of another type or shape, or with numbers out of range.
+        Raises `InputError` for arrays of another dtype or shape, or with latents out of range.
         """
         codes = np.asarray(codes)
         dims = self.model.shape.dims
         if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != dims:
             raise InputError(f"codes are {_describe(codes)}, expected uint8 [n, {dims}]")
         if codes.size and int(codes.max()) >= self.levels:
-            raise InputError(f"a number of a code is {codes.max()}, expected below {self.levels}")
+            raise InputError(f"a latent is {codes.max()}, expected below {self.levels}")
         shape = self.model.shape
-        pixels = self._in_batches(self._decode_rows, codes, shape.pixels)
+        pixels = self._in_batches(self._latents.decode, codes, shape.pixels)
         return pixels.reshape(-1, shape.height, shape.width)
 
-    @property
-    def max_rmse(self) -> int | None:
-        """The RMSE, in 1/65,535 of the range of pixels, of what the model was made for at most."""
-        return self._level_set.max_rmse
+    def search_near(
+        self,
+        images: Images,
+        codes: Codes,
+        allowed: Callable[[Integers, Images], Flags],
+        nearest: int,
+    ) -> tuple[Codes, Flags]:
+        """Return the best allowed codes near codes uint8 [n, d], and which were found, bool [n].
 
-    def worth(self, images: Images, codes: Codes, decoded: Images) -> npt.NDArray[np.int64]:
-        """Return `squared error + lambda * rate` of codes uint8 [n, d] that give `decoded`.
-
-        Images are uint8 [n, height, width]; what is worth most has the least, int64 [n].
+        `allowed` tells which reconstructions uint8 [k, height, width] are good enough for the
+        images of rows int [k]. For each image it is asked about the `nearest` reconstructions
+        around its code; the code of lowest rate-distortion cost wins. Where none is allowed, the
+        image keeps its code.
         """
-        missing = images.astype(np.int64) - decoded
-        worth: npt.NDArray[np.int64] = np.einsum("nhw,nhw->n", missing, missing)
-        if lambda_ := self._level_set.lambda_:
-            worth += lambda_ * self._level_set.rate(codes)
-        return worth
+
+        def allowed_rows(part: slice, recon: Pixels) -> Flags:
+            k, n, _ = recon.shape
+            rows = np.tile(np.arange(part.start, part.start + n), k)
+            return allowed(rows, recon.reshape(k * n, *images.shape[1:])).reshape(k, n)
+
+        return search_near(self._pixels(images), codes, self._latents, allowed_rows, nearest)
 
     def check(self, images: npt.NDArray[Any]) -> Images:
         """Return `images` if they are uint8 [n, height, width]; raises `InputError` otherwise."""
@@ -135,18 +146,17 @@ class Codec:
             )
         return images
 
-    def _encode_rows(self, pixels: Pixels) -> Codes:
-        """Pixels uint8 [n, height * width] -> codes uint8 [n, d]."""
-        codes = self._level_set.quantise(self.model.encoder(pixels))
-        return search(pixels, codes, self._target, EFFORT[self.effort])
+    def _pixels(self, images: Images) -> Pixels:
+        """Return images uint8 [n, height, width] as uint8 [n, height * width]."""
+        return images.reshape(len(images), self.model.shape.pixels)
 
-    def _decode_rows(self, codes: Codes) -> Pixels:
-        """Codes uint8 [n, d], known to be in range, -> pixels uint8 [n, height * width]."""
-        images = self.model.decode_points(self._level_set.dequantise(codes))
-        return images.reshape(len(codes), self.model.shape.pixels)
+    def _encode_rows(self, pixels: Pixels) -> Codes:
+        """Encode pixels uint8 [n, height * width] to codes uint8 [n, d]."""
+        codes = self._level_set.quantise(self.model.encoder(pixels))
+        return search(pixels, codes, self._latents, EFFORT[self.effort])
 
     def _in_batches(self, work: Callable[[Codes], Codes], rows: Codes, width: int) -> Codes:
-        """Return `work` of all rows, uint8 [n, width], in batches, several at once."""
+        """Apply `work` to all rows in batches, some at once; returns uint8 [n, width]."""
         out = np.empty((len(rows), width), np.uint8)
         parts = [slice(start, start + _BATCH) for start in range(0, len(rows), _BATCH)]
 
@@ -172,18 +182,16 @@ def load_codec(
     effort: int | None = None,
     threads: int = 1,
 ) -> Codec:
-    """Return the codec of a model: by name, by the path of its file, or the one of `dims` numbers.
+    """Load the codec of a model: by name, by the path of its file, or the one with `dims` latents.
 
-    `quality` counts the model's numbers of levels from 1, the fewest. Raises `ModelError` when
-    there is no such model or when it is refused, `InputError` when it has no such quality and
-    when both `model` and `dims` are given.
+    `quality` is the model's number of levels, counted from 1, the fewest. Raises `ModelError`
+    when there is no such model or it is refused, and `InputError` when the model has no such
+    quality or both `model` and `dims` are given.
     """
     if dims is not None:
         if model is not None:
-            raise InputError("both a model and dims are given; dims picks a model by itself")
-        if not isinstance(dims, int) or dims not in DIMS:
-            raise InputError(f"dims is {dims!r}, expected {DIMS[0]} to {DIMS[-1]}")
-        model = DIMS_NAME.format(dims)
+            raise InputError("both model and dims are given; give one of them")
+        model = DIMS_NAME.format(integer("dims", dims, DIMS))
     loaded = model if isinstance(model, Model) else load_model(DEFAULT if model is None else model)
     return Codec(loaded, loaded.levels_of(quality), effort, threads)
 

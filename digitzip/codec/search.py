@@ -1,39 +1,49 @@
-"""The search for better codes: which code near a given one is worth most for an image.
+"""Rate-distortion search: the code of lowest cost that an effort finds for each image.
 
-What it minimises is `squared error + lambda * rate`, and a code without error is the best. All is
-exact on integers below 2^53, so the search finds the same code on every machine. It knows decoder
-and predictor as callables; models and files it does not.
+Proposers name candidate codes; the decoder and the entropy model say what they cost; the best is
+kept (`candidates`). All is exact on integers below 2^53, so every machine finds the same code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.codec.candidates import (
+    Candidates,
+    Codes,
+    Exact,
+    Flags,
+    Latents,
+    Pixels,
+    rate_of,
+    rates_of,
+    rd_cost,
+)
+from digitzip.codec.neighbours import all_values, every_code, one_step
 from digitzip.codec.quadratic import Quadratic
 
-Codes = npt.NDArray[np.uint8]
-Pixels = npt.NDArray[np.uint8]
-Integers = npt.NDArray[np.integer[Any]]
 Floats = npt.NDArray[np.floating[Any]]
-Exact = npt.NDArray[np.float64]
-"""Integers below 2^53, held in float64."""
+Steps = npt.NDArray[np.int16]
+AllowedRows = Callable[[slice, Pixels], Flags]
+"""Some of the images, reconstructions uint8 [k, n, p] of k codes for each -> bool [k, n]."""
 
 _BATCH: Final = 256
-_TOGETHER: Final = 8  # codes for each image, decoded at once
-_FEW: Final = 1024  # codes that there can be in all, to try every one of them
+_FEW: Final = 1024  # with so many codes at most, all are tried
+_AT_ONCE: Final = 1 << 24  # pixels that are decoded at once
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to search: `sweeps` over the numbers of a code at most.
+    """How long to search: at most `sweeps` over the latents.
 
-    In each, `proposals` are the least of a model of the error, and `nearby` moves of one or two
-    numbers are tried that the model likes best.
+    Each sweep tries `proposals` minima of a quadratic model of the error, and the `nearby` best
+    moves of one or two latents by that model.
     """
 
     sweeps: int
@@ -41,136 +51,102 @@ class Effort:
     nearby: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What codes are worth: `decode` gives pixels uint8 [n, p] of codes uint8 [n, d].
-
-    `costs` gives the rate int [n, levels] of each value of number j after numbers uint8 [n, j];
-    a unit of it weighs `lambda_`, and with 0 is never asked for. Where numbers are `nominal`,
-    neighbouring values need not look alike, and all values are tried.
-    """
-
-    levels: int
-    decode: Callable[[Codes], Pixels]
-    costs: Callable[[Codes], Integers]
-    lambda_: int = 0
-    nominal: bool = False
-
-    def prices(self, codes: Codes) -> Exact | None:
-        """Return `lambda * cost` of every value of every number, [d, levels, n]; None for 0."""
-        if not self.lambda_:
-            return None
-        n, dims = codes.shape
-        prices = np.empty((dims, self.levels, n))
-        for j in range(dims):
-            prices[j] = self.costs(codes[:, :j]).T
-        prices *= self.lambda_
-        return prices
+EFFORT: Final = (
+    Effort(sweeps=0, proposals=0, nearby=0),
+    Effort(sweeps=1, proposals=1, nearby=1),
+    Effort(sweeps=1, proposals=1, nearby=4),
+    Effort(sweeps=1, proposals=2, nearby=8),
+    Effort(sweeps=2, proposals=2, nearby=4),
+    Effort(sweeps=2, proposals=2, nearby=12),
+    Effort(sweeps=3, proposals=2, nearby=16),
+    Effort(sweeps=6, proposals=3, nearby=20),
+    Effort(sweeps=12, proposals=3, nearby=30),
+    Effort(sweeps=200, proposals=4, nearby=60),
+)
+"""The efforts that a user can choose, by number."""
 
 
-def search(pixels: Pixels, codes: Codes, target: Target, effort: Effort) -> Codes:
-    """Return codes uint8 [n, d] that are worth no less than `codes` for `pixels`, uint8 [n, p].
+def search(pixels: Pixels, codes: Codes, latents: Latents, effort: Effort) -> Codes:
+    """Return codes uint8 [n, d] that cost no more than `codes` for `pixels` uint8 [n, p].
 
-    Where there are few codes all are tried; where a code is one number, at no effort too.
+    All codes are tried where there are few; with one latent, without effort too.
     """
     dims = codes.shape[1]
-    if target.levels**dims <= _FEW and (effort.sweeps or dims == 1):
-        return _best_of_all(pixels, target, dims)
+    if latents.levels**dims <= _FEW and (effort.sweeps or dims == 1):
+        return _exhaustive(pixels, latents, dims)
     if not effort.sweeps:
         return codes
     found = np.empty_like(codes)
     for start in range(0, len(codes), _BATCH):
         part = slice(start, start + _BATCH)
-        start_codes = codes[part]
-        image, prices = pixels[part].astype(np.float64), target.prices(start_codes)
-        best = _Best.of(image, start_codes, target.decode(start_codes), prices)
-        found[part] = _descend(best, target, effort).codes
+        first = codes[part]
+        recon, rates = latents.decode(first), rates_of(first, latents)
+        best = Candidates.of(pixels[part].astype(np.float64), first, recon, rates)
+        found[part] = _descend(best, latents, effort).codes
     return found
 
 
-def _best_of_all(pixels: Pixels, target: Target, dims: int) -> Codes:
-    """Return the codes worth most of all that there are, the smaller of two.
+def search_near(
+    pixels: Pixels, codes: Codes, latents: Latents, allowed: AllowedRows, nearest: int
+) -> tuple[Codes, Flags]:
+    """Return the best allowed codes near `codes`, uint8 [n, d], and which were found, bool [n].
+
+    Of the model's candidates near each code, the `nearest` by squared error are tried. An image
+    without an allowed one keeps its code.
+    """
+    found, passed = codes.copy(), np.zeros(len(codes), np.bool_)
+    near = latents.candidates(codes[:1]).size // codes.shape[1]  # of each code
+    step = max(1, _AT_ONCE // max(1, near * pixels.shape[1]))
+    for start in range(0, len(codes), step):
+        part = slice(start, start + step)
+        trials = _nearest(pixels[part], latents.candidates(codes[part]), latents, nearest)
+        best = Candidates.none(pixels[part].astype(np.float64), codes[part])
+        best.offer(trials, latents, partial(allowed, part))
+        found[part], passed[part] = best.codes, np.isfinite(best.rd_cost)
+    return found, passed
+
+
+def _nearest(pixels: Pixels, trials: Codes, latents: Latents, count: int) -> Codes:
+    """Return those of the codes uint8 [n, m, d] of least squared error, uint8 [count, n, d]."""
+    n, m, dims = trials.shape
+    residual = latents.decode(trials.reshape(n * m, dims)).reshape(n, m, -1).astype(np.int32)
+    residual -= pixels[:, None]
+    error = np.einsum("nmp,nmp->nm", residual, residual)
+    order = np.argsort(error, axis=1, kind="stable")[:, :count]
+    return np.take_along_axis(trials, order[:, :, None], axis=1).transpose(1, 0, 2)
+
+
+def _exhaustive(pixels: Pixels, latents: Latents, dims: int) -> Codes:
+    """Return the best of all codes for each image, the smaller of two.
 
     `|x - y|^2 = |x|^2 - 2 x . y + |y|^2`.
     """
-    places = np.indices((target.levels,) * dims).reshape(dims, -1)
-    every = np.ascontiguousarray(places.T, np.uint8)  # ascending: argmin takes the smaller
-    decoded = target.decode(every).astype(np.float64)
-    squares = np.einsum("kp,kp->k", decoded, decoded)
-    paid = _paid(target.prices(every), every)
+    every = every_code(dims, latents.levels)  # ascending: argmin takes the smaller
+    recon = latents.decode(every).astype(np.float64)
+    squares = np.einsum("kp,kp->k", recon, recon)
+    rate = rate_of(rates_of(every, latents), every)
     chosen = np.empty(len(pixels), np.intp)
     for start in range(0, len(pixels), _BATCH):
         part = slice(start, start + _BATCH)
         image = pixels[part].astype(np.float64)
         own = np.einsum("np,np->n", image, image)[:, None]
-        error = own - 2 * np.matmul(image, decoded.T) + squares
-        chosen[part] = np.argmin(_worth(error, paid), axis=1)
+        error = own - 2 * np.matmul(image, recon.T) + squares
+        chosen[part] = np.argmin(rd_cost(error, rate), axis=1)
     best: Codes = every[chosen]
     return best
 
 
-@dataclass(slots=True)
-class _Best:
-    """The best codes so far, [n, d], for the images, [n, p], and what is known of them."""
-
-    image: Exact
-    codes: Codes
-    missing: Exact  # of the image, [n, p]
-    prices: Exact | None
-    worth: Exact  # [n], the less the better
-
-    @classmethod
-    def of(cls, image: Exact, codes: Codes, decoded: Pixels, prices: Exact | None) -> _Best:
-        """Return what codes [n, d] are worth, decoded to [n, p] and each value at its price."""
-        missing = image - decoded
-        error = np.einsum("np,np->n", missing, missing)
-        return cls(image, codes.copy(), missing, prices, _worth(error, _paid(prices, codes)))
-
-    def offer_all(self, trials: Codes, target: Target) -> None:
-        """Take those of the codes [k, n, d] that are worth more."""
-        n, dims = self.codes.shape
-        for start in range(0, len(trials), _TOGETHER):
-            some = trials[start : start + _TOGETHER]
-            flat = some.reshape(-1, dims)
-            decoded, prices = target.decode(flat), target.prices(flat)
-            for i, codes in enumerate(some):
-                rows = slice(i * n, (i + 1) * n)
-                priced = None if prices is None else prices[:, :, rows]
-                self.offer(_Best.of(self.image, codes, decoded[rows], priced))
-
-    def offer(self, other: _Best) -> None:
-        """Take the codes that are worth more, or as much and smaller."""
-        better = other.worth < self.worth
-        (ties,) = np.nonzero(other.worth == self.worth)
-        for i in ties:
-            better[i] = other.codes[i].tolist() < self.codes[i].tolist()
-        self.put(better, other.at(better))
-
-    def at(self, rows: npt.NDArray[Any]) -> _Best:
-        prices = None if self.prices is None else self.prices[:, :, rows]
-        return _Best(
-            self.image[rows], self.codes[rows], self.missing[rows], prices, self.worth[rows]
-        )
-
-    def put(self, rows: npt.NDArray[Any], other: _Best) -> None:
-        self.codes[rows], self.missing[rows], self.worth[rows] = (
-            other.codes, other.missing, other.worth,
-        )  # fmt: skip
-        if self.prices is not None:
-            self.prices[:, :, rows] = other.prices
-
-
-def _descend(best: _Best, target: Target, effort: Effort) -> _Best:
-    """Sweep until a digit stays as it was: twice, where a sweep sees neighbours to one side."""
-    enough = 1 if target.nominal else 2
+def _descend(best: Candidates, latents: Latents, effort: Effort) -> Candidates:
+    """Sweep until a code stays as it is: twice, where a sweep sees neighbours on one side."""
+    enough = 1 if latents.categorical else 2
     active = np.arange(len(best.codes))
     still = np.zeros(len(best.codes), np.intp)
     for sweep in range(effort.sweeps):
         part = best.at(active)
-        if target.nominal:
-            _try_values(part, target)
+        if latents.categorical:
+            _sweep_values(part, latents)
         else:
-            _sweep(part, target, effort, outward=sweep % 2 == 1)
+            _sweep_gradient(part, latents, effort, outward=sweep % 2 == 1)
         moved = (part.codes != best.codes[active]).any(axis=1)
         best.put(active, part)
         still[active] = np.where(moved, 0, still[active] + 1)
@@ -180,95 +156,78 @@ def _descend(best: _Best, target: Target, effort: Effort) -> _Best:
     return best
 
 
-def _try_values(best: _Best, target: Target) -> None:
-    """Give each number in turn the value that is worth most, the others as they are."""
+def _sweep_values(best: Candidates, latents: Latents) -> None:
+    """Try every value of each latent in turn, with the others as they are."""
     for j in range(best.codes.shape[1]):
-        trials = np.repeat(best.codes[None], target.levels, axis=0)
-        trials[:, :, j] = np.arange(target.levels, dtype=np.uint8)[:, None]
-        best.offer_all(trials, target)
+        best.offer(all_values(best.codes, latents.levels, j), latents)
 
 
-def _sweep(best: _Best, target: Target, effort: Effort, *, outward: bool) -> None:
-    """Improve codes by their neighbours to one side, and by what a model of the error proposes.
+def _sweep_gradient(best: Candidates, latents: Latents, effort: Effort, *, outward: bool) -> None:
+    """Try the neighbours on one side, and what a quadratic model of the error proposes.
 
-    The neighbours give the derivative of the decoder by each number, and with it a quadratic model
-    of the squared error for moves of several numbers at once. The model proposes, the decoder
-    decides, and the model goes on from there.
+    The neighbours give the derivative of the decoder by each latent, and with it the model, whose
+    moves change several latents at once. The model proposes, the decoder decides, and the model
+    goes on from the code that is kept.
     """
     n, dims = best.codes.shape
-    trials, steps = _neighbours(best.codes, target.levels, outward=outward)
-    decoded = target.decode(trials.reshape(n * dims, dims)).reshape(n, dims, -1)
-    slopes = _slopes(decoded, best.image - best.missing, steps)
-    model = Quadratic(_products(slopes, slopes.transpose(0, 2, 1)), target.levels)
-    descent = _times(slopes, best.missing)
-    gains = 2 * steps * descent - model.own.T - _dearer(best.prices, best.codes, steps)
-    best_step = (np.arange(n), np.argmax(gains, axis=1))
-    nearest = trials[best_step]
-    best.offer(_Best.of(best.image, nearest, decoded[best_step], target.prices(nearest)))
-    descent = _times(slopes, best.missing)
-    if best.prices is not None and _offer_exact(best, model, descent, target):
-        descent = _times(slopes, best.missing)
+    trials, steps = one_step(best.codes, latents.levels, outward=outward)
+    recon = latents.decode(trials.reshape(n * dims, dims)).reshape(n, dims, -1)
+    slopes = _slopes(recon, best.pixels - best.residual, steps)
+    model = Quadratic(_products(slopes, slopes.transpose(0, 2, 1)), latents.levels)
+    gradient = _gradient(slopes, best.residual)
+    gains = 2 * steps * gradient - model.diagonal.T - _rate_changes(best.rates, best.codes, steps)
+    row = (np.arange(n), np.argmax(gains, axis=1))
+    codes = trials[row]
+    best.keep(Candidates.of(best.pixels, codes, recon[row], rates_of(codes, latents)))
+    gradient = _gradient(slopes, best.residual)
+    if best.rates is not None and _offer_exact(best, model, gradient, latents):
+        gradient = _gradient(slopes, best.residual)
     for _ in range(effort.proposals):
-        proposal = model.least(descent, best.codes, best.prices)
+        proposal = model.minimum(gradient, best.codes, best.rates)
         if (proposal == best.codes).all():
             break
-        best.offer_all(proposal[None], target)
-        descent = _times(slopes, best.missing)
+        best.offer(proposal[None], latents)
+        gradient = _gradient(slopes, best.residual)
     if effort.nearby:
-        trials = model.nearby(descent, best.codes, best.prices, effort.nearby)
-        best.offer_all(trials, target)
+        best.offer(model.nearby(gradient, best.codes, best.rates, effort.nearby), latents)
 
 
-def _offer_exact(best: _Best, model: Quadratic, descent: Exact, target: Target) -> bool:
-    """Offer what is best without prices where that is much nearer: to digits decoded before.
+def _offer_exact(best: Candidates, model: Quadratic, gradient: Exact, latents: Latents) -> bool:
+    """Try the minimum of the error alone where it is much lower: for images decoded before.
 
-    Returns whether there were any such digits.
+    Returns whether there were any such images.
     """
-    there = model.least(descent, best.codes, None)
-    error = np.einsum("np,np->n", best.missing, best.missing)
-    left = error + model.change(descent, best.codes, there)
+    there = model.minimum(gradient, best.codes, None)
+    error = np.einsum("np,np->n", best.residual, best.residual)
+    left = error + model.change(gradient, best.codes, there)
     rows = np.flatnonzero(4 * left < 3 * error)
     if rows.size:
         part = best.at(rows)
-        part.offer_all(there[None, rows], target)
+        part.offer(there[None, rows], latents)
         best.put(rows, part)
     return bool(rows.size)
 
 
-def _neighbours(codes: Codes, levels: int, *, outward: bool) -> tuple[Codes, Exact]:
-    """Return codes uint8 [n, d, d], each one step away in one number, and the steps [n, d].
+def _slopes(recon: Pixels, here: Exact, steps: Steps) -> Floats:
+    """Return half of the change of each pixel with each latent, [n, d, p].
 
-    Steps go toward the middle of the range, or outward where there is room.
+    `recon` [n, d, p] are a step away from `here` [n, p], in each latent by one of `steps` [n, d].
     """
-    steps = np.where(2 * codes.astype(np.int16) < levels - 1, 1, -1)
-    if outward:
-        steps = np.where((codes == 0) | (codes == levels - 1), steps, -steps)
-    trials = np.repeat(codes[:, None], codes.shape[1], axis=1)
-    j = np.arange(codes.shape[1])
-    trials[:, j, j] = codes + steps
-    return trials, steps.astype(np.float64)
-
-
-def _slopes(decoded: Pixels, here: Exact, steps: Exact) -> Floats:
-    """Return by how much half of each pixel changes with a number, [n, d, p].
-
-    `decoded` [n, d, p] are a step away from `here` [n, p], in each number by one of `steps` [n, d].
-    """
-    halves = (decoded >> 1).view(np.int8)
+    halves = (recon >> 1).view(np.int8)
     change = halves - (here.astype(np.uint8) >> 1).view(np.int8)[:, None]
     slopes: Floats = change.astype(_float_type(here.shape[1]))
     slopes *= steps.astype(slopes.dtype)[:, :, None]
     return slopes
 
 
-def _times(slopes: Floats, missing: Exact) -> Exact:
-    """Return the derivative of the squared error by each number, over -2: [n, d]."""
-    halves = np.trunc(missing / 2).astype(slopes.dtype)
+def _gradient(slopes: Floats, residual: Exact) -> Exact:
+    """Return -1/2 of the derivative of the squared error by each latent, [n, d]."""
+    halves = np.trunc(residual / 2).astype(slopes.dtype)
     return _products(slopes, halves[:, :, None])[:, :, 0]
 
 
 def _products(a: Floats, b: Floats) -> Exact:
-    """Return the matrix products of what is given in halves."""
+    """Return the matrix products of factors that are given in halves."""
     product: Exact = 4 * np.matmul(a, b).astype(np.float64)
     return product
 
@@ -278,28 +237,11 @@ def _float_type(pixels: int) -> type[np.floating[Any]]:
     return np.float32 if pixels * 127 * 127 < 1 << 24 else np.float64
 
 
-def _dearer(prices: Exact | None, codes: Codes, steps: Exact) -> Exact | float:
-    """Return by how much each neighbour's own number costs more, [n, d]."""
-    if prices is None:
+def _rate_changes(rates: Exact | None, codes: Codes, steps: Steps) -> Exact | float:
+    """Return the change of rate of the stepped latent alone, for each neighbour, [n, d]."""
+    if rates is None:
         return 0.0
     old = codes.T[:, None].astype(np.intp)
-    new = old + steps.T[:, None].astype(np.intp)
-    dearer = np.take_along_axis(prices, new, axis=1) - np.take_along_axis(prices, old, axis=1)
-    return dearer[:, 0].T
-
-
-def _worth(error: Exact, paid: Exact) -> Exact:
-    """Return what codes are worth by squared error and what they cost: the less, the better.
-
-    No price leads away from a code that gives the image itself: what was decoded once stays.
-    """
-    return np.where(error == 0, -1.0, error + paid)
-
-
-def _paid(prices: Exact | None, codes: Codes) -> Exact:
-    """Return what codes [n, d] cost in all, [n]."""
-    if prices is None:
-        return np.zeros(len(codes))
-    chosen = np.take_along_axis(prices, codes.T[:, None].astype(np.intp), axis=1)
-    total: Exact = chosen.sum(axis=(0, 1))
-    return total
+    new = old + steps.T[:, None]
+    change = np.take_along_axis(rates, new, axis=1) - np.take_along_axis(rates, old, axis=1)
+    return change[:, 0].T

@@ -28,7 +28,6 @@ COARSE: Final = 12
 
 _CHOSEN: Final = 32  # more margin than usual for a code that is chosen by its margin
 _READ: Final = 32  # codes near a given one, nearest to the image, that the reader is asked about
-_AT_ONCE: Final = 1 << 24  # pixels of other codes that are decoded at once, about
 
 
 class Rung(IntEnum):
@@ -142,10 +141,10 @@ class Ladder:
         passed = near & sure & alike | (decoded == images).all(axis=(1, 2))
         (misread,) = np.nonzero(near & sure & ~passed)
         if misread.size and reading is not None:
-            rows, *others = self._other_codes(images[misread], codes[misread], reading.at(misread))
-            found = misread[rows]
-            codes[found], decoded[found] = others
-            rungs[found], passed[found] = Rung.OTHER_CODE, True
+            others, found = self._other_codes(images[misread], codes[misread], reading.at(misread))
+            rows = misread[found]
+            codes[rows], decoded[rows] = others[found], self.codec.decode(others[found])
+            rungs[rows], passed[rows] = Rung.OTHER_CODE, True
         back = decoded.copy()
         (failed,) = np.nonzero(~passed)
         rungs[failed], back[failed] = Rung.EXACT, images[failed]
@@ -169,66 +168,11 @@ class Ladder:
         passed: Flags = self.tests.near(images, back) & alike
         return back, passed
 
-    def _other_codes(
-        self, images: Images, codes: Codes, reading: Reading
-    ) -> tuple[Integers, Codes, Images]:
-        """Return which images have other codes near `codes` that pass, int [k].
+    def _other_codes(self, images: Images, codes: Codes, reading: Reading) -> tuple[Codes, Flags]:
+        """Return the best codes near `codes` that pass, and which images have any, bool [n]."""
 
-        With them those that are worth most, uint8 [k, d], and what they decode to.
-        """
-        rows, found, decoded = [], [], []
-        step = max(1, _AT_ONCE // (images[0].size * len(neighbours(codes[:1], self.codec)[0])))
-        for start in range(0, len(codes), step):
-            part = slice(start, start + step)
-            mine, *others = self._tried(images[part], codes[part], reading.at(part))
-            rows.append(start + mine)
-            found.append(others[0])
-            decoded.append(others[1])
-        return np.concatenate(rows), np.concatenate(found), np.concatenate(decoded)
+        def allowed(rows: Integers, recon: Images) -> Flags:
+            alike = self.tests.alike(reading.at(rows), recon, self.tests.margin + _CHOSEN)
+            return self.tests.near(images[rows], recon) & alike
 
-    def _tried(
-        self, images: Images, codes: Codes, reading: Reading
-    ) -> tuple[Integers, Codes, Images]:
-        """Return as `_other_codes` what passes of the `_READ` codes nearest to each image."""
-        trials = neighbours(codes, self.codec)  # [k, m, d]
-        k, m, dims = trials.shape
-        decoded = self.codec.decode(trials.reshape(-1, dims))
-        missing = np.repeat(images, m, axis=0).astype(np.int32) - decoded
-        error = np.einsum("nhw,nhw->n", missing, missing).reshape(k, m)
-        nearest = np.argsort(error, axis=1, kind="stable")[:, :_READ]
-        chosen = (nearest + m * np.arange(k)[:, None]).reshape(-1)
-        trials, decoded = trials.reshape(-1, dims)[chosen], decoded[chosen]
-        rows = np.repeat(np.arange(k), nearest.shape[1])
-        good = self.tests.near(images[rows], decoded)
-        good &= self.tests.alike(reading.at(rows), decoded, self.tests.margin + _CHOSEN)
-        worth = self.codec.worth(images[rows], trials, decoded)
-        worth[~good] = np.iinfo(np.int64).max
-        best = worth.reshape(k, -1).argmin(axis=1) + nearest.shape[1] * np.arange(k)
-        (passed,) = np.nonzero(good[best])
-        return passed, trials[best[passed]], decoded[best[passed]]
-
-
-def neighbours(codes: Codes, codec: Codec) -> Codes:
-    """Return codes near each of uint8 [n, d], uint8 [n, m, d], some of them twice.
-
-    One number up to two steps away, or two numbers a step; where numbers are nominal, one number
-    with any value.
-    """
-    dims, levels = codes.shape[1], codec.levels
-    if codec.model.nominal:
-        trials = np.repeat(codes[:, None], dims * levels, axis=1)
-        for j in range(dims):
-            trials[:, j * levels : (j + 1) * levels, j] = np.arange(levels)
-        return trials
-    unit = np.eye(dims, dtype=np.int16)
-    single = [step * unit for step in (-2, -1, 1, 2)]
-    pairs = [
-        unit[i] * a + unit[j] * b
-        for i in range(dims)
-        for j in range(i)
-        for a in (-1, 1)
-        for b in (-1, 1)
-    ]
-    moves = np.concatenate([*single, np.array(pairs, np.int16).reshape(-1, dims)])
-    moved = np.clip(codes[:, None].astype(np.int16) + moves, 0, levels - 1)
-    return np.asarray(moved, np.uint8)
+        return self.codec.search_near(images, codes, allowed, _READ)
