@@ -1,4 +1,4 @@
-"""Layers of corrections: what is packed comes back, is divided and merged, and no damage passes."""
+"""The body of the corrections layer: what is packed comes back, and no damage passes."""
 
 from __future__ import annotations
 
@@ -11,177 +11,164 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitzip.codec import Codec
-from digitzip.entropy.corrections import Corrections, merged, of_chunk, unpack
-from digitzip.entropy.residuals import Residual
+from digitzip.entropy.corrections import (
+    Corrections,
+    count_corrections,
+    packed_size,
+    unpack_corrections,
+)
+from digitzip.entropy.residuals import ResidualModel, round_to_bounds
 from digitzip.errors import DamagedError
-from digitzip.format import Chunk, Layer, LayerType
-from tests.toy import make_model, make_residual
+from tests.toy import make_residual
 
 Images = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.integer[Any]]
 
-SIDE, DIGITS = 8, 40
-DECODED: Images = np.random.default_rng(5).integers(0, 256, (DIGITS, SIDE, SIDE), np.uint8)
-CODER = Residual(make_residual(side=SIDE), SIDE, SIDE)
+SIDE, IMAGES = 8, 40
+RECON: Images = np.random.default_rng(5).integers(0, 256, (IMAGES, SIDE, SIDE), np.uint8)
+MODEL = ResidualModel(make_residual(side=SIDE))
+
+
+def decode(rows: Integers) -> Images:
+    return RECON[rows]
+
+
+def corrections(rows: list[int], bounds: list[int], seed: int = 1) -> Corrections:
+    """Return corrections of these images to noise within their bounds."""
+    noise = np.random.default_rng(seed).integers(0, 256, (len(rows), SIDE, SIDE), np.uint8)
+    each = np.array(bounds, np.uint8)
+    return Corrections(np.array(rows, np.intp), each, round_to_bounds(noise, RECON[rows], each))
 
 
 @st.composite
-def corrections(draw: st.DrawFn, least: int = 1) -> Corrections:
-    """Corrections of some of 40 digits, to images of noise."""
-    places = draw(st.sets(st.integers(0, DIGITS - 1), min_size=least))
-    random = np.random.default_rng(draw(st.integers(0, 999)))
-    images = random.integers(0, 256, (len(places), SIDE, SIDE), dtype=np.uint8)
-    return Corrections(draw(st.integers(0, 127)), np.array(sorted(places), np.intp), images)
+def some_corrections(draw: st.DrawFn) -> Corrections:
+    rows = sorted(draw(st.sets(st.integers(0, IMAGES - 1), min_size=1)))
+    bounds = draw(
+        st.lists(st.sampled_from([0, 1, 40, 127]), min_size=len(rows), max_size=len(rows))
+    )
+    return corrections(rows, bounds, draw(st.integers(0, 999)))
 
 
-def decode(places: Integers) -> Images:
-    return DECODED[places]
+def assert_same(one: Corrections, other: Corrections) -> None:
+    np.testing.assert_array_equal(one.rows, other.rows, strict=True)
+    np.testing.assert_array_equal(one.bounds, other.bounds, strict=True)
+    np.testing.assert_array_equal(one.images, other.images, strict=True)
 
 
-def same(one: Corrections, other: Corrections) -> None:
-    assert one.bound == other.bound
-    np.testing.assert_array_equal(one.places, other.places)
-    np.testing.assert_array_equal(one.images, other.images)
+def body_of(given_: Corrections, model: ResidualModel | None) -> bytes:
+    return b"".join(given_.pack(RECON[given_.rows], model))
 
 
 @settings(max_examples=30)
-@given(corrections(), st.booleans())
-def test_every_representation_gives_back_what_the_steps_lead_to(
-    given_: Corrections, coded: bool
-) -> None:
-    decoded = DECODED[given_.places]
-    bodies = list(given_.representations(decoded, CODER if coded else None))
-    assert [pieces[0][0] & 1 for pieces in bodies] == [0, 1][: 1 + coded]
-    for pieces in bodies:
-        found = unpack(b"".join(pieces), DIGITS, decode, CODER)
-        same(found, given_.back(decoded))
-        errors = np.abs(found.images.astype(np.int16) - given_.images)
-        assert int(errors.max()) <= given_.bound
+@given(some_corrections(), st.booleans())
+def test_corrections_come_back_plain_and_coded(given_: Corrections, coded: bool) -> None:
+    body = body_of(given_, MODEL if coded else None)
+    assert body[0] & 1 == coded or len(body) < 1000  # few noisy images may be smaller plain
+    assert_same(unpack_corrections(body, IMAGES, decode, MODEL), given_)
+    assert count_corrections(body, IMAGES) == len(given_)
 
 
-def test_what_is_packed_is_the_smallest_representation() -> None:
-    blank = Corrections(0, np.arange(DIGITS), np.zeros_like(DECODED))
-    packed = blank.pack(np.zeros_like(DECODED), CODER)
-    assert packed[0][0] == 0  # zstd packs steps of nothing better than the toy network
-    noise = Corrections(30, np.arange(DIGITS), DECODED[::-1].copy())
-    sizes = [len(b"".join(body)) for body in noise.representations(DECODED, CODER)]
-    assert len(b"".join(noise.pack(DECODED, CODER))) == min(sizes)
+def test_groups_stand_by_bound_and_rows_as_distances() -> None:
+    blank = Corrections(
+        np.array([1, 2, 5, 9]), np.array([3, 0, 3, 0], np.uint8), RECON[[1, 2, 5, 9]]
+    )
+    head = bytes([0, 2, 0, 2, 2, 6, 3, 2, 1, 3])
+    assert body_of(blank, None) == head + bytes(4 * SIDE * SIDE)
 
 
-@settings(max_examples=20)
-@given(corrections(), st.integers(1, 8).map(lambda log: 1 << log))
-def test_digits_come_back_from_any_number_of_lanes(given_: Corrections, lanes: int) -> None:
-    decoded = DECODED[given_.places]
-    pieces = next(given_.representations(decoded, None))
-    coded = CODER.encode(given_.images, decoded, given_.bound, lanes)
-    head = bytes([1 | (lanes.bit_length() - 1) << 1]) + pieces[0][1:]
-    same(unpack(head + coded, DIGITS, decode, CODER), given_.back(decoded))
+def test_plain_residuals_stand_by_position_even_up_odd_down() -> None:
+    final = RECON[:2].copy()
+    final[:, 0, 0] += np.array([100, 200], np.uint8)  # modulo 256: up by 100, down by 56
+    body = body_of(Corrections(np.arange(2), np.zeros(2, np.uint8), final), None)
+    assert body == bytes([0, 1, 0, 2, 0, 0, 200, 111]) + bytes(2 * SIDE * SIDE - 2)
+
+
+def test_the_smaller_representation_is_packed() -> None:
+    rows, none = np.arange(IMAGES), np.zeros(IMAGES, np.uint8)
+    blank = Corrections(rows, none, np.zeros_like(RECON))
+    assert blank.pack(np.zeros_like(RECON), MODEL)[0] == b"\0"  # Zstandard packs runs of 0 better
+    noise = corrections(list(rows), [30] * IMAGES)
+    bodies = [noise.pack(RECON, model) for model in (MODEL, None)]
+    assert bodies[0][0] != b"\0"
+    assert packed_size(bodies[0]) < packed_size(bodies[1])
+
+
+@pytest.mark.parametrize("log", range(9))
+def test_corrections_come_back_from_any_number_of_lanes(log: int) -> None:
+    given_ = corrections([1, 2, 30], [0, 7, 7])
+    listed, recon = given_.pack(RECON[[1, 2, 30]], None)[1], RECON[[1, 2, 30]]
+    data = MODEL.encode(given_.images, recon, given_.bounds, 1 << log)
+    body = bytes([1 | log << 1]) + listed + data
+    assert_same(unpack_corrections(body, IMAGES, decode, MODEL), given_)
 
 
 @settings(max_examples=60)
 @given(st.binary(max_size=20), st.sampled_from([b"", bytes(64), bytes(128), b"\0\0\1\0"]))
 def test_arbitrary_bytes_give_corrections_or_an_error(head: bytes, rest: bytes) -> None:
-    for coder in (None, CODER):
+    for model in (None, MODEL):
         try:
-            found = unpack(head + rest, DIGITS, decode, coder)
+            found = unpack_corrections(head + rest, IMAGES, decode, model)
         except DamagedError:
             continue
-        assert found.images.shape == (len(found.places), SIDE, SIDE)
-        assert 0 <= found.bound <= 127
-        assert all(a < b for a, b in pairwise(found.places.tolist()))
-        assert set(found.places.tolist()) <= set(range(DIGITS))
+        assert found.images.shape == (len(found), SIDE, SIDE)
+        assert int(found.bounds.max()) <= 127
+        assert all(a < b for a, b in pairwise(found.rows.tolist()))
+        assert set(found.rows.tolist()) <= set(range(IMAGES))
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_body_that_is_cut_or_too_long_is_refused(which: int) -> None:
-    noise = Corrections(3, np.array([0, 7]), DECODED[[9, 10]])
-    body = b"".join(list(noise.representations(DECODED[[0, 7]], CODER))[which])
+@pytest.mark.parametrize("model", [MODEL, None])
+def test_a_body_that_is_cut_or_too_long_is_refused(model: ResidualModel | None) -> None:
+    given_ = corrections([0, 7], [3, 5])
+    body = body_of(given_, model)
     for wrong in (*(body[:size] for size in range(len(body))), body + b"\0", body + b"\0\1"):
         with pytest.raises(DamagedError, match="corrections"):
-            unpack(wrong, DIGITS, decode, CODER)
-
-
-def test_coded_corrections_need_a_residual_network() -> None:
-    noise = Corrections(3, np.array([0]), DECODED[[9]])
-    body = b"".join(list(noise.representations(DECODED[[0]], CODER))[1])
-    with pytest.raises(DamagedError, match="the model has no residual network"):
-        unpack(body, DIGITS, decode, None)
-
-
-@settings(max_examples=40)
-@given(corrections(), st.integers(0, DIGITS), st.integers(0, DIGITS))
-def test_those_between_two_digits_are_those_of_them(
-    given_: Corrections, start: int, stop: int
-) -> None:
-    found = given_.between(start, stop)
-    inside = [place for place in given_.places.tolist() if start <= place < stop]
-    if found is None:
-        assert not inside
-        return
-    assert (found.places + start).tolist() == inside
-    mine = [given_.places.tolist().index(place) for place in inside]
-    np.testing.assert_array_equal(found.images, given_.images[mine])
-    assert found.bound == given_.bound
-
-
-@settings(max_examples=40)
-@given(corrections(), st.lists(st.integers(0, DIGITS - 1), max_size=60))
-def test_those_of_digits_in_any_order_change_what_applying_them_changes(
-    given_: Corrections, digits: list[int]
-) -> None:
-    places = np.array(digits, np.intp)
-    whole = DECODED.copy()
-    whole[given_.places] = given_.images
-    images = given_.applied(places, DECODED[places])
-    np.testing.assert_array_equal(images, whole[places])
-    again = DECODED[places]
-    for each in given_.of(places, np.arange(len(places))):
-        assert each.bound == given_.bound
-        again[each.places] = each.images
-    np.testing.assert_array_equal(again, images)
-
-
-@settings(max_examples=40)
-@given(corrections(), st.integers(1, 5))
-def test_parts_in_any_order_merge_to_the_whole(given_: Corrections, count: int) -> None:
-    owner = np.random.default_rng(len(given_.places)).integers(0, count, len(given_.places))
-    parts = [
-        Corrections(given_.bound, given_.places[owner == part], given_.images[owner == part])
-        for part in range(count)
-        if (owner == part).any()
-    ]
-    for order in (parts, parts[::-1]):
-        same(merged(order), given_)
-
-
-@pytest.fixture(scope="module")
-def codec() -> Codec:
-    return Codec(make_model(side=SIDE), effort=0)
+            unpack_corrections(wrong, IMAGES, decode, MODEL)
 
 
 @pytest.mark.parametrize(
-    ("refined", "exact", "fine"),
-    [([1, 2], [0, 3], True), ([1, 2], [2], False), ([0], [0, 1, 2, 3], False), ([], [3], True)],
+    ("listed", "message"),
+    [
+        (b"\0", "number of bounds is 0"),
+        (b"\x81\x01", "number of bounds is 129"),
+        (b"\1\x80\1\0", "bound 128, expected 0 to 127"),
+        (b"\1\0\0", "number of images is 0"),
+        (b"\1\0\x29", "number of images is 41"),
+        (b"\1\0\1\x28", "distance of two images is 40"),
+        (b"\1\0\2\x27\0", "image 40 of a chunk of 40"),
+        (b"\2\5\1\0\5\1\1", "bound 5, expected 6 to 127"),
+        (b"\2\5\1\0\4\1\1", "bound 4, expected 6 to 127"),
+        (b"\2\0\1\7\1\1\7", "an image has two bounds"),
+    ],
 )
-def test_no_digit_of_a_chunk_is_corrected_twice(
-    refined: list[int], exact: list[int], fine: bool, codec: Codec
+def test_rows_and_bounds_that_break_the_format_are_refused(listed: bytes, message: str) -> None:
+    body = b"\0" + listed + bytes(2 * SIDE * SIDE)
+    with pytest.raises(DamagedError, match=message):
+        unpack_corrections(body, IMAGES, decode, MODEL)
+    with pytest.raises(DamagedError, match=message):
+        count_corrections(body, IMAGES)
+
+
+@pytest.mark.parametrize("kind", [0x02, 0x13, 0x20, 0x21])
+def test_unknown_representations_are_refused(kind: int) -> None:
+    body = bytes([kind, 1, 0, 1, 0]) + bytes(SIDE * SIDE)
+    with pytest.raises(DamagedError, match="unknown representation"):
+        unpack_corrections(body, IMAGES, decode, MODEL)
+
+
+def test_coded_corrections_need_a_residual_model() -> None:
+    body = body_of(corrections([0], [30]), MODEL)
+    assert body[0] & 1
+    with pytest.raises(DamagedError, match="the model has no residual model"):
+        unpack_corrections(body, IMAGES, decode, None)
+
+
+@settings(max_examples=40)
+@given(some_corrections(), st.lists(st.integers(0, IMAGES - 1), max_size=60))
+def test_apply_corrects_the_listed_images_in_any_order(
+    given_: Corrections, rows: list[int]
 ) -> None:
-    codes = np.random.default_rng(6).integers(0, codec.levels, (4, 4), dtype=np.uint8)
-    decoded = codec.decode(codes)
-
-    def layer(type_: LayerType, bound: int, places: list[int]) -> Layer:
-        given_ = Corrections(bound, np.array(places, np.intp), DECODED[places])
-        return Layer(type_, given_.pack(decoded[places], codec.residual))
-
-    layers = [Layer(LayerType.CODES, (b"",))]
-    layers += [layer(LayerType.REFINE, 40, refined)] if refined else []
-    layers.append(layer(LayerType.EXACT, 0, exact))
-    chunk = Chunk(0, 4, 0, tuple(layers))
-    if not fine:
-        with pytest.raises(DamagedError, match="both refined and exact"):
-            of_chunk(chunk, codes, codec)
-        return
-    found = of_chunk(chunk, codes, codec)
-    np.testing.assert_array_equal(found[LayerType.EXACT].images, DECODED[exact])
-    assert (LayerType.REFINE in found) == bool(refined)
+    whole = RECON.copy()
+    whole[given_.rows] = given_.images
+    recon = RECON[rows]
+    np.testing.assert_array_equal(given_.apply(np.array(rows, np.intp), recon), whole[rows])
+    np.testing.assert_array_equal(recon, RECON[rows])  # is not changed

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import digitzip
 from digitzip.archive import Archive, Writer
+from digitzip.archive.corrections import Corrections
 from digitzip.codec import Codec
-from digitzip.entropy.corrections import Corrections, packed_size
+from digitzip.entropy.corrections import packed_size
 from digitzip.errors import BoundError, InputError, ModelError
 from digitzip.fidelity import ladder as room
 from digitzip.fidelity.ladder import Ladder, Rung

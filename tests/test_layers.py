@@ -51,7 +51,6 @@ PENDING: Final = {
     ("archive.finding", "archive.archive"),
     ("archive.info", "archive.archive"),
     ("archive.views", "archive.archive"),
-    ("entropy.corrections", "codec"),
 }
 """Imports that still run upward or in a circle."""
 

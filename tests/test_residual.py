@@ -1,4 +1,4 @@
-"""Pixels come back within their bound from what a network expects, however they are dealt out."""
+"""Residual coding: pixels come back within the bound of their image, and no damage passes."""
 
 from __future__ import annotations
 
@@ -8,149 +8,155 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitzip.entropy import residuals as room
-from digitzip.entropy.residuals import VALUES, Residual, inputs_of, same, stepped, steps_of
+from digitzip.entropy.residuals import (
+    ResidualModel,
+    apply_residual,
+    quantise_residual,
+    round_to_bounds,
+)
 from digitzip.errors import DamagedError
+from digitzip.kernels import residuals as kernel
+from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
 from digitzip.kernels.network import Layer, Network
+from digitzip.kernels.residuals import step_interval
 from tests.toy import make_residual
 
 Images = npt.NDArray[np.uint8]
+Bounds = npt.NDArray[np.uint8]
 
 SIDE = 8
-CODER = Residual(make_residual(side=SIDE), SIDE, SIDE)
-BOUNDS = st.integers(0, 127)
+MODEL = ResidualModel(make_residual(side=SIDE))
 LANES = st.integers(0, 8).map(lambda log: 1 << log)
 
 
 @st.composite
-def pairs(draw: st.DrawFn) -> tuple[Images, Images]:
-    """Images and their reconstructions, uint8 [0 … 5, 8, 8]: noise, blanks, or nearly alike."""
+def batches(draw: st.DrawFn) -> tuple[Images, Images, Bounds]:
+    """Images, reconstructions, uint8 [0 … 5, 8, 8], and bounds: noise, blanks, or nearly alike."""
     n, random = draw(st.integers(0, 5)), np.random.default_rng(draw(st.integers(0, 999)))
-    images, decoded = random.integers(0, 256, (2, n, SIDE, SIDE), dtype=np.uint8)
+    images, recon = random.integers(0, 256, (2, n, SIDE, SIDE), dtype=np.uint8)
     how = draw(st.sampled_from(["noise", "alike", "blank", "faint", "inverted"]))
     if how == "alike":
-        decoded = np.clip(images.astype(np.int16) + random.integers(-9, 10), 0, 255)
+        recon = np.clip(images.astype(np.int16) + random.integers(-9, 10), 0, 255)
     elif how == "blank":
         images = np.zeros_like(images)
     elif how == "faint":
-        decoded = decoded % 10
+        recon = recon % 10
     elif how == "inverted":
-        decoded = 255 - images
-    return images, decoded.astype(np.uint8)
+        recon = 255 - images
+    bounds = draw(st.lists(st.sampled_from([0, 0, 1, 40, 127]), min_size=n, max_size=n))
+    return images, recon.astype(np.uint8), np.array(bounds, np.uint8)
 
 
-def flat(weights: int | npt.NDArray[np.int32]) -> Residual:
-    """Return a coder whose network gives the same weights wherever it looks."""
-    inputs = inputs_of(SIDE, SIDE)
+def flat(weights: int | npt.NDArray[np.int32]) -> ResidualModel:
+    """Return a model that gives the same weights in every context."""
     bias = np.broadcast_to(np.asarray(weights, np.int32), (VALUES,))
-    shift = np.zeros(VALUES, np.uint8)
-    layer = Layer(np.zeros((VALUES, inputs), np.int8), bias, shift, 0, room.MAX_WEIGHT)
-    return Residual(Network([layer], 0, 255), SIDE, SIDE)
+    weight = np.zeros((VALUES, input_size(SIDE, SIDE)), np.int8)
+    layer = Layer(weight, bias, np.zeros(VALUES, np.uint8), 0, MAX_WEIGHT)
+    return ResidualModel(Network([layer], 0, 255))
 
 
-@settings(max_examples=40)
-@given(pairs(), BOUNDS, LANES)
-def test_images_come_back_a_whole_number_of_steps_from_their_reconstructions(
-    pair: tuple[Images, Images], bound: int, lanes: int
+@settings(max_examples=30)
+@given(batches(), LANES)
+def test_images_come_back_within_the_bound_of_each(
+    batch: tuple[Images, Images, Bounds], lanes: int
 ) -> None:
-    images, decoded = pair
-    back = CODER.decode(CODER.encode(images, decoded, bound, lanes), decoded, bound, lanes)
-    np.testing.assert_array_equal(
-        back, stepped(decoded, steps_of(images, decoded, bound), bound), strict=True
-    )
-    assert (np.abs(back.astype(np.int16) - images) <= bound).all()
-    if bound == 0:
-        np.testing.assert_array_equal(back, images)
+    images, recon, bounds = batch
+    data = MODEL.encode(images, recon, bounds, lanes)
+    final = MODEL.decode(data, recon, bounds, lanes)
+    np.testing.assert_array_equal(final, round_to_bounds(images, recon, bounds), strict=True)
+    errors = np.abs(final.astype(np.int16) - images)
+    assert (errors <= bounds[:, None, None]).all()
+    assert MODEL.encode(final, recon, bounds, lanes) == data
 
 
 @settings(max_examples=15)
-@given(pairs(), BOUNDS, st.sampled_from([1, 2, 3]))
+@given(batches(), st.sampled_from([2, 4]))
 def test_the_bytes_are_the_same_in_batches_of_any_size(
-    pair: tuple[Images, Images], bound: int, batch: int
+    batch: tuple[Images, Images, Bounds], size: int
 ) -> None:
-    images, decoded = pair
-    data = CODER.encode(images, decoded, bound, 2)
-    back = CODER.decode(data, decoded, bound, 2)
+    images, recon, bounds = batch
+    data = MODEL.encode(images, recon, bounds, 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "_BATCH", batch)
-        if batch % 2 == 0:  # decoding takes whole rounds of its lanes
-            np.testing.assert_array_equal(CODER.decode(data, decoded, bound, 2), back)
-        assert CODER.encode(images, decoded, bound, 2) == data
+        patch.setattr(kernel, "_BATCH", size)
+        patch.setattr(kernel, "_BLANKS", 3 * size)
+        assert MODEL.encode(images, recon, bounds, 2) == data
+        final = MODEL.decode(data, recon, bounds, 2)
+    np.testing.assert_array_equal(final, MODEL.decode(data, recon, bounds, 2))
 
 
-@settings(max_examples=40)
-@given(pairs(), BOUNDS, LANES, st.binary(max_size=200))
+@settings(max_examples=30)
+@given(batches(), LANES, st.binary(max_size=200))
 def test_arbitrary_bytes_give_images_or_an_error(
-    pair: tuple[Images, Images], bound: int, lanes: int, data: bytes
+    batch: tuple[Images, Images, Bounds], lanes: int, data: bytes
 ) -> None:
-    _, decoded = pair
+    _, recon, bounds = batch
     try:
-        back = CODER.decode(b"\x00\x00\x01\x00" * lanes + data, decoded, bound, lanes)
+        final = MODEL.decode(b"\x00\x00\x01\x00" * lanes + data, recon, bounds, lanes)
     except DamagedError:
         return
-    assert back.dtype == np.uint8
-    assert back.shape == decoded.shape
+    assert final.dtype == np.uint8
+    assert final.shape == recon.shape
 
 
-@settings(max_examples=40)
-@given(pairs(), BOUNDS, st.integers(0, 1 << 16), st.integers(1, 255))
+@settings(max_examples=30)
+@given(batches(), st.integers(0, 1 << 16), st.integers(1, 255))
 def test_a_changed_byte_gives_other_images_or_an_error(
-    pair: tuple[Images, Images], bound: int, at: int, change: int
+    batch: tuple[Images, Images, Bounds], at: int, change: int
 ) -> None:
-    images, decoded = pair
-    data = bytearray(CODER.encode(images, decoded, bound, 1))
-    back = CODER.decode(bytes(data), decoded, bound, 1)
+    images, recon, bounds = batch
+    data = bytearray(MODEL.encode(images, recon, bounds, 1))
+    final = MODEL.decode(bytes(data), recon, bounds, 1)
     data[at % len(data)] ^= change
     try:
-        other = CODER.decode(bytes(data), decoded, bound, 1)
+        other = MODEL.decode(bytes(data), recon, bounds, 1)
     except DamagedError:
         return
-    assert (other != back).any()
+    assert (other != final).any()
 
 
-@pytest.mark.parametrize("bound", range(128))
-def test_steps_lead_to_within_the_bound(bound: int) -> None:
-    images, decoded = np.indices((256, 256)).astype(np.uint8)
-    back = stepped(decoded, steps_of(images, decoded, bound), bound)
-    assert int(np.abs(back.astype(np.int16) - images).max()) <= bound
+def test_residuals_are_rounded_to_within_every_bound() -> None:
+    images, recon = np.indices((256, 256)).astype(np.uint8)
+    for bound in range(128):
+        final = round_to_bounds(images[None], recon[None], bound)
+        assert int(np.abs(final.astype(np.int16) - images).max()) <= bound
 
 
 @pytest.mark.parametrize("bound", [0, 1, 2, 20, 40, 64, 126, 127])
-def test_the_values_that_come_back_alike_stand_side_by_side(bound: int) -> None:
-    values, decoded = (each.reshape(-1) for each in np.indices((256, 256)))
-    first, last, back = same(values, decoded, bound)
-    as_bytes = decoded.astype(np.uint8)
-    steps = steps_of(values.astype(np.uint8), as_bytes, bound)
-    np.testing.assert_array_equal(back, stepped(as_bytes, steps, bound))
+def test_the_values_of_a_step_are_an_interval(bound: int) -> None:
+    values, recon = (each.reshape(-1) for each in np.indices((256, 256)))
+    first, last, final = step_interval(values, recon, bound)
+    as_image = recon.astype(np.uint8)[None, None]
+    steps = quantise_residual(values.astype(np.uint8)[None, None], as_image, bound)
+    np.testing.assert_array_equal(final, apply_residual(as_image, steps, bound)[0, 0])
     assert ((first <= values) & (values <= last)).all()
-    for value in (first, last):
-        np.testing.assert_array_equal(same(value, decoded, bound)[0], first)
-        np.testing.assert_array_equal(same(value, decoded, bound)[1], last)
+    for value in (first, last, final):
+        np.testing.assert_array_equal(step_interval(value, recon, bound)[0], first)
+        np.testing.assert_array_equal(step_interval(value, recon, bound)[1], last)
     inner = first > 0
-    assert (same(first[inner] - 1, decoded[inner], bound)[1] == first[inner] - 1).all()
+    below = step_interval(first[inner] - 1, recon[inner], bound)[1]
+    assert (below == first[inner] - 1).all()
 
 
-@pytest.mark.parametrize("weights", [0, 1, room.MAX_WEIGHT, np.arange(VALUES, dtype=np.int32)])
-@pytest.mark.parametrize("bound", [0, 5, 127])
-def test_any_weights_will_do(weights: int | npt.NDArray[np.int32], bound: int) -> None:
-    coder = flat(weights)
-    images, decoded = np.random.default_rng(1).integers(0, 256, (2, 6, SIDE, SIDE), dtype=np.uint8)
-    back = coder.decode(coder.encode(images, decoded, bound, 2), decoded, bound, 2)
-    assert int(np.abs(back.astype(np.int16) - images).max()) <= bound
+@pytest.mark.parametrize("weights", [0, 1, MAX_WEIGHT, np.arange(VALUES, dtype=np.int32)])
+def test_any_weights_will_do(weights: int | npt.NDArray[np.int32]) -> None:
+    model, bounds = flat(weights), np.array([0, 5, 127] * 2, np.uint8)
+    images, recon = np.random.default_rng(1).integers(0, 256, (2, 6, SIDE, SIDE), dtype=np.uint8)
+    final = model.decode(model.encode(images, recon, bounds, 2), recon, bounds, 2)
+    np.testing.assert_array_equal(final, round_to_bounds(images, recon, bounds))
 
 
-def test_what_is_expected_costs_little_and_what_is_not_costs_more() -> None:
+def test_likely_pixels_cost_little_and_unlikely_ones_more() -> None:
     expects_blank = np.zeros(VALUES, np.int32)
-    expects_blank[0] = room.MAX_WEIGHT
-    coder, decoded = flat(expects_blank), np.zeros((20, SIDE, SIDE), np.uint8)
-    blank, noise = decoded, np.random.default_rng(2).integers(1, 256, decoded.shape, np.uint8)
-    assert len(coder.encode(blank, decoded, 0, 1)) <= 4 + 2
-    assert len(coder.encode(noise, decoded, 0, 1)) == 4 + 2 * noise.size
-    assert len(flat(1).encode(noise, decoded, 0, 1)) == pytest.approx(noise.size, rel=0.05)
+    expects_blank[0] = MAX_WEIGHT
+    model, recon = flat(expects_blank), np.zeros((20, SIDE, SIDE), np.uint8)
+    noise = np.random.default_rng(2).integers(1, 256, recon.shape, np.uint8)
+    assert len(model.encode(recon, recon, 0, 1)) <= 4 + 2
+    assert len(model.encode(noise, recon, 0, 1)) == 4 + 2 * noise.size
+    assert len(flat(1).encode(noise, recon, 0, 1)) == pytest.approx(noise.size, rel=0.05)
 
 
 def test_a_wider_bound_costs_less() -> None:
-    images, decoded = np.random.default_rng(3).integers(0, 256, (2, 9, SIDE, SIDE), dtype=np.uint8)
-    sizes = [len(CODER.encode(images, decoded, bound, 1)) for bound in (0, 4, 16, 64)]
+    images, recon = np.random.default_rng(3).integers(0, 256, (2, 9, SIDE, SIDE), dtype=np.uint8)
+    sizes = [len(MODEL.encode(images, recon, bound, 1)) for bound in (0, 4, 16, 64)]
     assert sizes == sorted(sizes, reverse=True)
     assert len(set(sizes)) == len(sizes)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from digitzip.codec import Images
-from digitzip.entropy.residuals import MAX_WEIGHT, VALUES, inputs_of
+from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
 from digitzip.kernels.network import Layer, Network, Window
 from digitzip.model import LevelSet, Model, Shape, write_classifier, write_model
 from digitzip.model.classifier import Classifier
@@ -68,7 +68,7 @@ def make_pair(name: str = "toy-pair", seed: int = 0) -> Classifier:
 def make_residual(seed: int = 0, side: int = SIDE) -> Network:
     """Return a residual network that `seed` determines: weights up to all that are allowed."""
     random = np.random.default_rng(seed)
-    hidden = _layer(random, inputs_of(side, side), 8, 9, 0, 255)
+    hidden = _layer(random, input_size(side, side), 8, 9, 0, 255)
     last = _layer(random, 8, VALUES, 7, -128, 127)
     table = (MAX_WEIGHT >> np.arange(255, -1, -1) // 12).astype(np.int32)
     return Network([hidden, replace(last, table=table)], 0, 255)

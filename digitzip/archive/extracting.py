@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive.archive import Archive
+from digitzip.archive.corrections import TYPES, Corrections, merged
 from digitzip.archive.frames import Writable, opened
 from digitzip.archive.writer import Writer
-from digitzip.entropy.corrections import TYPES, Corrections, merged
 from digitzip.errors import UnsupportedError
 from digitzip.format import LayerType
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from digitzip.archive import corrections
 from digitzip.archive.archive import model_for
 from digitzip.archive.frames import Frames, Writable, opened
 from digitzip.archive.headers import find_header
@@ -15,7 +16,6 @@ from digitzip.archive.scanning import Scan
 from digitzip.archive.segments import Found, Stretch, names_shared
 from digitzip.archive.storage import Readable, Storage
 from digitzip.codec import Codec
-from digitzip.entropy import corrections
 from digitzip.errors import DamagedError, ModelError
 from digitzip.format import Chunk, Header
 from digitzip.limits import MAX_DIGITS

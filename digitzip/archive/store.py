@@ -8,12 +8,13 @@ from typing import Final
 
 import numpy as np
 
+from digitzip.archive import corrections
 from digitzip.archive.cache import Recent
+from digitzip.archive.corrections import Corrections
 from digitzip.archive.index import Index, read_stored
 from digitzip.archive.storage import Storage
 from digitzip.codec import Codec, Codes, Images
-from digitzip.entropy import corrections
-from digitzip.entropy.corrections import Corrections
+from digitzip.entropy.corrections import packed_size
 from digitzip.errors import DamagedError
 from digitzip.fidelity.counts import Corrected
 from digitzip.format import Chunk, Layer, LayerType, naming
@@ -81,7 +82,7 @@ class Chunks:
             for type_ in corrections.TYPES:
                 if (layer := chunk.layer(type_)) is not None:
                     digits = corrections.count(layer.body, chunk.digits)
-                    found[type_] += Corrected(digits, corrections.packed_size((layer.body,)))
+                    found[type_] += Corrected(digits, packed_size((layer.body,)))
         return found
 
     def images(self, number: int, low: int, high: int) -> Images:

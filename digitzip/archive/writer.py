@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.archive.corrections import TYPES, Corrections, merged
 from digitzip.archive.frames import Frames, Writable, opened
 from digitzip.codec import Codec, Codes, Images
-from digitzip.entropy.corrections import TYPES, Corrections, merged, packed_size
+from digitzip.entropy.corrections import packed_size
 from digitzip.errors import InputError
 from digitzip.fidelity.counts import Tally
 from digitzip.fidelity.ladder import Ladder, Rung

@@ -14,7 +14,7 @@ from digitzip.arguments import integer
 from digitzip.codec.neighbours import all_values, around
 from digitzip.codec.search import EFFORT, search, search_near
 from digitzip.entropy.codes import Packer
-from digitzip.entropy.residuals import Residual
+from digitzip.entropy.residuals import ResidualModel
 from digitzip.errors import InputError
 from digitzip.limits import DIMS, EFFORTS, THREADS
 from digitzip.model import DEFAULT, DIMS_NAME, LevelSet, Model, load_model
@@ -76,10 +76,9 @@ class Codec:
         self.packer = Packer(self.levels, self._level_set.predict)
 
     @cached_property
-    def residual(self) -> Residual | None:
+    def residual(self) -> ResidualModel | None:
         """The coder of corrections; None where the model has no residual model."""
-        network, shape = self.model.residual, self.model.shape
-        return None if network is None else Residual(network, shape.height, shape.width)
+        return None if self.model.residual is None else ResidualModel(self.model.residual)
 
     @property
     def levels(self) -> int:

@@ -1,8 +1,12 @@
-"""The layers that correct digits after the decoder, `refine` and `exact`: FORMAT.md section 4.2."""
+"""Corrections of some images of a chunk <-> the body of a layer (FORMAT.md section 4.2).
+
+The decoder and the residual model reach this room as a callable and a coder; it knows no codec, no
+model files and no chunks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,176 +14,167 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from digitzip.codec import Codec, Codes, Images
-from digitzip.entropy.residuals import MAX_BOUND, Residual, stepped, steps_of
+from digitzip.entropy.residuals import (
+    MAX_BOUND,
+    ResidualModel,
+    apply_residual,
+    quantise_residual,
+)
 from digitzip.errors import DamagedError
-from digitzip.format import Chunk, LayerType
-from digitzip.format.chunk import LEVEL
 from digitzip.format.wire import Cursor, varint
 
+Images = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.integer[Any]]
+Decode = Callable[[npt.NDArray[np.intp]], Images]
+"""Rows of a chunk intp [k] -> their reconstructions uint8 [k, h, w]."""
 
-TYPES: Final = (LayerType.REFINE, LayerType.EXACT)
-MAX_PIXELS: Final = 1 << 24  # of all digits of a layer that is coded
+MAX_PIXELS: Final = 1 << 24  # of all images of a coded layer
 
 _CODED: Final = 1
 _MAX_LANES_LOG: Final = 8
-_DIGITS_OF_A_LANE: Final = 16  # fewer cost bytes, more cost time;
-_DIGITS_OF_A_FEW: Final = 4  # but of the first lanes, which are decoded as fast as one
-_FEW_LANES: Final = 32
-_MOST_OF_A_LANE: Final = 1024
+_MAX_IMAGES_PER_LANE: Final = 1024
+_IMAGES_PER_LANE: Final = 16  # fewer images a lane cost bytes, more cost time,
+_IMAGES_PER_FIRST_LANES: Final = 4  # but NumPy decodes up to 32 lanes as fast as one
+_FIRST_LANES: Final = 32
+_ZSTD_LEVEL: Final = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Corrections:
-    """Digits of a chunk, by their places, ascending [k], and their pixels uint8 [k, height, width].
+    """Final pixels of some images of a chunk.
 
-    No pixel is further than `bound` from its original, 0 … 127.
+    `rows` intp [k] are ascending positions in the chunk, `bounds` uint8 [k] the largest pixel error
+    of each image (0 … 127, 0 is lossless), `images` uint8 [k, h, w] the final pixels.
     """
 
-    bound: int
-    places: Integers
+    rows: npt.NDArray[np.intp]
+    bounds: npt.NDArray[np.uint8]
     images: Images
 
-    def applied(self, places: Integers, images: Images) -> Images:
-        """Return images [n], of the digits at `places` [n], changed where digits are listed."""
-        listed, mine = self._listed(places)
-        images[listed] = self.images[mine]
-        return images
+    def __len__(self) -> int:
+        return len(self.rows)
 
-    def of(self, places: Integers, new: Integers) -> Iterator[Corrections]:
-        """Yield those of the digits at `places` [n], if any, at `new` places [n] from now on."""
-        listed, mine = self._listed(places)
-        if listed.size:
-            yield Corrections(self.bound, new[listed], self.images[mine])
+    def apply(self, rows: Integers, recon: Images) -> Images:
+        """Return the final pixels [n, h, w] of the images at `rows` [n], in any order."""
+        if not len(self):
+            return recon
+        mine = np.minimum(np.searchsorted(self.rows, rows), len(self) - 1)
+        (listed,) = np.nonzero(self.rows[mine] == rows)
+        if not listed.size:
+            return recon
+        final = recon.copy()
+        final[listed] = self.images[mine[listed]]
+        return final
 
-    def _listed(self, places: Integers) -> tuple[Integers, Integers]:
-        """Return which of the digits at `places` [n] are listed, and where: both [k]."""
-        mine = np.searchsorted(self.places, places)
-        mine[mine == len(self.places)] = 0
-        (listed,) = np.nonzero(self.places[mine] == places)
-        return listed, mine[listed]
+    def pack(self, recon: Images, residual_model: ResidualModel | None) -> tuple[bytes, ...]:
+        """Return the smallest body of the layer, in pieces of different statistics.
 
-    def between(self, start: int, stop: int) -> Corrections | None:
-        """Return those of the digits `start` … `stop - 1`, counted from `start`; None of none."""
-        low, high = np.searchsorted(self.places, (start, stop))
-        if low == high:
-            return None
-        return Corrections(self.bound, self.places[low:high] - start, self.images[low:high])
-
-    def back(self, decoded: Images) -> Corrections:
-        """Return them with pixels as they come back, where the decoder gave `decoded` [k, h, w]."""
-        steps = steps_of(self.images, decoded, self.bound)
-        return Corrections(self.bound, self.places, stepped(decoded, steps, self.bound))
-
-    def pack(self, decoded: Images, residual: Residual | None) -> tuple[bytes, ...]:
-        """Return the smallest body of a layer, in pieces, where the decoder gave `decoded`."""
-        return min(self.representations(decoded, residual), key=packed_size)
-
-    def representations(
-        self, decoded: Images, residual: Residual | None
-    ) -> Iterator[tuple[bytes, ...]]:
-        """Yield every representation of a layer's body."""
-        gaps = np.diff(self.places, prepend=-1) - 1
-        listed = varint(len(gaps)) + b"".join(map(varint, gaps.tolist()))
-        yield bytes([0, self.bound]) + listed, self._steps(decoded).T.tobytes()
-        if residual is not None and self.images.size <= MAX_PIXELS:
-            log = _lanes_log(len(gaps))
-            coded = residual.encode(self.images, decoded, self.bound, 1 << log)
-            yield bytes([_CODED | log << 1, self.bound]) + listed, coded
-
-    def _steps(self, decoded: Images) -> Images:
-        """Return the bytes of the plain steps, uint8 [k, pixels]."""
-        steps = steps_of(self.images, decoded, self.bound).reshape(len(decoded), -1)
-        signed = steps.astype(np.int8)  # modulo 256, which matters where the bound is 0
-        return np.where(
-            signed < 0, ~(signed.astype(np.int16) << 1), signed.astype(np.int16) << 1
-        ).astype(np.uint8)
+        `recon` uint8 [k, h, w] are the reconstructions of these images.
+        """
+        order = np.argsort(self.bounds, kind="stable")
+        rows, bounds, images = self.rows[order], self.bounds[order], self.images[order]
+        listed, recon = _pack_rows(rows, bounds), recon[order]
+        plain = bytes([0]), listed, _pack_plain(images, recon, bounds)
+        if residual_model is None or images.size > MAX_PIXELS:
+            return plain
+        log = _lanes_log(len(rows))
+        data = residual_model.encode(images, recon, bounds, 1 << log)
+        return min((bytes([_CODED | log << 1]), listed, data), plain, key=packed_size)
 
 
-def _lanes_log(digits: int) -> int:
-    """Return the logarithm of how many lanes so many digits are coded in."""
-    few = min(digits // _DIGITS_OF_A_FEW, _FEW_LANES)
-    return min(max(few, digits // _DIGITS_OF_A_LANE, 1).bit_length() - 1, _MAX_LANES_LOG)
-
-
-def of_chunk(chunk: Chunk, codes: Codes, codec: Codec) -> dict[LayerType, Corrections]:
-    """Return all corrections of a chunk with these codes; raises `DamagedError`."""
-
-    def decode(places: Integers) -> Images:
-        return codec.decode(codes[places])
-
-    found = {
-        type_: unpack(layer.body, chunk.digits, decode, codec.residual)
-        for type_ in TYPES
-        if (layer := chunk.layer(type_)) is not None
-    }
-    listed = np.concatenate([[], *(each.places for each in found.values())])
-    if len(np.unique(listed)) < len(listed):
-        raise DamagedError("corrections: a digit is both refined and exact")
-    return found
-
-
-def count(body: bytes, digits: int) -> int:
-    """Return how many digits a layer's body lists; raises `DamagedError`, but trusts the rest."""
+def unpack_corrections(
+    body: bytes, images: int, decode: Decode, residual_model: ResidualModel | None
+) -> Corrections:
+    """Return the corrections in the layer of a chunk of so many images; raises `DamagedError`."""
     cursor = Cursor(body, "corrections")
-    cursor.take(2)
-    return cursor.bounded(1, digits, "number of digits")
+    kind = cursor.fixed(1)
+    coded, log = kind & _CODED, kind >> 1
+    if log > (_MAX_LANES_LOG if coded else 0):
+        raise DamagedError(f"corrections: unknown representation {kind:#04x}")
+    rows, bounds = _unpack_rows(cursor, images)
+    if coded and residual_model is None:
+        raise DamagedError("corrections: they are coded, but the model has no residual model")
+    if coded and len(rows) > _MAX_IMAGES_PER_LANE << log:
+        raise DamagedError(
+            f"corrections: {len(rows)} images in {1 << log} lanes, "
+            f"expected at most {_MAX_IMAGES_PER_LANE} each"
+        )
+    recon = decode(rows)
+    data = cursor.take(cursor.remaining)
+    if not coded or residual_model is None:
+        final = _unpack_plain(data, recon, bounds)
+    elif recon.size > MAX_PIXELS:
+        raise DamagedError(f"corrections: {recon.size} pixels coded, expected up to {MAX_PIXELS}")
+    else:
+        final = residual_model.decode(data, recon, bounds, 1 << log)
+    order = np.argsort(rows)
+    return Corrections(rows[order], bounds[order], final[order])
+
+
+def count_corrections(body: bytes, images: int) -> int:
+    """Return how many images a layer's body lists; raises `DamagedError`. Reads no pixels."""
+    cursor = Cursor(body, "corrections")
+    cursor.take(1)
+    return len(_unpack_rows(cursor, images)[0])
 
 
 def packed_size(pieces: tuple[bytes, ...]) -> int:
-    """Return the bytes that a layer's body takes, packed alone."""
-    return len(zstandard.compress(b"".join(pieces), LEVEL))
+    """Return the size of the body of a layer, compressed alone."""
+    return len(zstandard.compress(b"".join(pieces), _ZSTD_LEVEL))
 
 
-def merged(parts: Sequence[Corrections]) -> Corrections:
-    """Return corrections of one bound, of different digits, as one."""
-    places = np.concatenate([part.places for part in parts])
-    images, order = np.concatenate([part.images for part in parts]), np.argsort(places)
-    return Corrections(parts[0].bound, places[order], images[order])
+def _lanes_log(images: int) -> int:
+    """Return the logarithm of the number of lanes that so many images are coded in."""
+    first = min(images // _IMAGES_PER_FIRST_LANES, _FIRST_LANES)
+    return min(max(first, images // _IMAGES_PER_LANE, 1).bit_length() - 1, _MAX_LANES_LOG)
 
 
-def unpack(
-    body: bytes, digits: int, decode: Callable[[Integers], Images], residual: Residual | None
-) -> Corrections:
-    """Return what a layer's body says of a chunk of so many digits; raises `DamagedError`.
-
-    `decode` gives the pixels, uint8 [k, height, width], of the digits at places [k].
-    """
-    cursor = Cursor(body, "corrections")
-    kind, bound = cursor.fixed(1), cursor.fixed(1)
-    coded, log = kind & _CODED, kind >> 1
-    if bound > MAX_BOUND or log > (_MAX_LANES_LOG if coded else 0):
-        raise DamagedError(f"corrections: unknown representation {kind:#04x} with bound {bound}")
-    places = _places(cursor, digits)
-    decoded = decode(places)
-    rest = cursor.take(cursor.remaining)
-    if not coded:
-        return Corrections(bound, places, _plain(rest, decoded, bound))
-    if residual is None:
-        raise DamagedError("corrections: they are coded, and the model has no residual network")
-    if len(places) > _MOST_OF_A_LANE << log or decoded.size > MAX_PIXELS:
-        raise DamagedError(f"corrections: {len(places)} digits in {1 << log} lanes, too many")
-    return Corrections(bound, places, residual.decode(rest, decoded, bound, 1 << log))
+def _pack_rows(rows: Integers, bounds: Integers) -> bytes:
+    """Return the groups of rows [k] by bounds [k], both in the order of the layer."""
+    distinct, starts = np.unique(bounds, return_index=True)
+    out = bytearray(varint(len(distinct)))
+    for bound, group in zip(distinct.tolist(), np.split(rows, starts[1:]), strict=True):
+        out += bytes([bound]) + varint(len(group))
+        out += b"".join(map(varint, (np.diff(group, prepend=-1) - 1).tolist()))
+    return bytes(out)
 
 
-def _places(cursor: Cursor, digits: int) -> Integers:
-    """Read which digits of a chunk a layer lists."""
-    count = cursor.bounded(1, digits, "number of digits")
-    gaps = [cursor.bounded(0, digits - 1, "distance of two digits") for _ in range(count)]
-    places: Integers = np.cumsum(np.array(gaps, np.intp) + 1) - 1
-    if int(places[-1]) >= digits:
-        raise DamagedError(f"corrections: digit {places[-1]} of a chunk of {digits}")
-    return places
+def _unpack_rows(cursor: Cursor, images: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+    """Return rows [k] and bounds [k] in the order of the layer; mirrors `_pack_rows`."""
+    rows: list[int] = []
+    bounds: list[int] = []
+    last = -1
+    for _ in range(cursor.bounded(1, MAX_BOUND + 1, "number of bounds")):
+        bound = cursor.fixed(1)
+        if not last < bound <= MAX_BOUND:
+            raise DamagedError(f"corrections: bound {bound}, expected {last + 1} to {MAX_BOUND}")
+        last, row = bound, -1
+        count = cursor.bounded(1, images - len(rows), "number of images")
+        for _ in range(count):
+            row += 1 + cursor.bounded(0, images - 1, "distance of two images")
+            rows.append(row)
+        if row >= images:
+            raise DamagedError(f"corrections: image {row} of a chunk of {images}")
+        bounds += [bound] * count
+    if len(set(rows)) < len(rows):
+        raise DamagedError("corrections: an image has two bounds")
+    return np.array(rows, np.intp), np.array(bounds, np.uint8)
 
 
-def _plain(steps: bytes, decoded: Images, bound: int) -> Images:
-    """Return what comes back by plain steps."""
-    if len(steps) != decoded.size:
-        raise DamagedError(f"corrections: {len(steps)} bytes of steps, expected {decoded.size}")
-    found = np.frombuffer(steps, np.uint8).reshape(-1, len(decoded)).T
-    signed = (found >> 1).astype(np.int16) ^ -(found & 1).astype(np.int16)
-    signed = signed.reshape(decoded.shape)
-    if bound == 0:
-        return (decoded + signed).astype(np.uint8)  # modulo 256
-    return stepped(decoded, signed, bound)
+def _pack_plain(images: Images, recon: Images, bounds: Integers) -> bytes:
+    """Return one byte for each residual, position by position: even is positive, odd negative."""
+    steps = quantise_residual(images, recon, bounds).reshape(len(recon), -1)
+    signed = steps.astype(np.int8).astype(np.int16)  # modulo 256, which matters for bound 0
+    return np.where(signed < 0, ~(signed << 1), signed << 1).astype(np.uint8).T.tobytes()
+
+
+def _unpack_plain(data: bytes, recon: Images, bounds: Integers) -> Images:
+    """Return the final pixels of plain residuals; mirrors `_pack_plain`."""
+    if len(data) != recon.size:
+        raise DamagedError(f"corrections: {len(data)} bytes of residuals, expected {recon.size}")
+    found = np.frombuffer(data, np.uint8).reshape(-1, len(recon)).T
+    steps = ((found >> 1).astype(np.int16) ^ -(found & 1).astype(np.int16)).reshape(recon.shape)
+    final = apply_residual(recon, steps, bounds)
+    lossless = bounds == 0
+    final[lossless] = (recon[lossless] + steps[lossless]).astype(np.uint8)  # modulo 256
+    return final

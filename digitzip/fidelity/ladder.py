@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.codec import Codec, Codes, Images
-from digitzip.entropy.residuals import MAX_BOUND, stepped, steps_of
+from digitzip.entropy.residuals import MAX_BOUND, round_to_bounds
 from digitzip.model.classifier import Classifier, Labels
 
 Flags = npt.NDArray[np.bool_]
@@ -161,7 +161,7 @@ class Ladder:
 
         It is so near the originals that a quarter of the margin of those will do.
         """
-        back = stepped(decoded, steps_of(images, decoded, self.coarse), self.coarse)
+        back = round_to_bounds(images, decoded, self.coarse)
         margins = 0 if reading is None else reading.margins // 4
         enough = np.clip(margins, 1, max(self.tests.margin, 1))
         alike = self.tests.alike(reading, back, enough) | (back == images).all(axis=(1, 2))

@@ -18,10 +18,10 @@ import numpy.typing as npt
 from digitzip.errors import DamagedError
 
 Integers = npt.NDArray[np.integer[Any]]
-Intervals = tuple[Integers, Integers]
+CdfIntervals = tuple[Integers, Integers]
 """Where the intervals of the symbols of a round begin, [n], and where they end, [n]."""
 
-Find = Callable[[slice, Integers], tuple[Integers, Integers, Integers]]
+Lookup = Callable[[slice, Integers], tuple[Integers, Integers, Integers]]
 """Rows of a round, and a place of each [k] -> the symbols that own it, their begins, their ends."""
 
 BITS: Final = 14
@@ -34,7 +34,7 @@ _LEAST: Final = 1 << _WORD  # states lie from here to below 2^32
 _STATE_BYTES: Final = 4
 
 
-def encode(rounds: Sequence[Intervals], lanes: int, bits: int = BITS) -> bytes:
+def encode(rounds: Sequence[CdfIntervals], lanes: int, bits: int = BITS) -> bytes:
     """Return the bytes from which `Decoder` takes these symbols, round by round.
 
     In each round symbol i goes to lane `i % lanes`. Intervals are not empty and end at `2^bits` at
@@ -57,7 +57,7 @@ def encode(rounds: Sequence[Intervals], lanes: int, bits: int = BITS) -> bytes:
     return np.array(states, "<u4").tobytes() + np.array(words[::-1], "<u2").tobytes()
 
 
-def within(bounds: Integers) -> Find:
+def within(bounds: Integers) -> Lookup:
     """Return what finds symbol s of row i from `bounds[i, s]` to below `bounds[i, s + 1]`."""
 
     def find(rows: slice, places: Integers) -> tuple[Integers, Integers, Integers]:
@@ -89,7 +89,7 @@ class Decoder:
         if int(self._states.min()) < _LEAST:
             raise DamagedError(f"{what}: a state is {self._states.min()}, expected from {_LEAST}")
 
-    def take(self, symbols: int, find: Find) -> Integers:
+    def take(self, symbols: int, find: Lookup) -> Integers:
         """Return the symbols [symbols] of a round, or of as much of it as divides by the lanes."""
         found = np.empty(symbols, np.int64)
         for start in range(0, symbols, len(self._states)):

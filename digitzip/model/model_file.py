@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from digitzip.entropy.residuals import MAX_WEIGHT, VALUES, inputs_of
 from digitzip.errors import ModelError
+from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
 from digitzip.kernels.network import Network
 from digitzip.limits import DIMS, LEVELS, SIDES
 from digitzip.model import weights_file
@@ -106,7 +106,7 @@ class _Builder:
         if not self._parts.has("residual"):
             return None
         network = self._parts.network("residual", 0, 255)
-        expected = (inputs_of(shape.height, shape.width), VALUES)
+        expected = (input_size(shape.height, shape.width), VALUES)
         if (network.inputs, network.outputs) != expected:
             raise ModelError(f"residual maps {network.inputs} to {network.outputs}, not {expected}")
         if network.range[0] < 0 or network.range[1] > MAX_WEIGHT:

@@ -21,9 +21,10 @@ import zstandard
 
 from digitzip.archive import Writer, open
 from digitzip.codec import Codec
-from digitzip.entropy.residuals import MAX_WEIGHT, VALUES, inputs_of, stepped, steps_of
+from digitzip.entropy.residuals import apply_residual, quantise_residual
 from digitzip.format import Chunk, Entry, Guard, Header, Layer, LayerType, Trailer, naming
 from digitzip.format.wire import varint
+from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
 from digitzip.kernels.network import Layer as Dense
 from digitzip.kernels.network import Network
 from digitzip.model import LevelSet, Model, Shape, read_model, write_model
@@ -100,7 +101,7 @@ def residual_network() -> Network:
     In that column the last of the hidden numbers is 255, and takes what every value has.
     """
     rng = np.random.default_rng(2026)
-    inputs = inputs_of(28, 28)
+    inputs = input_size(28, 28)
     hidden, last = dense(rng, inputs, 8, 0, 255, 10), dense(rng, 8, VALUES, -256, 255, 7)
     hidden.weight[-1], hidden.bias[-1], hidden.shift[-1] = 0, 0, 6
     hidden.weight[-1, inputs - 2] = 127
@@ -176,8 +177,8 @@ class Correcting:
         """Return the layer of what the decoder gave, `pixels`, which it changes."""
         rows = np.array(self.places)
         wanted, decoded = fixed_images()[(rows + 7) % 20], pixels[rows]
-        steps = steps_of(wanted, decoded, self.bound)
-        pixels[rows] = stepped(decoded, steps, self.bound)
+        steps = quantise_residual(wanted, decoded, self.bound)
+        pixels[rows] = apply_residual(decoded, steps, self.bound)
         kind = 0 if self.log is None else 1 | self.log << 1
         head = bytes([kind, self.bound]) + listed(*self.places)
         if self.log is None:

@@ -12,16 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from digitzip.entropy.residuals import (
-    MAX_BOUND,
-    VALUES,
-    Surroundings,
-    as_before,
-    as_near,
-    same,
-    stepped,
-    steps_of,
-)
+from digitzip.entropy.residuals import MAX_BOUND, round_to_bounds
+from digitzip.kernels.context import VALUES, Context, pad_final, pad_recon
+from digitzip.kernels.residuals import step_interval
 
 PART = 1 << 18  # pixels looked at together
 
@@ -75,8 +68,8 @@ class Source:
     def __init__(self, images: Images, decoded: Images, recipe: Recipe) -> None:
         self._images, self._decoded, self._recipe = images, decoded, recipe
         self._random = np.random.default_rng(recipe.seed)
-        self._around = Surroundings(*images.shape[1:])
-        self._before, self._near = as_before(images), as_near(decoded)
+        self._around = Context(*images.shape[1:])
+        self._before, self._near = pad_final(images), pad_recon(decoded)
         parts = [
             np.arange(start, min(start + PART, images.size))
             for start in range(0, images.size, PART)
@@ -85,7 +78,9 @@ class Source:
 
     def _seen(self, pixels: NDArray[np.int64]) -> Images:
         """Return what is seen of pixels [k], counted through all digits, that come back exactly."""
-        return self._around.of(self._before, self._near, *np.divmod(pixels, self._images[0].size))
+        return self._around.gather(
+            self._before, self._near, *np.divmod(pixels, self._images[0].size)
+        )
 
     def exact(self) -> Batch:
         """Return pixels that come back exactly, those that see any ink more often, and lighter."""
@@ -116,16 +111,16 @@ def coarse_batch(
     images: Images, decoded: Images, bound: int, count: int, random: np.random.Generator
 ) -> Batch:
     """Return `count` pixels of images that come back in steps of `2 bound + 1`."""
-    back = stepped(decoded, steps_of(images, decoded, bound), bound)
-    around = Surroundings(*images.shape[1:])
+    back = round_to_bounds(images, decoded, bound)
+    around = Context(*images.shape[1:])
     digits, pixels = (
         random.integers(0, len(images), count),
         random.integers(0, images[0].size, count),
     )
-    seen = around.of(as_before(back), as_near(decoded), digits, pixels)
+    seen = around.gather(pad_final(back), pad_recon(decoded), digits, pixels)
     values, near = (
         x.reshape(len(x), -1)[digits, pixels].astype(np.int64) for x in (images, decoded)
     )
-    first, last, _ = same(values, near, bound)
+    first, last, _ = step_interval(values, near, bound)
     inputs = torch.from_numpy(around.inputs(seen, pixels, bound))
     return Batch(inputs, torch.from_numpy(first), torch.from_numpy(last), torch.ones(count))

@@ -12,14 +12,8 @@ from torch import nn
 
 from digitzip.codec import Codec
 from digitzip.entropy.probability import UNIT
-from digitzip.entropy.residuals import (
-    MAX_BOUND,
-    VALUES,
-    Surroundings,
-    as_before,
-    as_near,
-    inputs_of,
-)
+from digitzip.entropy.residuals import MAX_BOUND
+from digitzip.kernels.context import VALUES, Context, input_size, pad_final, pad_recon
 from digitzip.kernels.network import Network
 from digitzip.model import Model
 from digitzip.training.export.fold import Affine, as_floats
@@ -63,7 +57,7 @@ def train(images: Images, decoded: Images, recipe: Recipe, say: Callable[[str], 
     """
     torch.manual_seed(recipe.seed)
     source = Source(images, decoded, recipe)
-    network = Expecting(inputs_of(*images.shape[1:]), recipe.width)
+    network = Expecting(input_size(*images.shape[1:]), recipe.width)
     average = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
@@ -91,10 +85,10 @@ def train(images: Images, decoded: Images, recipe: Recipe, say: Callable[[str], 
 
 def rounded(network: Expecting, images: Images, decoded: Images) -> Network:
     """Turn a network into integers, calibrated on images and what a decoder gives of them."""
-    around, random = Surroundings(*images.shape[1:]), np.random.default_rng(0)
+    around, random = Context(*images.shape[1:]), np.random.default_rng(0)
     digits = random.integers(0, len(images), CALIBRATION)
     pixels = random.integers(0, images[0].size, CALIBRATION)
-    seen = around.of(as_before(images), as_near(decoded), digits, pixels)
+    seen = around.gather(pad_final(images), pad_recon(decoded), digits, pixels)
     inputs = around.inputs(seen, pixels, 0)
     inputs[::4, -1] = random.integers(0, MAX_BOUND + 1, len(inputs[::4]))
     scores = np.arange(LEAST_SCORE, MOST_SCORE + 1)
