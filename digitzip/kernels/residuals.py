@@ -135,7 +135,9 @@ class _Weigher:
         return self._blank[at]
 
     def _weigh(self, context: Images, positions: Integers | int, bounds: Integers) -> Floats:
-        return self._network(self._context.inputs(context, positions, bounds), np.float32)
+        inputs = self._context.inputs(context, positions, bounds)
+        weights: Floats = self._network(inputs, np.float32)
+        return weights
 
 
 class _PixelCdf:
