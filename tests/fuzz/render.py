@@ -23,8 +23,8 @@ def figures(result: dict[str, Any]) -> str:
     )
     return (
         f"`{result['command']}`, {result['date']}: {result['executions']:,} executions, "
-        f"{result['crashes']} crashes, {result['peak_mb']} MB at most "
-        f"({versions}; [figures](../tests/fuzz_result.json)).\n\n"
+        f"{result['crashes']} crashes,\n{result['peak_mb']} MB at most "
+        f"({versions};\n[figures](../tests/fuzz_result.json)).\n\n"
         "| target | executions | refused | memory at most | crashes |\n|---|---|---|---|---|\n"
         f"{rows}"
     )
