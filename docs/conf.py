@@ -3,6 +3,11 @@
 Build it with `sphinx-build -W docs build/docs`; any warning is an error.
 """
 
+import re
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
 import digitzip
 
 project = "digitzip"
@@ -11,7 +16,6 @@ project_copyright = f"2026, {author}"
 version = release = digitzip.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
-exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"digitzip {version}"
 
@@ -21,3 +25,33 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 default_role = "literal"  # docstrings mark code with single backticks
 python_use_unqualified_type_names = True
+
+
+ARRAY = re.compile(
+    r"~?numpy\.ndarray\[~?tuple\[.*?\], ~?numpy\.dtype\[(?:~?[a-z]+\.)?(\w+)(?:\[.*?\])?\]\]"
+)
+
+
+def shorten_arrays(
+    app: Sphinx,
+    what: str,
+    name: str,
+    value: object,
+    options: object,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str | None, str | None]:
+    """Write the types of arrays in signatures as NumPy's users do: `NDArray[uint8]`."""
+    short = r"NDArray[\1]"
+    return signature and ARRAY.sub(short, signature), returns and ARRAY.sub(short, returns)
+
+
+def link_within_site(app: Sphinx, path: Path, parent: str, content: list[str]) -> None:
+    """Point links between pages that stand outside docs/ at their pages of the site."""
+    for page in ("CONTRIBUTING", "CHANGELOG"):
+        content[0] = content[0].replace(f"]({page}.md", f"](docs/{page.lower()}.md")
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("autodoc-process-signature", shorten_arrays)
+    app.connect("include-read", link_within_site)
