@@ -15,8 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import digitzip
-from digitzip.archive import Archive, Writer
-from digitzip.archive.corrections import Corrections
+from digitzip.archive import Archive
 from digitzip.codec import Codec
 from digitzip.entropy.corrections import packed_size
 from digitzip.errors import BoundError, InputError, ModelError
@@ -27,6 +26,7 @@ from digitzip.format import Guard, LayerType
 from digitzip.kernels.network import Layer, Network
 from digitzip.model import Model, write_classifier
 from digitzip.model.classifier import Classifier
+from tests.archives import chunk_sizes
 from tests.toy import make_classifier, make_images, make_model, make_residual
 
 Images = npt.NDArray[np.uint8]
@@ -141,9 +141,9 @@ def check(images: Images, back: Images, guard: Guard, margin: int = 0) -> None:
 def layers_of(dz: Archive) -> dict[LayerType, list[int]]:
     """Return the digits that each kind of layer corrects, by their numbers in the file."""
     found: dict[LayerType, list[int]] = {LayerType.REFINE: [], LayerType.EXACT: []}
-    for number in range(len(dz.chunks)):
-        for type_, each in dz.chunks.corrections(number).items():
-            found[type_] += (each.places + dz.chunks.first(number)).tolist()
+    for number in dz._store.numbers:
+        for type_, each in dz._store.corrections(number).items():
+            found[type_] += (each.places + dz._store.span(number).start).tolist()
     return found
 
 
@@ -261,7 +261,7 @@ def test_the_tally_counts_what_the_file_holds(name: str) -> None:
     tally = writer.tally
     with digitzip.open(out.getvalue(), model=model) as dz:
         layers = layers_of(dz)
-        bodies = dz.chunks._read(0).layers
+        bodies = dz._store._read(0).layers
         check(images, dz[:], dz.header.guard)
     assert tally.guarded == 90
     assert tally.digits[Rung.REFINE] == len(layers[LayerType.REFINE]) > 0
@@ -403,11 +403,6 @@ def test_what_cannot_be_compared_is_not_appended(
     path, model, images = tmp_path / "some.dz", MODELS["bounded"], some(9)
     path.write_bytes(guarded(images))
     old = path.read_bytes()
-    with (
-        pytest.raises(InputError, match="codes come without originals"),
-        digitzip.append(path, model=model) as writer,
-    ):
-        writer.append_codes(np.zeros((1, 4), np.uint8))
     monkeypatch.delenv("DIGITZIP_MODELS")
     with (
         pytest.raises(BoundError, match="promises how its digits read: no reader"),
@@ -488,7 +483,7 @@ def test_extracted_digits_keep_their_corrections_and_pixels(
 def test_recover_keeps_chunks_with_corrections(mixed: bytes) -> None:
     model = MODELS["bounded, coded"]
     with digitzip.open(mixed, model=model) as dz:
-        whole, places = dz[:], dz.chunks.index.places
+        whole, places = dz[:], dz._store.index.places
     cut = mixed[: places[3].offset + 9]
     damaged = bytearray(mixed)
     damaged[places[1].offset + 40] ^= 1
@@ -504,33 +499,15 @@ def test_recover_keeps_chunks_with_corrections(mixed: bytes) -> None:
 # chunks
 
 
-def test_corrections_of_two_bounds_stand_in_two_chunks() -> None:
-    codec, images, out = Codec(TOY, effort=0), some(12), io.BytesIO()
-    codes = codec.encode(images)
-    bounds = (3, 3, 0, 3)
-    with Writer(out, codec) as writer:
-        for number, bound in enumerate(bounds):
-            part = slice(3 * number, 3 * number + 3)
-            given_ = Corrections(bound, np.array([0, 2]), images[part][[0, 2]])
-            writer.append_codes(codes[part], corrections={LayerType.EXACT: given_})
-    with digitzip.open(out.getvalue(), model=TOY) as dz:
-        dz.test()
-        assert [dz.chunks.digits(number) for number in range(len(dz.chunks))] == [6, 3, 3]
-        assert layers_of(dz)[LayerType.EXACT] == [0, 2, 3, 5, 6, 8, 9, 11]
-        errors = np.abs(dz[:].astype(np.int16) - images).max(axis=(1, 2))
-        for number, bound in enumerate(bounds):
-            assert (errors[[3 * number, 3 * number + 2]] <= bound).all()
-
-
 def test_a_chunk_holds_so_many_corrected_digits_that_one_is_decoded_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("digitzip.archive.writer._MOST_CORRECTED", 2048 * SIDE * SIDE)
+    monkeypatch.setattr("digitzip.archive.builder.MAX_CORRECTED_PIXELS", 2048 * SIDE * SIDE)
     images = np.random.default_rng(8).integers(0, 256, (5000, SIDE, SIDE), np.uint8)
     data = digitzip.compress(images, model=TOY, effort=0, lossless=True)
     with digitzip.open(data, model=TOY) as dz:
         dz.test()
-        assert max(dz.chunks.digits(number) for number in range(len(dz.chunks))) == 2048
+        assert max(chunk_sizes(dz)) == 2048
         np.testing.assert_array_equal(dz[:], images)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 Codes = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]
+
+UNCORRECTED: Final = -1
+"""The bound of an image without a correction."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,8 +31,33 @@ class EncodedBatch:
     pixels: Images
     bounds: npt.NDArray[np.int16]
 
+    @classmethod
+    def plain(cls, codes: Codes, recon: Images) -> EncodedBatch:
+        """Return a batch without corrections."""
+        return cls(codes, recon, recon, np.full(len(codes), UNCORRECTED, np.int16))
+
+    @classmethod
+    def join(cls, batches: Sequence[EncodedBatch]) -> EncodedBatch:
+        """Return one batch or more, one after another, as one."""
+        if len(batches) == 1:
+            return batches[0]
+        recon = np.concatenate([batch.recon for batch in batches])
+        plain = all(batch.pixels is batch.recon for batch in batches)
+        return cls(
+            np.concatenate([batch.codes for batch in batches]),
+            recon,
+            recon if plain else np.concatenate([batch.pixels for batch in batches]),
+            np.concatenate([batch.bounds for batch in batches]),
+        )
+
     def __len__(self) -> int:
         return len(self.codes)
+
+    @property
+    def corrected(self) -> npt.NDArray[np.bool_]:
+        """Whether each image has a correction, bool [n]."""
+        flags: npt.NDArray[np.bool_] = self.bounds != UNCORRECTED
+        return flags
 
     def slice(self, start: int, stop: int) -> EncodedBatch:
         """Return the images `start` to `stop - 1`."""
