@@ -26,8 +26,7 @@ from benchmarks.reader import read, read_with
 from benchmarks.record import Images, Labels
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
-from digitzip.fidelity.ladder import Rung
-from digitzip.fidelity.policy import ladder_of
+from digitzip.fidelity import Fallback, fidelity_encoder
 from digitzip.limits import EFFORTS
 from digitzip.metrics import rmse
 from digitzip.model import Model, load_model
@@ -42,7 +41,7 @@ Read = Callable[[Images], Labels]
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """What a file costs and loses whose digits went up a ladder."""
+    """What a file costs and loses with its fallbacks."""
 
     what: str
     levels: int
@@ -52,8 +51,8 @@ class Guarded:
     rmse: float
     greatest_error: int  # of a pixel, 0 … 255
     read_differently: int | None  # digits; None where nobody read
-    rungs: dict[str, int]  # digits on each; none without a guard
-    layer_bytes: dict[str, int]  # of what corrects them
+    rungs: dict[str, int]  # images by fallback; none without a guard
+    correction_bytes: int
     compress_per_second: float  # digits, one thread
     decompress_per_second: float
 
@@ -63,8 +62,9 @@ def measure(
 ) -> Guarded:
     """Compress and decompress digits uint8 [n, 28, 28] with `bounds`, as `digitzip.compress`."""
     out, start = io.BytesIO(), time.perf_counter()
-    with Writer(out, codec, ladder_of(codec, **bounds)) as writer:
+    with Writer(out, codec, fidelity_encoder(codec, **bounds)) as writer:
         writer.append(images)
+    counts = writer.counts
     data, half = out.getvalue(), time.perf_counter()
     back = digitzip.decompress(data, model=codec.model)
     end = time.perf_counter()
@@ -78,8 +78,8 @@ def measure(
         rmse(images, back),
         int(np.abs(images.astype(np.int16) - back).max()),
         differently,
-        {rung.name.lower(): writer.tally.digits[rung] for rung in Rung if writer.tally.guarded},
-        {type_.name.lower(): size for type_, size in writer.tally.bytes.items()},
+        {each.name.lower(): counts.images[each] for each in Fallback if counts.total},
+        counts.correction_bytes,
         len(images) / (half - start),
         len(images) / (end - half),
     )  # fmt: skip

@@ -17,16 +17,16 @@ from digitzip.archive.appending import append
 from digitzip.archive.archive import Archive
 from digitzip.archive.comparing import Comparison, compare
 from digitzip.archive.extracting import extract
+from digitzip.archive.frames import Writable
 from digitzip.archive.info import Info
 from digitzip.archive.joining import join
 from digitzip.archive.recovery import Recovered, recover
-from digitzip.archive.sink import Writable
 from digitzip.archive.storage import Readable
 from digitzip.archive.writer import Writer
 from digitzip.archive.writer import create as _create
 from digitzip.codec import Images, load_codec
 from digitzip.errors import LimitError
-from digitzip.fidelity.policy import ladder_of
+from digitzip.fidelity import fidelity_encoder
 from digitzip.limits import MAX_DIGITS
 from digitzip.model import Model
 
@@ -78,10 +78,10 @@ def compress(
     """
     out = io.BytesIO()
     codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
-    ladder = ladder_of(
+    encoder = fidelity_encoder(
         codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless, margin=margin
     )
-    with Writer(out, codec, ladder) as writer:
+    with Writer(out, codec, encoder) as writer:
         writer.append(images)
     return out.getvalue()
 
@@ -101,7 +101,7 @@ def decompress(
     with Archive(data, model=model, threads=threads) as archive:
         if len(archive) > max_digits:
             raise LimitError(f"{len(archive)} digits, expected at most {max_digits} (max_digits)")
-        archive._store.check_stored()  # who claims much must hold much before it is allocated
+        archive.chunks.check_stored()  # who claims much must hold much before it is allocated
         images = np.empty((len(archive), archive.header.height, archive.header.width), np.uint8)
         done = 0
         for batch in archive.batches():
@@ -149,7 +149,7 @@ def create(
     Other arguments and errors are those of `compress`.
     """
     codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
-    ladder = ladder_of(
+    encoder = fidelity_encoder(
         codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless, margin=margin
     )
-    return _create(file, codec, ladder, overwrite=overwrite)
+    return _create(file, codec, encoder, overwrite=overwrite)

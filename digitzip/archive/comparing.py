@@ -16,18 +16,17 @@ import numpy.typing as npt
 
 from digitzip.archive.archive import Archive
 from digitzip.archive.matching import Matching
-from digitzip.archive.store import ChunkStore
 from digitzip.codec import Images
 from digitzip.errors import InputError, ModelError
-from digitzip.fidelity.ladder import Flags, Tests
+from digitzip.fidelity import Policy, within_bounds
 from digitzip.metrics import ssim
 from digitzip.model import find_classifier
 from digitzip.model.classifier import Classifier, Labels
 
+Flags = npt.NDArray[np.bool_]
 Originals = npt.NDArray[Any] | Iterable[tuple[npt.NDArray[Any], Sequence[str] | None]]
 
-_STEP: Final = 1024  # images that are compared at a time
-_PIXELS: Final = 1 << 25  # of originals that are held, to compare them in the order of the file
+_STEP: Final = 1024  # digits that are compared at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,62 +88,46 @@ def compare(originals: Originals, dz: Archive, *, worst: int = 10) -> Comparison
     """
     if worst < 0:
         raise InputError(f"{worst} digits to list, expected 0 or more")
-    store = dz._store
-    matching, sums = Matching(store), _Sums(store, worst)
-    for images, names in _windows(originals, store):
-        rows = matching.find(len(images), names)
-        order = np.argsort(rows, kind="stable")
-        for start in range(0, len(order), _STEP):
-            part = order[start : start + _STEP]
-            sums.take(rows[part], images[part], store.batch_of(rows[part]).pixels)
+    matching, sums = Matching(dz), _Sums(dz, worst)
+    for images, names in _steps(originals):
+        images = dz.codec.check(images)
+        digits = matching.find(len(images), names)
+        sums.take(digits, images, dz[digits])
     matching.end()
     return sums.comparison()
 
 
-def _windows(
-    originals: Originals, store: ChunkStore
-) -> Iterator[tuple[Images, Sequence[str] | None]]:
-    """Yield originals with their names; where they are matched by name, many at a time."""
+def _steps(originals: Originals) -> Iterator[tuple[npt.NDArray[Any], Sequence[str] | None]]:
+    """Yield originals with their names, some at a time."""
     batches = [(originals, None)] if isinstance(originals, np.ndarray) else originals
-    most = max(1, _PIXELS // store.codec.model.shape.pixels) if store.named else 1
-    held: list[Images] = []
-    held_names: list[str] | None = None
     for images, names in batches:
-        images = store.codec.check(images)
         if names is not None and len(names) != len(images):
             raise InputError(f"{len(names)} names for {len(images)} originals")
-        if held and (names is None) != (held_names is None):
-            yield np.concatenate(held), held_names
-            held = []
-        held_names = None if names is None else [*(held_names or () if held else ()), *names]
-        held.append(images)
-        if sum(map(len, held)) >= most:
-            yield held[0] if len(held) == 1 else np.concatenate(held), held_names
-            held = []
-    if held:
-        yield np.concatenate(held), held_names
+        for start in range(0, len(images), _STEP):
+            part = slice(start, start + _STEP)
+            yield images[part], None if names is None else names[part]
 
 
 class _Sums:
     """What is kept of the digits so far."""
 
-    def __init__(self, store: ChunkStore, worst: int) -> None:
-        self._store, self._promise = store, store.header.guard
-        self._reader = _reader_of(store)
-        self._bounds = Tests(self._promise.max_rmse, self._promise.max_error)
+    def __init__(self, dz: Archive, worst: int) -> None:
+        self._dz, self._promise = dz, dz.header.guard
+        self._reader = _reader_of(dz)
+        self._bounds = Policy(self._promise.max_rmse, self._promise.max_error)
         self._digits = self._error = self._max_error = 0
         self._ssim = 0.0
         self._worst, self._misread, self._broken = (_Worst(worst) for _ in range(3))
 
     def take(self, digits: npt.NDArray[np.intp], originals: Images, back: Images) -> None:
         """Add the digits with these numbers [n], beside their originals."""
-        pairs = _Pairs.of(self._store, digits, originals, back, self._reader)
+        pairs = _Pairs.of(self._dz, digits, originals, back, self._reader)
         self._digits += len(digits)
         self._error += int(pairs.errors.sum())
         self._max_error = max(self._max_error, int(pairs.max_errors.max()))
         self._ssim += ssim(originals, back) * len(digits)
         misread = pairs.misread
-        broken = ~self._bounds.near(originals, back)
+        broken = ~within_bounds(self._bounds, originals, back)
         if self._promise.reader is not None:
             broken |= misread
         for kind, flags in (
@@ -155,7 +138,7 @@ class _Sums:
             kind.take(pairs, flags)
 
     def comparison(self) -> Comparison:
-        pixels = self._store.header.height * self._store.header.width
+        pixels = self._dz.header.height * self._dz.header.width
         rmse = math.sqrt(self._error / max(1, self._digits * pixels)) / 255
         return Comparison(
             digits=self._digits,
@@ -185,7 +168,7 @@ class _Pairs:
     @classmethod
     def of(
         cls,
-        store: ChunkStore,
+        dz: Archive,
         digits: npt.NDArray[np.intp],
         originals: Images,
         back: Images,
@@ -193,7 +176,7 @@ class _Pairs:
     ) -> _Pairs:
         difference = np.abs(originals.astype(np.int64) - back).reshape(len(digits), -1)
         errors = np.einsum("np,np->n", difference, difference)
-        names = store.names_of(digits) if store.named else None
+        names = None if dz.names is None else dz.names[digits]
         labels = None if reader is None else (reader.read(originals), reader.read(back))
         return cls(digits, names, originals, back, errors, difference.max(axis=1), labels)
 
@@ -243,9 +226,9 @@ def _shown(original: Labels, back: Labels) -> tuple[int, int]:
     return int(original[first]), int(back[first])
 
 
-def _reader_of(store: ChunkStore) -> Classifier | None:
+def _reader_of(dz: Archive) -> Classifier | None:
     """Return the reader that the file, or else its model, names; None where it cannot be had."""
-    id_ = store.header.guard.reader or store.codec.model.reader
+    id_ = dz.header.guard.reader or dz.codec.model.reader
     if id_ is not None:
         with suppress(ModelError):
             return find_classifier(id_)

@@ -102,12 +102,12 @@ def compress(
     from digitzip import images
     from digitzip.archive.writer import create
     from digitzip.codec import load_codec
-    from digitzip.fidelity.policy import ladder_of
+    from digitzip.fidelity import fidelity_encoder
 
     talk = Talk(quiet, verbose)
     streams.refuse_same(inputs, out)
     codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
-    ladder = ladder_of(
+    encoder = fidelity_encoder(
         codec,
         guard=guard == "on",
         max_rmse=max_rmse,
@@ -120,7 +120,7 @@ def compress(
     with streams.writable(out, force) as target:
         with (
             talk.bar() as bar,
-            create(target, codec, ladder, overwrite=force) as writer,
+            create(target, codec, encoder, overwrite=force) as writer,
             streams.paths(inputs) as files,
         ):
             source = images.read(
@@ -133,7 +133,7 @@ def compress(
         size = Path(target).stat().st_size if isinstance(target, str) else target.tell()
     talk.summary(f"{out}: {console.figures(digits, size, shape.pixels, talk.seconds)}")
     guarded.tell(talk, out, writer)
-    if guard == "on" and ladder is None:
+    if guard == "on" and encoder is None:
         talk.summary(
             f"{out}: guard: {codec.model.name} states no bound and names no reader, so nothing was "
             "compared; give --max-error or --max-rmse"

@@ -11,19 +11,19 @@ from digitzip.cli.talk import Talk
 
 if TYPE_CHECKING:
     from digitzip.archive import Info, Writer
-    from digitzip.fidelity.counts import Tally
+    from digitzip.fidelity import FidelityCounts
 
 _FEWEST: Final = 8  # digits that say something of a model
 
 
 def tell(talk: Talk, file: str, writer: Writer) -> None:
     """Sum up what the guard of a closed writer did, and warn where its model is the wrong one."""
-    tally = writer.tally
-    if not tally.guarded:
+    counts = writer.counts
+    if not counts.total:
         return
-    talk.summary(f"{file}: guard: {', '.join(_rungs(tally))}")
+    talk.summary(f"{file}: guard: {', '.join(_fallbacks(counts))}")
     if writer.usual:
-        _warn(talk, file, tally.corrected, tally.guarded)
+        _warn(talk, file, counts.corrected, counts.total)
 
 
 def look(talk: Talk, file: str, found: Info) -> None:
@@ -51,20 +51,24 @@ def promise(found: Info) -> str:
 
 def max_rmse(found: Info) -> float | None:
     """Return the greatest RMSE that a file promises, in 0 … 1."""
-    from digitzip.fidelity.ladder import RMSE_UNIT
+    from digitzip.fidelity import RMSE_UNIT
 
     return None if found.guard.max_rmse is None else found.guard.max_rmse / RMSE_UNIT
 
 
-def _rungs(tally: Tally) -> Iterator[str]:
-    from digitzip.fidelity.ladder import Rung
+def _fallbacks(counts: FidelityCounts) -> Iterator[str]:
+    from digitzip.fidelity import Fallback
 
-    yield f"{console.digits(tally.digits[Rung.CODE])} by their code"
-    if others := tally.digits[Rung.OTHER_CODE]:
-        yield f"{others:,} by another code"
-    for what, corrected in (("refined", tally.refined), ("exact", tally.exact)):
-        if corrected.digits:
-            yield f"{corrected.digits:,} {what} ({corrected.bytes:,} B)"
+    yield f"{console.digits(counts.images[Fallback.NONE])} by their code"
+    for what, fallback in (
+        ("by another code", Fallback.OTHER_CODE),
+        ("near-lossless", Fallback.NEAR_LOSSLESS),
+        ("lossless", Fallback.LOSSLESS),
+    ):
+        if images := counts.images[fallback]:
+            yield f"{images:,} {what}"
+    if counts.corrected:
+        yield f"{counts.correction_bytes:,} B of corrections"
 
 
 def _promises(found: Info) -> Iterator[str]:

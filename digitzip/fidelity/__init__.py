@@ -1,1 +1,28 @@
-"""Whether an image is near enough to its original, and what is tried where it is not."""
+"""Verify each image against its reconstruction; correct those that fail.
+
+This room knows codecs, classifiers and corrections. It does not know files, beyond the promise that
+a header states.
+"""
+
+from digitzip.fidelity.checks import within_bounds
+from digitzip.fidelity.counts import FidelityCounts
+from digitzip.fidelity.fallback import (
+    Fallback,
+    FidelityEncoder,
+    encoder_for,
+    fidelity_encoder,
+    promise_of,
+)
+from digitzip.fidelity.policy import RMSE_UNIT, Policy
+
+__all__ = [
+    "RMSE_UNIT",
+    "Fallback",
+    "FidelityCounts",
+    "FidelityEncoder",
+    "Policy",
+    "encoder_for",
+    "fidelity_encoder",
+    "promise_of",
+    "within_bounds",
+]

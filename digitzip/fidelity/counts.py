@@ -1,4 +1,4 @@
-"""What the guard did to the digits of a file, and what that cost."""
+"""Counts of what images needed to satisfy a policy, and of the bytes of corrections."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.fidelity.ladder import Rung
-from digitzip.format import LayerType
+from digitzip.fidelity.fallback import Fallback
 
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """How many digits need more than a code, and the bytes of that, each layer packed alone."""
+    """How many images have corrections of one kind, and the bytes of those, compressed alone."""
 
     digits: int = 0
     bytes: int = 0
@@ -25,37 +24,23 @@ class Corrected:
 
 
 @dataclass(slots=True)
-class Tally:
-    """How many digits took each rung, and the bytes of the layers that correct some of them."""
+class FidelityCounts:
+    """How many images used each fallback, and the bytes of their corrections, compressed alone."""
 
-    digits: Counter[Rung] = field(default_factory=Counter)
-    bytes: Counter[LayerType] = field(default_factory=Counter)
-
-    @property
-    def guarded(self) -> int:
-        """How many digits there are in all."""
-        return self.digits.total()
+    images: Counter[Fallback] = field(default_factory=Counter)
+    correction_bytes: int = 0
 
     @property
-    def refined(self) -> Corrected:
-        """Those that are coarsely corrected."""
-        return Corrected(self.digits[Rung.REFINE], self.bytes[LayerType.REFINE])
-
-    @property
-    def exact(self) -> Corrected:
-        """Those of which every pixel is kept."""
-        return Corrected(self.digits[Rung.EXACT], self.bytes[LayerType.EXACT])
+    def total(self) -> int:
+        """How many images there are in all."""
+        return self.images.total()
 
     @property
     def corrected(self) -> int:
-        """How many need more than a code."""
-        return self.refined.digits + self.exact.digits
+        """How many images have a correction."""
+        return self.images[Fallback.NEAR_LOSSLESS] + self.images[Fallback.LOSSLESS]
 
-    def count(self, rungs: npt.NDArray[np.integer[Any]]) -> None:
-        """Add digits with these rungs [n]."""
-        for rung, digits in enumerate(np.bincount(rungs, minlength=len(Rung)).tolist()):
-            self.digits[Rung(rung)] += digits
-
-    def spend(self, type_: LayerType, size: int) -> None:
-        """Add a layer of so many bytes."""
-        self.bytes[type_] += size
+    def add(self, used: npt.NDArray[np.integer[Any]]) -> None:
+        """Add images that used these fallbacks, int [n]."""
+        for fallback, images in enumerate(np.bincount(used, minlength=len(Fallback)).tolist()):
+            self.images[Fallback(fallback)] += images

@@ -1,24 +1,59 @@
-"""What a file promises of its digits <-> the ladder that keeps it (FORMAT.md section 6)."""
+"""What every image of a file must satisfy: from arguments, or from the promise of a file.
+
+The promise is section 6 of FORMAT.md.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
+from digitzip.arguments import integer, real
 from digitzip.codec import Codec
 from digitzip.entropy.residuals import MAX_BOUND
 from digitzip.errors import BoundError, InputError, ModelError
-from digitzip.fidelity.ladder import RMSE_UNIT, Ladder, Tests
 from digitzip.format import Guard
 from digitzip.format.header import CLASSIFIER_ID_SIZE
 from digitzip.model import LevelSet, Model, find_classifier
+from digitzip.model.classifier import Classifier
 
+RMSE_UNIT: Final = 65_535
+"""An RMSE of 1, the whole range of pixels, in the units of a policy and of a promise."""
 MAX_ERRORS: Final = range(MAX_BOUND + 1)
 MARGINS: Final = range((1 << 16) + 1)
+NEAR_LOSSLESS_BOUND: Final = 12
+"""The greatest pixel error of a near-lossless correction where no argument asks for less."""
 
 
-def ladder_of(
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How far an image may be from its original; None where nothing is required.
+
+    `max_rmse` bounds the RMSE of each image, in 1/65,535 of the pixel range, and `max_error` the
+    error of each pixel, 0 to 255. The `classifier` must give image and original the same label,
+    both by at least `margin`, in 1/64 of a logit; a corrected image needs less. An image without
+    any error satisfies every policy.
+    """
+
+    max_rmse: int | None = None
+    max_error: int | None = None
+    classifier: Classifier | None = None
+    margin: int = 0
+
+    @property
+    def correction_bound(self) -> int:
+        """The greatest pixel error of a near-lossless image; 0 where all corrections are lossless.
+
+        A bound on the RMSE asks for finer steps: most pixels err by half a step.
+        """
+        bound = NEAR_LOSSLESS_BOUND if self.max_error is None else min(self.max_error, MAX_BOUND)
+        if self.max_rmse is None or not bound:
+            return bound
+        return min(bound, max(2 * 255 * self.max_rmse // RMSE_UNIT, 1))
+
+
+def policy_of(
     codec: Codec,
     *,
     guard: bool = True,
@@ -26,84 +61,92 @@ def ladder_of(
     max_error: int | None = None,
     lossless: bool = False,
     margin: int | None = None,
-) -> Ladder | None:
-    """Return the ladder that keeps these bounds; None without a guard, or where none is to keep.
+) -> Policy | None:
+    """Return the policy that these arguments ask for; None where they require nothing.
 
-    `max_rmse` is a part of the range of pixels, above 0 and up to 1, by default what the model
-    says; `max_error` counts pixel values, 0 … 127; `margin` is how sure the reader must be, in its
-    units, by default what the model says. Raises `InputError` for other bounds and those that
-    contradict each other, `ModelError` where the model's reader is not to be had.
+    `max_rmse` is in 1 of the pixel range, above 0 and at most 1, and by default the model's;
+    `max_error` is 0 to 127 pixel values; `margin` is in 1/64 of a logit, by default the model's.
+    Raises `InputError` for other values and for arguments that exclude each other, `ModelError`
+    where the model's classifier is not found.
     """
-    if max_error is not None and (type(max_error) is not int or max_error not in MAX_ERRORS):
-        raise InputError(f"max_error is {max_error!r}, expected 0 to {MAX_ERRORS[-1]}")
-    if type(guard) is not bool or type(lossless) is not bool:
+    if not isinstance(guard, bool) or not isinstance(lossless, bool):
         raise InputError(f"guard is {guard!r}, lossless {lossless!r}: expected True or False")
-    if max_rmse is not None and not _is_rmse(max_rmse):
-        raise InputError(f"max_rmse is {max_rmse!r}, expected 1/{RMSE_UNIT} to 1")
-    if margin is not None and (type(margin) is not int or margin not in MARGINS):
-        raise InputError(f"margin is {margin!r}, expected 0 to {MARGINS[-1]}")
-    if lossless and (max_error or (max_rmse, margin) != (None, None)):
-        raise InputError("lossless allows no error: leave out the other bounds")
+    rmse = None if max_rmse is None else _rmse(max_rmse)
+    if max_error is not None:
+        max_error = integer("max_error", max_error, MAX_ERRORS)
+    if margin is not None:
+        margin = integer("margin", margin, MARGINS)
+    if lossless and (max_error or (rmse, margin) != (None, None)):
+        raise InputError("lossless=True excludes max_rmse, max_error and margin")
     if not guard:
-        if lossless or (max_rmse, max_error, margin) != (None, None, None):
-            raise InputError("without a guard no bound is kept: leave out the bounds, or guard off")
+        if lossless or (rmse, max_error, margin) != (None, None, None):
+            raise InputError("guard=False excludes max_rmse, max_error, lossless and margin")
         return None
-    if margin is not None and codec.model.reader is None:
-        raise InputError(f"margin is {margin}, and model {codec.model.name} names no reader")
+    id_ = codec.model.reader
+    if margin is not None and id_ is None:
+        raise InputError(f"margin is {margin}, and model {codec.model.name} names no classifier")
     if lossless or max_error == 0:
-        return Ladder(codec, Tests(max_error=0))  # nothing else is left to test
-    most = codec.max_rmse if max_rmse is None else int(max_rmse * RMSE_UNIT)
-    tests = _tests(codec, most, max_error, codec.model.reader)
-    if not tests.any:
-        return None
-    return Ladder(codec, tests if margin is None else replace(tests, margin=margin))
+        return Policy(max_error=0)  # nothing else is left to check
+    policy = Policy(
+        max_rmse=codec.max_rmse if rmse is None else rmse,
+        max_error=max_error,
+        classifier=_classifier(codec, id_),
+        margin=codec.model.margin if margin is None else margin,
+    )
+    required = (policy.max_rmse, policy.max_error, policy.classifier)
+    return None if required == (None, None, None) else policy
 
 
-def ladder_for(codec: Codec, promise: Guard) -> Ladder | None:
-    """Return the ladder that keeps the promise of a file for more digits.
+def policy_for(codec: Codec, promise: Guard) -> Policy | None:
+    """Return the policy that keeps the promise of a file; None where the file promises nothing.
 
-    Raises `BoundError` where that cannot be done.
+    Raises `BoundError` where the promise cannot be kept.
     """
     if not promise.on:
         return None
+    id_, own = promise.reader, codec.model.reader
+    if id_ is not None and own is not None and own.startswith(id_):
+        id_ = own  # and no other classifier whose id begins alike
     try:
-        reader, usual = promise.reader, codec.model.reader
-        if reader is not None and usual is not None and usual.startswith(reader):
-            reader = usual  # and no other whose id begins so
-        return Ladder(codec, _tests(codec, promise.max_rmse, promise.max_error, reader))
+        classifier = _classifier(codec, id_)
     except ModelError as error:
-        raise BoundError(f"the file promises how its digits read: {error}") from error
+        raise BoundError(f"the file promises labels of a classifier: {error}") from error
+    return Policy(promise.max_rmse, promise.max_error, classifier, codec.model.margin)
 
 
-def promise_of(ladder: Ladder | None) -> Guard:
-    """Return what a file promises whose digits went up this ladder."""
-    if ladder is None:
+def promise_by(policy: Policy | None) -> Guard:
+    """Return the promise of a file whose images all satisfy the policy."""
+    if policy is None:
         return Guard()
-    tests = ladder.tests
-    reader = None if tests.reader is None else tests.reader.id[:CLASSIFIER_ID_SIZE]
-    return Guard(True, tests.max_error, tests.max_rmse, reader)
+    id_ = None if policy.classifier is None else policy.classifier.id[:CLASSIFIER_ID_SIZE]
+    return Guard(True, policy.max_error, policy.max_rmse, id_)
 
 
 def usual_promises(model: Model, level_set: LevelSet) -> Iterator[Guard]:
-    """Yield what a file promises without a guard, by default, and with a bound on each pixel."""
-    reader = None if model.reader is None else model.reader[:CLASSIFIER_ID_SIZE]
-    default = Guard(True, max_rmse=level_set.max_rmse, reader=reader)
+    """Yield the promise without a guard, the default one, and one for each bound on the pixels."""
+    id_ = None if model.reader is None else model.reader[:CLASSIFIER_ID_SIZE]
+    default = Guard(True, max_rmse=level_set.max_rmse, reader=id_)
     yield from (Guard(), default, Guard(True, max_error=0))
     yield from (replace(default, max_error=bound) for bound in MAX_ERRORS[1:])
 
 
-def _is_rmse(value: object) -> bool:
-    return type(value) in (int, float) and 1 / RMSE_UNIT <= value <= 1  # type: ignore[operator]
+def _rmse(max_rmse: object) -> int:
+    """Return an RMSE from 1/65,535 to 1 in 1/65,535."""
+    value = real(max_rmse)
+    if value is None or not 1 / RMSE_UNIT <= value <= 1:
+        raise InputError(f"max_rmse is {max_rmse!r}, expected 1/{RMSE_UNIT} to 1")
+    return int(value * RMSE_UNIT)
 
 
-def _tests(
-    codec: Codec, max_rmse: int | None, max_error: int | None, reader: bytes | None
-) -> Tests:
-    found = None if reader is None else find_classifier(reader)
-    shape = codec.model.shape
-    if found is not None and (found.height, found.width) != (shape.height, shape.width):
+def _classifier(codec: Codec, id_: bytes | None) -> Classifier | None:
+    """Return the classifier with this id, for the images of a codec."""
+    if id_ is None:
+        return None
+    found, shape = find_classifier(id_), codec.model.shape
+    if (found.height, found.width) != (shape.height, shape.width):
         raise ModelError(
-            f"reader {found.name} reads {found.height} x {found.width} pixels, and images are "
-            f"{shape.height} x {shape.width}: give a model with another reader, or guard off"
+            f"classifier {found.name} takes {found.height} x {found.width} pixels, and images "
+            f"have {shape.height} x {shape.width}: use a model with another classifier, or "
+            "guard=False"
         )
-    return Tests(max_rmse, max_error, found, codec.model.margin)
+    return found
