@@ -43,7 +43,7 @@ def random_access(packed: Path, digits: record.Images) -> Result:
             start = time.perf_counter()
             _ = dz[place]
             read.append(time.perf_counter() - start)
-        chunks = len(dz.chunks)
+        chunks = dz.info.chunks
     return {
         "reads": READS,
         "chunks": chunks,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
@@ -27,8 +26,9 @@ from digitzip.errors import (
 )
 from digitzip.format import Guard
 from digitzip.model import Model
+from tests.archives import with_promise
 from tests.conftest import TINY
-from tests.test_join import VALID, joined, pack, with_guard
+from tests.test_join import VALID, pack
 
 Images = npt.NDArray[np.uint8]
 
@@ -99,13 +99,13 @@ def test_what_was_appended_before_is_appended_to(tiny: Model, images: Images) ->
     for name in ("appended", "labels", "unknown-ancillary-layer", "three-chunks", "one"):
         Path("in.dz").write_bytes((VALID / f"{name}.dz").read_bytes())
         with digitzip.open("in.dz", model=tiny) as dz:
-            codes, plain = dz.codes[:], [dz.chunks.plain(i) for i in range(len(dz.chunks))]
+            codes, kinds = dz.codes[:], [dz._store._types(i) for i in dz._store.numbers]
             names = None if dz.names is None else ["new"]
         add("in.dz", images[0], names)
         with digitzip.open("in.dz", model=tiny) as dz:
             dz.test()
             np.testing.assert_array_equal(dz.codes[:-1], codes)
-            assert [dz.chunks.plain(i) for i in range(len(plain))] == plain
+            assert [dz._store._types(i) for i in range(len(kinds))] == kinds
 
 
 def test_names_are_for_all_or_none_and_each_is_new(old: bytes, tiny: Model, images: Images) -> None:
@@ -157,18 +157,16 @@ def test_a_damaged_file_is_not_appended_to(old: bytes, place: Path, images: Imag
 def test_the_promise_of_a_file_is_kept_for_new_digits(
     old: bytes, images: Images, tiny: Model
 ) -> None:
-    Path("old.dz").write_bytes(with_guard(old, Guard(True, 9)))
+    Path("old.dz").write_bytes(with_promise(old, Guard(True, 9)))
     add("old.dz", images)
     with digitzip.open("old.dz", model=tiny) as dz:
         dz.test()
         assert dz.info.guard == Guard(True, 9)
         assert np.abs(dz[-50:].astype(np.int16) - images).max() <= 9
-    with digitzip.append("old.dz", model=tiny) as out, pytest.raises(InputError, match="originals"):
-        out.append_codes(np.zeros((1, 3), np.uint8))
 
 
 def test_a_promise_that_cannot_be_kept_is_refused(old: bytes, images: Images) -> None:
-    Path("old.dz").write_bytes(with_guard(old, Guard(True, reader=bytes(4))))
+    Path("old.dz").write_bytes(with_promise(old, Guard(True, reader=bytes(4))))
     before = Path("old.dz").read_bytes()
     with pytest.raises(BoundError, match="no reader with id 0000"):
         add("old.dz", images)
@@ -377,22 +375,3 @@ def test_errors_of_append_are_one_line_and_change_nothing(
         assert run("append", *map(str, arguments)).exit_code == 2
     assert sorted(place.iterdir()) == before
     assert Path("old.dz").read_bytes() == old
-
-
-def test_an_archive_is_appended_to_by_codes(tiny: Model, images: Images) -> None:
-    whole = digitzip.open(pack(tiny, images), model=tiny)
-    out = io.BytesIO()
-    with digitzip.create(out, model=tiny, effort=0, guard=False) as writer:
-        writer.append_codes(whole.codes[:9])
-        writer.append(images[9:20])
-        writer.append_codes(whole.codes[20:])
-        for wrong in (
-            np.zeros(3, np.uint8),
-            np.zeros((1, 4), np.uint8),
-            np.full((1, 3), 8, np.uint8),
-        ):
-            with pytest.raises(InputError, match="code"):
-                writer.append_codes(wrong)
-    assert out.getvalue() == pack(tiny, images)
-    assert joined(out.getvalue()) == out.getvalue()
-    assert os.listdir() == []  # noqa: PTH208

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import digitzip
 from digitzip.archive import Archive
-from digitzip.archive.views import resolve
+from digitzip.archive.indexing import resolve
 from digitzip.codec import Codec
 from digitzip.errors import (
     DamagedError,

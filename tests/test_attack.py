@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import struct
@@ -23,6 +22,7 @@ import digitzip
 from digitzip.cli import digitzip as command
 from digitzip.errors import DamagedError, ModelError
 from digitzip.model import Model, read_model
+from tests.archives import of_codes
 from tests.conftest import TINY
 from tests.test_join import pack
 
@@ -133,12 +133,12 @@ import numpy as np
 import digitzip
 from digitzip.images.names import Names
 from digitzip.model import read_model
+from tests.archives import write_codes
 model, n = read_model(Path(sys.argv[1])), int(sys.argv[2])
 out = io.BytesIO()
-with digitzip.create(out, model=model, guard=False) as dz:
-    for start in range(0, n, 20_000):
-        names = [f"{i % 977}/{i * 7919 % n:x}-{i}.jpg" for i in range(start, start + 20_000)]
-        dz.append_codes(np.zeros((20_000, 3), np.uint8), names)
+names = [f"{i % 977}/{i * 7919 % n:x}-{i}.jpg" for i in range(n)]
+write_codes(out, model, np.zeros((n, 3), np.uint8), names)
+del names
 with digitzip.open(out.getvalue(), model=model) as dz:
     taken = Names()
     for name in dz.names:
@@ -206,11 +206,7 @@ def test_the_largest_image_costs_a_few_hundred_megabytes(place: Path) -> None:
 
 
 def test_many_digits_in_a_few_bytes_are_refused_before_they_are_unpacked(tiny: Model) -> None:
-    out = io.BytesIO()
-    with digitzip.create(out, model=tiny, guard=False) as dz:
-        for _ in range(10):
-            dz.append_codes(np.zeros((20_000, 3), np.uint8))
-    data = out.getvalue()
+    data = of_codes(tiny, np.zeros((200_000, 3), np.uint8))
     assert len(data) < 5_000
     started = time.process_time()
     with pytest.raises(digitzip.LimitError, match="200000 digits, expected at most 50000"):

@@ -23,7 +23,7 @@ from digitzip.errors import DigitzipError, InputError
 from digitzip.format import Guard
 from digitzip.model import Model, find_classifier, write_classifier
 from digitzip.model.classifier import Classifier
-from tests.test_join import with_guard
+from tests.archives import with_promise
 from tests.toy import make_images, make_pair, write_guarded
 
 N = 60
@@ -125,7 +125,7 @@ def test_a_digit_shows_the_labels_of_the_first_network_that_tells_it_from_its_or
 ) -> None:
     pair = make_pair()
     write_classifier(place / "shelf" / "toy-pair.safetensors", pair)
-    data = with_guard(packed(images, guard=False), Guard(True, reader=pair.id[:4]))
+    data = with_promise(packed(images, guard=False), Guard(True, reader=pair.id[:4]))
     before, after = pair.read(images), pair.read(digitzip.decompress(data))
     told = before != after
     for first, second in ((True, False), (False, True), (True, True), (False, False)):
@@ -265,7 +265,7 @@ def test_digits_that_disprove_a_promise_are_told(images: Images, reader: Classif
         (Guard(True, reader=reader.id[:4]), read),
         (Guard(True, 255, rmse_bound, reader.id[:4]), read | (rmse * 65_535 > rmse_bound)),
     ):
-        found = compared(images, with_guard(data, guard), N).broken
+        found = compared(images, with_promise(data, guard), N).broken
         assert found is not None
         assert sorted(each.digit for each in found.worst) == np.flatnonzero(broken).tolist()
         assert found.digits == broken.sum()
@@ -320,7 +320,7 @@ def test_a_folder_is_compared_by_its_names(images: Images) -> None:
 
 def test_a_broken_promise_is_shown_and_exits_with_five(images: Images) -> None:
     data = packed(images, guard=False)
-    Path("liar.dz").write_bytes(with_guard(data, Guard(True, max_error=3)))
+    Path("liar.dz").write_bytes(with_promise(data, Guard(True, max_error=3)))
     done = run("in.npy", "liar.dz", "--sheet", "sheet.png")
     assert done.exit_code == 5
     assert done.stderr == (
@@ -334,7 +334,7 @@ def test_a_broken_promise_is_shown_and_exits_with_five(images: Images) -> None:
 
 def test_a_promised_reader_that_is_not_known_is_warned_of(images: Images) -> None:
     data = packed(images, guard=False)
-    Path("in.dz").write_bytes(with_guard(data, Guard(True, reader=bytes(4))))
+    Path("in.dz").write_bytes(with_promise(data, Guard(True, reader=bytes(4))))
     done = run("in.npy", "in.dz")
     assert done.exit_code == 0
     assert "warning: in.dz: how its digits read could not be compared" in done.stderr

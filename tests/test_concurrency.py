@@ -18,6 +18,7 @@ import pytest
 import digitzip
 from digitzip import Archive
 from digitzip.model import Model
+from tests.archives import of_codes, random_codes
 from tests.conftest import TINY
 
 CHUNKS, EACH = 9, 700
@@ -27,14 +28,10 @@ DIGITS = CHUNKS * EACH
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory, tiny: Model) -> Path:
     """A file of more chunks than a reader remembers, all digits of which have names."""
-    random = np.random.default_rng(5)
     parts = []
     for number in range(CHUNKS):
-        out = io.BytesIO()
-        with digitzip.create(out, model=tiny, guard=False) as dz:
-            names = [f"{number}/{i}.png" for i in range(EACH)]
-            dz.append_codes(random.integers(0, 8, (EACH, 3), dtype=np.uint8), names)
-        parts.append(out.getvalue())
+        names = [f"{number}/{i}.png" for i in range(EACH)]
+        parts.append(of_codes(tiny, random_codes(EACH, seed=number), names))
     file: Path = tmp_path_factory.mktemp("shared") / "many.dz"
     digitzip.join(parts, file)
     return file
@@ -133,7 +130,7 @@ def test_readers_keep_the_file_they_opened_while_others_append(
     def grow() -> None:
         while not stop.is_set():
             with digitzip.append(shared, model=TINY, effort=0) as out:
-                out.append_codes(np.zeros((1, 3), np.uint8), [f"new/{len(out.taken)}"])
+                out.append(np.zeros((28, 28), np.uint8), [f"new/{len(out.taken)}"])
 
     with digitzip.open(shared, model=TINY) as dz:
         writer = threading.Thread(target=grow)

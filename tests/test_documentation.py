@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import digitzip
+from benchmarks.report import picture
 
 ROOT: Final = Path(__file__).parents[1]
 DOCS: Final = ROOT / "docs"
@@ -86,3 +90,9 @@ def test_links_within_the_repository_lead_to_files(page: Path) -> None:
 def test_files_that_a_page_names_exist(name: str) -> None:
     for path in FILE.findall((ROOT / name).read_text(encoding="utf-8")):
         assert (ROOT / path).exists() or (ROOT / "digitzip" / path).exists(), path
+
+
+@pytest.mark.skipif("DIGITZIP_DATA" not in os.environ, reason="DIGITZIP_DATA is not set")
+def test_the_picture_of_the_readme_is_what_the_codec_gives() -> None:
+    with Image.open(picture.PATH) as drawn:
+        np.testing.assert_array_equal(np.asarray(drawn), picture.picture())

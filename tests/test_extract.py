@@ -17,8 +17,9 @@ from digitzip.cli import digitzip as command
 from digitzip.errors import DamagedError, InputError, LimitError, OutputError, UnsupportedError
 from digitzip.format import Guard
 from digitzip.model import Model
+from tests.archives import with_promise
 from tests.conftest import TINY
-from tests.test_join import VALID, joined, pack, with_guard
+from tests.test_join import VALID, joined, pack
 
 Images = npt.NDArray[np.uint8]
 
@@ -112,12 +113,12 @@ def test_each_chunk_is_located_with_the_positions_of_its_digits(tiny: Model) -> 
     one = np.zeros((1, 28, 28), np.uint8)
     dz = digitzip.open(joined(*[pack(tiny, one)] * 30, *[pack(tiny, one[[0, 0, 0]])] * 30))
     digits = np.random.default_rng(1).integers(0, len(dz), 500)
-    chunks = dz.chunks.index.find(digits)
-    located = {number: positions.tolist() for number, positions in dz.locate(digits)}
+    chunks = dz._store.index.find(digits)
+    located = {number: positions.tolist() for number, positions, _ in dz._store.groups(digits)}
     assert list(located) == sorted(set(chunks.tolist()))
     for number, positions in located.items():
         assert positions == np.flatnonzero(chunks == number).tolist()
-    assert list(dz.locate(digits[:0])) == []
+    assert list(dz._store.groups(digits[:0])) == []
 
 
 def test_extracted_digits_keep_codes_pixels_names_and_promise(
@@ -137,7 +138,10 @@ def test_extracted_digits_keep_codes_pixels_names_and_promise(
                 assert again.names is not None
                 assert again.names[:] == dz.names[digits]
     guard = Guard(True, 200, 60_000)
-    dz, out = digitzip.open(with_guard(Path("in.dz").read_bytes(), guard), model=tiny), io.BytesIO()
+    dz, out = (
+        digitzip.open(with_promise(Path("in.dz").read_bytes(), guard), model=tiny),
+        io.BytesIO(),
+    )
     digitzip.extract(dz, slice(2, 5), out)
     assert digitzip.open(out.getvalue()).info.guard == guard
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from digitzip.model import Model
 from tests.conftest import TINY
 from tests.faults import Disk, failing
 from tests.test_conformance import MANIFEST
-from tests.test_join import VALID
+from tests.test_join import VALID, pack
 
 Images = npt.NDArray[np.uint8]
 Action = Callable[[Model, Images], object]
@@ -188,16 +189,17 @@ def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_a_disk_that_is_really_full_keeps_what_was_there(
     full_disk: Path, tiny: Model, images: Images
 ) -> None:
-    old = digitzip.compress(images, model=tiny, effort=0, guard=False)
+    old = pack(tiny, images[:1], ["first"])
     path = full_disk / "old.dz"
     path.write_bytes(old)
-    many = np.random.default_rng(3).integers(0, 8, (90_000, 3), dtype=np.uint8)
+    many = images[np.arange(2000) % 50]
+    names = [random.randbytes(250).hex() for random in map(Random, range(2000))]
     with pytest.raises(OutputError, match="No space left"):  # noqa: SIM117
         with digitzip.append(path, model=tiny, effort=0) as out:
-            out.append_codes(many)
+            out.append(many, names)
     with pytest.raises(OutputError, match="No space left"):  # noqa: SIM117
         with digitzip.create(full_disk / "new.dz", model=tiny, guard=False) as out:
-            out.append_codes(many)
+            out.append(many, names)
     for name in ("new.npy", "new-idx3-ubyte", "new"):
         with pytest.raises(OutputError, match="No space left"):
             pictures.write(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 import digitzip
-from digitzip.archive.frames import Frames
+from digitzip.archive.sink import ChunkSink
 from digitzip.cli import digitzip as command
 from digitzip.errors import DamagedError, DigitzipError, InputError, LimitError, OutputError
 from digitzip.format import Guard, Header
 from digitzip.model import Model
 from tests import second_reader
+from tests.archives import chunk_sizes, with_promise
 from tests.conftest import TINY
 
 Images = npt.NDArray[np.uint8]
@@ -43,17 +42,6 @@ def pack(model: Model, images: Images, names: list[str] | None = None, quality: 
 def joined(*files: bytes | str | Path) -> bytes:
     out = io.BytesIO()
     digitzip.join(list(files), out)
-    return out.getvalue()
-
-
-def with_guard(data: bytes, guard: Guard) -> bytes:
-    """Return an archive of the same chunks that promises something."""
-    out = io.BytesIO()
-    with digitzip.open(data) as dz:
-        frames = Frames(out, replace(dz.header, guard=guard))
-        for number in range(len(dz.chunks)):
-            frames.copy(dz.chunks.stored(number))
-    frames.close()
     return out.getvalue()
 
 
@@ -101,10 +89,10 @@ def test_layers_that_this_build_does_not_know_come_along(tiny: Model) -> None:
     kinds = []
     for file in files:
         with digitzip.open(file) as dz:
-            kinds += [number for number in range(len(dz.chunks)) if not dz.chunks.plain(number)]
+            kinds += [dz._store._types(number) for number in dz._store.numbers]
     with digitzip.open(joined(*files), model=tiny) as dz:
         dz.test()
-        assert sum(not dz.chunks.plain(number) for number in range(len(dz.chunks))) == len(kinds)
+        assert [dz._store._types(number) for number in dz._store.numbers] == kinds
 
 
 def test_a_file_that_was_appended_to_is_joined_without_its_old_trailer(tiny: Model) -> None:
@@ -124,7 +112,7 @@ def test_files_of_other_models_or_levels_are_refused(tiny: Model, images: Images
         digitzip.join(["a.dz", "b.dz"], "out.dz")
     other = Header(bytes(16), 28, 28, 3, 8)
     out = io.BytesIO()
-    Frames(out, other).close()
+    ChunkSink(out, other).close()
     with pytest.raises(
         InputError, match=rf"archive 2: model {'00' * 16}, expected {tiny.id.hex()}"
     ):
@@ -157,7 +145,7 @@ def test_the_promise_is_what_all_files_promise(tiny: Model, images: Images) -> N
         (strict, Guard(), Guard()),
         (Guard(), loose, Guard()),
     ):
-        with digitzip.open(joined(with_guard(data, one), with_guard(data, two))) as dz:
+        with digitzip.open(joined(with_promise(data, one), with_promise(data, two))) as dz:
             assert dz.info.guard == both
             assert len(dz) == 4
 
@@ -188,7 +176,7 @@ def test_what_exists_is_overwritten_only_when_asked(tiny: Model, images: Images)
 def test_more_chunks_than_a_file_can_hold_are_refused(
     tiny: Model, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("digitzip.archive.frames.MAX_ENTRIES", 3)
+    monkeypatch.setattr("digitzip.archive.sink.MAX_ENTRIES", 3)
     data = pack(tiny, images[:1])
     joined(data, data, data)
     with pytest.raises(LimitError, match="more than 3 chunks"):
@@ -217,7 +205,7 @@ def test_plain_cat_is_refused_and_told_apart(n: int, tiny: Model, images: Images
         pack(tiny, images[:3], quality=1),
         pack(tiny, images[:3], named),
         pack(tiny, images[:0]),
-        with_guard(pack(tiny, images[:2]), Guard(True, 9, 70, bytes(4))),
+        with_promise(pack(tiny, images[:2]), Guard(True, 9, 70, bytes(4))),
         (VALID / "appended.dz").read_bytes(),
     )
     for one in kinds:
@@ -282,5 +270,4 @@ def test_a_joined_file_says_what_it_holds(tiny: Model, images: Images) -> None:
     found = json.loads(run("info", "out.dz", "--json").stdout)
     assert (found["digits"], found["chunks"], found["damaged"]) == (7, 3, False)
     with digitzip.open("out.dz") as dz:
-        firsts = [dz.chunks.first(number) for number in range(3)]
-    assert [b - a for a, b in pairwise([*firsts, 7])] == sizes
+        assert chunk_sizes(dz) == sizes

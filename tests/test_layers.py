@@ -47,11 +47,7 @@ WITHOUT_NUMPY: Final = {
     "limits",
 }
 
-PENDING: Final = {
-    ("archive.finding", "archive.archive"),
-    ("archive.info", "archive.archive"),
-    ("archive.views", "archive.archive"),
-}
+PENDING: Final[set[tuple[str, str]]] = set()
 """Imports that still run upward or in a circle."""
 
 

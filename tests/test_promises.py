@@ -18,6 +18,7 @@ from digitzip.codec import Codec, Images
 from digitzip.errors import BoundError, InputError
 from digitzip.fidelity import Fallback
 from digitzip.format import Guard
+from tests.archives import chunk_sizes
 from tests.toy import make_images, make_model
 from tests.toy_policies import CLASSIFIER, MODELS, SIDE, TOY, all_kinds, check, registered, some
 
@@ -218,7 +219,7 @@ def test_extracted_images_keep_codes_and_pixels(mixed: bytes, numbers: list[int]
 def test_recover_keeps_chunks_with_corrections(mixed: bytes) -> None:
     model = MODELS["bounded, coded"]
     with digitzip.open(mixed, model=model) as dz:
-        whole, places = dz[:], dz.chunks.index.places
+        whole, places = dz[:], dz._store.index.places
     cut = mixed[: places[3].offset + 9]
     damaged = bytearray(mixed)
     damaged[places[1].offset + 40] ^= 1
@@ -234,12 +235,12 @@ def test_recover_keeps_chunks_with_corrections(mixed: bytes) -> None:
 def test_a_chunk_holds_so_many_corrected_digits_that_one_is_decoded_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("digitzip.archive.writer._MOST_CORRECTED", 2048 * SIDE * SIDE)
+    monkeypatch.setattr("digitzip.archive.builder.MAX_CORRECTED_PIXELS", 2048 * SIDE * SIDE)
     images = np.random.default_rng(8).integers(0, 256, (5000, SIDE, SIDE), np.uint8)
     data = digitzip.compress(images, model=TOY, effort=0, lossless=True)
     with digitzip.open(data, model=TOY) as dz:
         dz.test()
-        assert max(dz.chunks.digits(number) for number in range(len(dz.chunks))) == 2048
+        assert max(chunk_sizes(dz)) == 2048
         np.testing.assert_array_equal(dz[:], images)
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import digitzip
 from digitzip.archive import Archive, Recovered, scanning
-from digitzip.archive.frames import Frames
+from digitzip.archive.sink import ChunkSink
 from digitzip.cli import digitzip as command
 from digitzip.errors import (
     DamagedError,
@@ -31,9 +31,10 @@ from digitzip.errors import (
 from digitzip.format import Entry, Guard, Trailer
 from digitzip.format.chunk import MAX_BYTES, Walk, walk_frame
 from digitzip.model import Model, read_model
+from tests.archives import with_promise
 from tests.conftest import TINY
 from tests.test_conformance import MANIFEST
-from tests.test_join import VALID, joined, pack, with_guard
+from tests.test_join import VALID, joined, pack
 
 Images = npt.NDArray[np.uint8]
 
@@ -73,8 +74,8 @@ def model_of(path: Path) -> Model:
 def frames_of(data: bytes) -> list[bytes]:
     """Return the header, the chunks, and the trailer of an archive."""
     with digitzip.open(data) as dz:
-        offsets = [place.offset for place in dz.chunks.index.places]
-        offsets.append(offsets[-1] + dz.chunks.index.places[-1].entry.length)
+        offsets = [place.offset for place in dz._store.index.places]
+        offsets.append(offsets[-1] + dz._store.index.places[-1].entry.length)
         return [data[a:b] for a, b in zip([0, *offsets], [*offsets, len(data)], strict=True)]
 
 
@@ -176,7 +177,7 @@ def test_a_damaged_header_is_refused_where_nothing_proves_it(named: bytes, place
     changed = b"?" + named[1:]
     with pytest.raises(DamagedError, match=r"not a \.dz file.*without its header nothing"):
         digitzip.recover(changed, "out.dz")
-    for data in (changed[:-5], b"?" + with_guard(named, Guard(True, 9, 77))[1:], b"", b"???"):
+    for data in (changed[:-5], b"?" + with_promise(named, Guard(True, 9, 77))[1:], b"", b"???"):
         with pytest.raises(DamagedError):
             digitzip.recover(data, "out.dz", model=TINY)
     assert list(place.iterdir()) == []
@@ -295,7 +296,7 @@ def test_what_plain_cat_joined_is_saved_as_one(named: bytes, whole: bytes, tiny:
     assert len(digitzip.open(saved)) == 80
     found, _ = recover(whole[:-9] + whole)
     assert (found.digits, found.end_known) == (100, False)
-    guarded = with_guard(whole, Guard(True, 200))
+    guarded = with_promise(whole, Guard(True, 200))
     found, saved = recover(guarded + whole)
     assert digitzip.open(saved).info.guard == Guard()
 
@@ -463,12 +464,12 @@ def test_what_is_saved_is_never_a_chunk_that_readers_refuse(
     assert found.lost == (() if len(frames[2]) <= MAX_BYTES else (range(10, 20),))
     check(whole, found, saved, tiny)
     with pytest.raises(LimitError, match=f"chunk of {MAX_BYTES + 1} bytes"):
-        Frames(io.BytesIO(), digitzip.open(whole).header).add(bytes(MAX_BYTES + 1), 1)
+        ChunkSink(io.BytesIO(), digitzip.open(whole)._store.header).add(bytes(MAX_BYTES + 1), 1)
 
 
 def test_the_promise_is_kept(whole: bytes) -> None:
     guard = Guard(True, 200, 60_000, bytes(4))
-    _, saved = recover(with_guard(whole, guard)[:-3])
+    _, saved = recover(with_promise(whole, guard)[:-3])
     assert digitzip.open(saved).info.guard == guard
 
 

@@ -17,10 +17,10 @@ from digitzip.archive.appending import append
 from digitzip.archive.archive import Archive
 from digitzip.archive.comparing import Comparison, compare
 from digitzip.archive.extracting import extract
-from digitzip.archive.frames import Writable
 from digitzip.archive.info import Info
 from digitzip.archive.joining import join
 from digitzip.archive.recovery import Recovered, recover
+from digitzip.archive.sink import Writable
 from digitzip.archive.storage import Readable
 from digitzip.archive.writer import Writer
 from digitzip.archive.writer import create as _create
@@ -101,7 +101,7 @@ def decompress(
     with Archive(data, model=model, threads=threads) as archive:
         if len(archive) > max_digits:
             raise LimitError(f"{len(archive)} digits, expected at most {max_digits} (max_digits)")
-        archive.chunks.check_stored()  # who claims much must hold much before it is allocated
+        archive._store.check_stored()  # who claims much must hold much before it is allocated
         images = np.empty((len(archive), archive.header.height, archive.header.width), np.uint8)
         done = 0
         for batch in archive.batches():

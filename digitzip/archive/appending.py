@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from digitzip import atomic
-from digitzip.archive.archive import Archive
+from digitzip.archive.store import ChunkStore
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
 from digitzip.errors import OutputError
@@ -48,11 +48,11 @@ def append(
         before = os.fstat(old.fileno())
         with atomic.file(target, overwrite=True) as out:
             _like(out, before)  # before anything is in it that others may not read
-            with Archive(old, model=model) as dz:
-                codec = Codec(dz.codec.model, dz.header.levels, effort, threads)
-                encoder = encoder_for(codec, dz.header.guard)
-                writer = Writer(out, codec, encoder, promise=dz.header.guard)
-                writer.resume(dz)
+            store = ChunkStore(old, model=model)
+            codec = Codec(store.codec.model, store.header.levels, effort, threads)
+            encoder = encoder_for(codec, store.header.guard)
+            writer = Writer(out, codec, encoder, promise=store.header.guard)
+            writer.resume(store)
             if sys.platform == "win32":
                 old.close()  # Windows renames onto no open file
             with writer:

@@ -1,9 +1,9 @@
-"""Reading archives: any digit at random, or all of them in a stream."""
+"""An open archive: any image at random, or all of them in a stream."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property, partial
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -13,16 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive.finding import find
-from digitzip.archive.index import Index, read_header, read_index, rebuild_index
 from digitzip.archive.info import Info, info_of
-from digitzip.archive.storage import Readable, Storage
-from digitzip.archive.store import Chunks
-from digitzip.archive.views import CodesView, NamesView, resolve
+from digitzip.archive.storage import Readable
+from digitzip.archive.store import ChunkStore
+from digitzip.archive.views import CodesView, NamesView
 from digitzip.codec import Codec, Images
-from digitzip.errors import DamagedError, InputError, ModelError
+from digitzip.errors import DamagedError, InputError
 from digitzip.format import Header
 from digitzip.limits import MAX_DIGITS
-from digitzip.model import Model, find_model, load_model
+from digitzip.model import Model
 
 
 class Archive:
@@ -48,48 +47,32 @@ class Archive:
         self._reopen = partial(
             Archive, model=model, rebuild=rebuild, max_digits=max_digits, threads=threads
         )
-        self._storage = Storage(file)
-        try:
-            self.header: Header = read_header(self._storage)
-            index = self._find_chunks(rebuild)
-            self._model, self._threads, self.max_digits = model, threads, max_digits
-            if model is not None:
-                _ = self.codec  # a model that was given and does not fit is refused at once
-            self.chunks = Chunks(self._storage, index, lambda: self.codec)
-            self.codes = CodesView(self)
-            self.names: NamesView | None = NamesView(self) if self.chunks.named else None
-        except BaseException:
-            self.close()
-            raise
+        self._store = ChunkStore(
+            file, model=model, rebuild=rebuild, max_digits=max_digits, threads=threads
+        )
+        self.codes = CodesView(self._store)
+        self.names: NamesView | None = NamesView(self._store) if self._store.named else None
 
-    def _find_chunks(self, rebuild: bool) -> Index:
-        try:
-            return read_index(self._storage, self.header)
-        except DamagedError as error:
-            if not rebuild:
-                raise DamagedError(f"{error}; digitzip recover saves what is whole") from error
-            return rebuild_index(self._storage, self.header)
+    @property
+    def header(self) -> Header:
+        """What all images of the file have in common."""
+        return self._store.header
 
-    @cached_property
+    @property
     def codec(self) -> Codec:
         """The codec of the file's model, loaded when it is first used.
 
         Raises `ModelError` when no known folder holds the model.
         """
-        return Codec(model_for(self.header, self._model), self.header.levels, 0, self._threads)
+        return self._store.codec
 
     def __len__(self) -> int:
-        return self.chunks.index.digits
+        return len(self._store)
 
     def __getitem__(self, key: Any) -> Images:
-        digits = self.resolve(key)  # [] or [n]
-        flat = digits.reshape(-1)
-        images = self.codec.decode(self.codes[flat])
-        for number, positions in self.locate(flat):
-            for each in self.chunks.corrections(number).values():
-                places = flat[positions] - self.chunks.first(number)
-                images[positions] = each.applied(places, images[positions])
-        return images.reshape(*digits.shape, self.header.height, self.header.width)
+        rows = self._store.rows(key)
+        images = self._store.batch_of(rows.reshape(-1)).pixels
+        return images.reshape(*rows.shape, self.header.height, self.header.width)
 
     def __iter__(self) -> Iterator[Images]:
         for batch in self.batches():
@@ -100,69 +83,52 @@ class Archive:
 
         Chunks that are read whole are proved by their pixel CRC before any image is yielded.
         """
-        self._check_open()
+        self._store.check_open()
         if n < 1:
             raise InputError(f"batches of {n} digits, expected 1 or more")
         start, stop, _ = slice(start, stop).indices(len(self))
-        for number, place in enumerate(self.chunks.index.places):
-            low, high = max(start - place.first, 0), min(stop - place.first, place.entry.digits)
+        for number in self._store.numbers:
+            span = self._store.span(number)
+            low, high = max(start, span.start), min(stop, span.stop)
             if low < high:
-                images = self.chunks.images(number, low, high)
+                images = self._store.images(number, low - span.start, high - span.start)
                 yield from (images[i : i + n] for i in range(0, len(images), n))
 
     def test(self) -> None:
-        """Prove that every digit decodes here as its writer meant; raises `DamagedError`."""
-        self._check_open()
-        for number, place in enumerate(self.chunks.index.places):
-            self.chunks.images(number, 0, place.entry.digits)
-            if self.names is not None:
-                self.chunks.names(number)
-        if self.chunks.index.damaged:
+        """Prove that every image decodes here as its writer meant; raises `DamagedError`."""
+        self._store.check_open()
+        for number in self._store.numbers:
+            self._store.images(number)
+            self._store.names(number)
+        if self._store.index.damaged:
             raise DamagedError("the file has no valid trailer")
 
     def find(self, *words: str) -> npt.NDArray[np.intp]:
-        """Return the digits, intp [n], that numbers, ranges, names and patterns mean, each once.
+        """Return the rows, intp [n], that numbers, ranges, names and patterns mean, each once.
 
-        Raises `InputError` for a word that means no digit of the archive.
+        Raises `InputError` for a word that means no image of the archive.
         """
-        self._check_open()
-        return find(self, words)
+        self._store.check_open()
+        return find(self._store, words)
 
-    def prove(self, digits: npt.NDArray[np.intp]) -> None:
-        """Prove the chunks that hold `digits` as `test` proves all; raises `DamagedError`."""
-        for number in np.unique(self.chunks.index.find(digits)).tolist():
-            self.chunks.images(number, 0, self.chunks.digits(number))
+    def prove(self, rows: npt.NDArray[np.intp]) -> None:
+        """Prove the chunks that hold `rows` as `test` proves all; raises `DamagedError`."""
+        self._store.prove(rows)
 
     @property
     def size(self) -> int:
-        """How many bytes the file has."""
-        return self._storage.size
+        """The number of bytes of the file."""
+        return self._store.storage.size
 
     @property
     def info(self) -> Info:
         """What the archive holds, without decoding it."""
-        self._check_open()
-        return info_of(self)
-
-    def locate(self, digits: npt.NDArray[np.intp]) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
-        """Yield each chunk that holds some of `digits`, with the positions of those in `digits`."""
-        chunks = self.chunks.index.find(digits)
-        order = np.argsort(chunks, kind="stable")  # one pass, however many chunks there are
-        numbers, starts = np.unique(chunks[order], return_index=True)
-        yield from zip(numbers.tolist(), np.split(order, starts[1:]), strict=False)
-
-    def resolve(self, key: Any) -> npt.NDArray[np.intp]:
-        """Return the digits, intp [n] or [], that an index, slice or index array means."""
-        self._check_open()
-        return resolve(key, len(self), self.max_digits)
-
-    def _check_open(self) -> None:
-        if self._storage.closed:
-            raise ValueError("the archive is closed")
+        self._store.check_open()
+        return info_of(self._store)
 
     def close(self) -> None:
         """End the use of the archive, and close the file if the archive opened it."""
-        self._storage.close()
+        self._store.close()
 
     def __enter__(self) -> Archive:
         return self
@@ -176,23 +142,7 @@ class Archive:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        source = self._storage.source
+        source = self._store.storage.source
         if not isinstance(source, str | PathLike | bytes):
             raise TypeError("only an archive opened by path or from bytes can be pickled")
         return self._reopen, (source,)
-
-
-def model_for(header: Header, model: str | Path | Model | None) -> Model:
-    """Return the model the file was made with, which `model` must be if it is given."""
-    if model is None:
-        found = find_model(header.model_id)
-    else:
-        found = model if isinstance(model, Model) else load_model(model)
-    if found.id != header.model_id:
-        raise ModelError(
-            f"the file needs model {header.model_id.hex()}; {found.name} is {found.id.hex()}"
-        )
-    shape = (found.shape.height, found.shape.width, found.shape.dims)
-    if shape != (header.height, header.width, header.dims):
-        raise DamagedError("header: height, width or dims are not those of its model")
-    return found

@@ -1,4 +1,4 @@
-"""The last few of the values that are dear to make, for any number of threads."""
+"""An LRU cache of expensive values, for any number of threads."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Value]):
-    """Remembers the `size` values used last. Two threads may make the same value at once."""
+    """Remembers the values used last, up to `budget` bytes, and at least one.
 
-    def __init__(self, make: Callable[[int], Value], size: int) -> None:
+    `make` gives the value of a key and `size` its bytes. Two threads may make one value at once.
+    """
+
+    def __init__(
+        self, make: Callable[[int], Value], size: Callable[[Value], int], budget: int
+    ) -> None:
         self._make = make
         self._size = size
+        self._left = budget
         self._values: OrderedDict[int, Value] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -26,7 +32,9 @@ class Recent(Generic[Value]):
                 return self._values[key]
         value = self._make(key)
         with self._lock:
-            self._values[key] = value
-            while len(self._values) > self._size:
-                self._values.popitem(last=False)
+            if key not in self._values:
+                self._values[key] = value
+                self._left -= self._size(value)
+            while self._left < 0 and len(self._values) > 1:
+                self._left += self._size(self._values.popitem(last=False)[1])
         return value

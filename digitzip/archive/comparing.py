@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from digitzip.archive.archive import Archive
 from digitzip.archive.matching import Matching
+from digitzip.archive.store import ChunkStore
 from digitzip.codec import Images
 from digitzip.errors import InputError, ModelError
 from digitzip.fidelity import Policy, within_bounds
@@ -26,7 +27,8 @@ from digitzip.model.classifier import Classifier, Labels
 Flags = npt.NDArray[np.bool_]
 Originals = npt.NDArray[Any] | Iterable[tuple[npt.NDArray[Any], Sequence[str] | None]]
 
-_STEP: Final = 1024  # digits that are compared at a time
+_STEP: Final = 1024  # images that are compared at a time
+_PIXELS: Final = 1 << 25  # of originals that are held, to compare them in the order of the file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,32 +90,48 @@ def compare(originals: Originals, dz: Archive, *, worst: int = 10) -> Comparison
     """
     if worst < 0:
         raise InputError(f"{worst} digits to list, expected 0 or more")
-    matching, sums = Matching(dz), _Sums(dz, worst)
-    for images, names in _steps(originals):
-        images = dz.codec.check(images)
-        digits = matching.find(len(images), names)
-        sums.take(digits, images, dz[digits])
+    store = dz._store
+    matching, sums = Matching(store), _Sums(store, worst)
+    for images, names in _windows(originals, store):
+        rows = matching.find(len(images), names)
+        order = np.argsort(rows, kind="stable")
+        for start in range(0, len(order), _STEP):
+            part = order[start : start + _STEP]
+            sums.take(rows[part], images[part], store.batch_of(rows[part]).pixels)
     matching.end()
     return sums.comparison()
 
 
-def _steps(originals: Originals) -> Iterator[tuple[npt.NDArray[Any], Sequence[str] | None]]:
-    """Yield originals with their names, some at a time."""
+def _windows(
+    originals: Originals, store: ChunkStore
+) -> Iterator[tuple[Images, Sequence[str] | None]]:
+    """Yield originals with their names; where they are matched by name, many at a time."""
     batches = [(originals, None)] if isinstance(originals, np.ndarray) else originals
+    most = max(1, _PIXELS // store.codec.model.shape.pixels) if store.named else 1
+    held: list[Images] = []
+    held_names: list[str] | None = None
     for images, names in batches:
+        images = store.codec.check(images)
         if names is not None and len(names) != len(images):
             raise InputError(f"{len(names)} names for {len(images)} originals")
-        for start in range(0, len(images), _STEP):
-            part = slice(start, start + _STEP)
-            yield images[part], None if names is None else names[part]
+        if held and (names is None) != (held_names is None):
+            yield np.concatenate(held), held_names
+            held = []
+        held_names = None if names is None else [*(held_names or () if held else ()), *names]
+        held.append(images)
+        if sum(map(len, held)) >= most:
+            yield held[0] if len(held) == 1 else np.concatenate(held), held_names
+            held = []
+    if held:
+        yield np.concatenate(held), held_names
 
 
 class _Sums:
     """What is kept of the digits so far."""
 
-    def __init__(self, dz: Archive, worst: int) -> None:
-        self._dz, self._promise = dz, dz.header.guard
-        self._reader = _reader_of(dz)
+    def __init__(self, store: ChunkStore, worst: int) -> None:
+        self._store, self._promise = store, store.header.guard
+        self._reader = _reader_of(store)
         self._bounds = Policy(self._promise.max_rmse, self._promise.max_error)
         self._digits = self._error = self._max_error = 0
         self._ssim = 0.0
@@ -121,7 +139,7 @@ class _Sums:
 
     def take(self, digits: npt.NDArray[np.intp], originals: Images, back: Images) -> None:
         """Add the digits with these numbers [n], beside their originals."""
-        pairs = _Pairs.of(self._dz, digits, originals, back, self._reader)
+        pairs = _Pairs.of(self._store, digits, originals, back, self._reader)
         self._digits += len(digits)
         self._error += int(pairs.errors.sum())
         self._max_error = max(self._max_error, int(pairs.max_errors.max()))
@@ -138,7 +156,7 @@ class _Sums:
             kind.take(pairs, flags)
 
     def comparison(self) -> Comparison:
-        pixels = self._dz.header.height * self._dz.header.width
+        pixels = self._store.header.height * self._store.header.width
         rmse = math.sqrt(self._error / max(1, self._digits * pixels)) / 255
         return Comparison(
             digits=self._digits,
@@ -168,7 +186,7 @@ class _Pairs:
     @classmethod
     def of(
         cls,
-        dz: Archive,
+        store: ChunkStore,
         digits: npt.NDArray[np.intp],
         originals: Images,
         back: Images,
@@ -176,7 +194,7 @@ class _Pairs:
     ) -> _Pairs:
         difference = np.abs(originals.astype(np.int64) - back).reshape(len(digits), -1)
         errors = np.einsum("np,np->n", difference, difference)
-        names = None if dz.names is None else dz.names[digits]
+        names = store.names_of(digits) if store.named else None
         labels = None if reader is None else (reader.read(originals), reader.read(back))
         return cls(digits, names, originals, back, errors, difference.max(axis=1), labels)
 
@@ -226,9 +244,9 @@ def _shown(original: Labels, back: Labels) -> tuple[int, int]:
     return int(original[first]), int(back[first])
 
 
-def _reader_of(dz: Archive) -> Classifier | None:
+def _reader_of(store: ChunkStore) -> Classifier | None:
     """Return the reader that the file, or else its model, names; None where it cannot be had."""
-    id_ = dz.header.guard.reader or dz.codec.model.reader
+    id_ = store.header.guard.reader or store.codec.model.reader
     if id_ is not None:
         with suppress(ModelError):
             return find_classifier(id_)

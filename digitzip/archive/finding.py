@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fnmatch import translate
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.archive.store import ChunkStore
+from digitzip.archive.views import NamesView
 from digitzip.errors import InputError, LimitError
-
-if TYPE_CHECKING:
-    from digitzip.archive.archive import Archive
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 _RANGE: Final = re.compile(r"(-?[0-9]{1,18})?:(-?[0-9]{1,18})?")
 _PATTERN: Final = re.compile(r"[*?\[]")
 
 
-def find(dz: Archive, words: Sequence[str]) -> npt.NDArray[np.intp]:
+def find(store: ChunkStore, words: Sequence[str]) -> npt.NDArray[np.intp]:
     """Return the digits, intp [n], that words mean, in their order, each once.
 
     A word is a number, negative from the end; a range A:B as in a slice; a name; or a pattern of
@@ -28,14 +27,14 @@ def find(dz: Archive, words: Sequence[str]) -> npt.NDArray[np.intp]:
     never taken for a name. Raises `InputError` for a word that means no digit of the archive, and
     `LimitError` for more digits than may be decoded at once.
     """
-    named = _find_named(dz, [word for word in words if not _is_number(word)])
+    named = _find_named(store, [word for word in words if not _is_number(word)])
     found: dict[int, None] = {}
     for word in words:
-        digits = _numbers(word, len(dz)) if _is_number(word) else named[word]
-        if len(digits) <= dz.max_digits:
+        digits = _numbers(word, len(store)) if _is_number(word) else named[word]
+        if len(digits) <= store.max_digits:
             found |= dict.fromkeys(digits)
-        if max(len(digits), len(found)) > dz.max_digits:
-            raise LimitError(f"more than {dz.max_digits} digits at once: ask for fewer of them")
+        if max(len(digits), len(found)) > store.max_digits:
+            raise LimitError(f"more than {store.max_digits} digits at once: ask for fewer of them")
     return np.array(list(found), np.intp)
 
 
@@ -56,16 +55,16 @@ def _numbers(word: str, count: int) -> range:
     return digits
 
 
-def _find_named(dz: Archive, words: Sequence[str]) -> dict[str, list[int]]:
+def _find_named(store: ChunkStore, words: Sequence[str]) -> dict[str, list[int]]:
     """Return the digits that each word names, or else matches; reads the names once, if at all."""
     if not words:
         return {}
-    if dz.names is None:
+    if not store.named:
         raise InputError(f"no digit {words[0][:80]!r}: the digits of the archive have no names")
     exact: dict[str, list[int]] = {word: [] for word in words}
     patterns = {word: re.compile(translate(word)) for word in words if _PATTERN.search(word)}
     matched: dict[str, list[int]] = {word: [] for word in patterns}
-    for digit, name in enumerate(dz.names):
+    for digit, name in enumerate(NamesView(store)):
         if name in exact:
             exact[name].append(digit)
         for word, pattern in patterns.items():

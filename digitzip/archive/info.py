@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from digitzip.archive import corrections
+from digitzip.archive.store import ChunkStore
+from digitzip.entropy.corrections import packed_size
 from digitzip.errors import DamagedError, ModelError, UnsupportedError
 from digitzip.fidelity.counts import Corrected
 from digitzip.format import Guard, LayerType
 from digitzip.model import find_classifier
-
-if TYPE_CHECKING:
-    from digitzip.archive.archive import Archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +41,34 @@ class Info:
     damaged: bool
 
 
-def info_of(dz: Archive) -> Info:
+def info_of(store: ChunkStore) -> Info:
     """Return what an archive holds, whose chunks are read but not decoded."""
-    digits, header = len(dz), dz.header
-    pixels, corrected = header.height * header.width, _corrected(dz)
+    digits, header = len(store), store.header
+    pixels, corrected = header.height * header.width, _corrected(store)
     return Info(
         digits=digits,
-        bytes=dz.size,
-        bytes_per_digit=dz.size / digits if digits else None,
-        ratio=digits * pixels / dz.size if digits else None,
-        model=_model_name(dz),
+        bytes=store.storage.size,
+        bytes_per_digit=store.storage.size / digits if digits else None,
+        ratio=digits * pixels / store.storage.size if digits else None,
+        model=_model_name(store),
         model_id=header.model_id.hex(),
         height=header.height,
         width=header.width,
         dims=header.dims,
         levels=header.levels,
-        chunks=len(dz.chunks),
-        names=dz.names is not None,
+        chunks=len(store.numbers),
+        names=bool(store.named),
         guard=header.guard,
         reader=_reader_name(header.guard),
         refined=corrected.get(LayerType.REFINE),
         exact=corrected.get(LayerType.EXACT),
-        damaged=dz.chunks.index.damaged,
+        damaged=store.index.damaged,
     )
 
 
-def _model_name(dz: Archive) -> str | None:
+def _model_name(store: ChunkStore) -> str | None:
     with suppress(ModelError):
-        return dz.codec.model.name
+        return store.codec.model.name
     return None
 
 
@@ -80,8 +79,13 @@ def _reader_name(guard: Guard) -> str | None:
     return None
 
 
-def _corrected(dz: Archive) -> dict[LayerType, Corrected]:
-    """Return what corrects digits; nothing where a chunk is damaged, or of a later version."""
+def _corrected(store: ChunkStore) -> dict[LayerType, Corrected]:
+    """Return what corrects images; nothing where a chunk is damaged, or of a later version."""
     with suppress(DamagedError, UnsupportedError):
-        return dz.chunks.corrected()
+        found = {type_: Corrected() for type_ in corrections.TYPES}
+        for number in store.numbers:
+            for type_, body in store.correction_bodies(number):
+                images = corrections.count(body, len(store.span(number)))
+                found[type_] += Corrected(images, packed_size((body,)))
+        return found
     return {}

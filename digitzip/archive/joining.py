@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from os import PathLike, fspath
 from typing import Any
 
-from digitzip.archive.archive import Archive
-from digitzip.archive.frames import Frames, Writable, opened
+from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable
+from digitzip.archive.store import ChunkStore
+from digitzip.archive.views import NamesView
 from digitzip.errors import DigitzipError, InputError, OutputError
 from digitzip.format import Header
 
@@ -27,16 +28,16 @@ def join(files: Sequence[Readable], out: Writable, *, overwrite: bool = False) -
         raise InputError("no archive to join, expected at least one")
     with opened(out, overwrite=overwrite) as target:
         header = _common_header(files)
-        frames, names = Frames(target, header), _Names()
+        sink, names = ChunkSink(target, header), _Names()
         for number, file in enumerate(files):
             label = _label(file, number)
-            with _reading(file, label) as dz:
-                match(header, dz.header, _label(files[0], 0), label)  # it is as it was looked at
-                names.take(dz, label)
-                for chunk in range(len(dz.chunks)):
-                    frames.copy(dz.chunks.stored(chunk))
-        frames.close()
-    return frames.digits
+            with _reading(file, label) as store:
+                match(header, store.header, _label(files[0], 0), label)  # it is as it was looked at
+                names.take(store, label)
+                for chunk in store.numbers:
+                    sink.copy(store.stored(chunk))
+        sink.close()
+    return sink.images
 
 
 def match(header: Header, other: Header, label: str, other_label: str) -> Header:
@@ -61,17 +62,17 @@ class _Names:
         self._from: dict[str, str] = {}
         self._first: tuple[bool, str] | None = None  # whether named, and in which file
 
-    def take(self, dz: Archive, label: str) -> None:
-        if not len(dz):
+    def take(self, store: ChunkStore, label: str) -> None:
+        if not len(store):
             return
-        named = dz.names is not None
+        named = bool(store.named)
         first = self._first = self._first or (named, label)
         if named != first[0]:
             has, lacks = (label, first[1]) if named else (first[1], label)
             raise InputError(
                 f"{lacks}: its digits have no names, those of {has} do; give all a name, or none"
             )
-        own = dict.fromkeys(dz.names or (), label)
+        own = dict.fromkeys(NamesView(store) if named else (), label)
         for name in own:
             if name in self._from:
                 raise InputError(
@@ -84,22 +85,22 @@ def _common_header(files: Sequence[Readable]) -> Header:
     header: Header | None = None
     for number, file in enumerate(files):
         label = _label(file, number)
-        with _reading(file, label) as dz:
+        with _reading(file, label) as store:
             if header is None:
-                header = dz.header
+                header = store.header
             else:
-                header = match(header, dz.header, _label(files[0], 0), label)
+                header = match(header, store.header, _label(files[0], 0), label)
     if header is None:
         raise InputError("no archive to join, expected at least one")
     return header
 
 
 @contextmanager
-def _reading(file: Readable, label: str) -> Iterator[Archive]:
+def _reading(file: Readable, label: str) -> Iterator[ChunkStore]:
     """Open an archive; errors of it, but not of what is written, name it."""
     try:
-        with Archive(file) as dz:
-            yield dz
+        with closing(ChunkStore(file)) as store:
+            yield store
     except (InputError, OutputError):
         raise
     except DigitzipError as error:

@@ -8,17 +8,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.archive.archive import Archive
+from digitzip.archive.store import ChunkStore
+from digitzip.archive.views import NamesView
 from digitzip.errors import InputError
 
 _SHOWN: Final = 80  # characters of a name in an error
 
 
 class Matching:
-    """Gives each original a digit of `dz`, and no digit two. Originals come in any batches."""
+    """Gives each original an image of `store`, and no digit two. Originals come in any batches."""
 
-    def __init__(self, dz: Archive) -> None:
-        self._dz = dz
+    def __init__(self, store: ChunkStore) -> None:
+        self._store = store
         self._given = 0
         self._named: bool | None = None  # of the originals so far
         self._numbers: dict[str, int] = {}
@@ -28,24 +29,24 @@ class Matching:
         """Return the digits, intp [count], of the next originals; raises `InputError`."""
         if self._named not in (None, names is not None):
             raise InputError("some originals have names and others none; give all a name, or none")
-        if self._named is None and names is not None and self._dz.names is not None:
+        if self._named is None and names is not None and self._store.named:
             self._numbers = self._by_name()
-            self._met = np.zeros(len(self._dz), np.bool_)
+            self._met = np.zeros(len(self._store), np.bool_)
         self._named = names is not None
         start, self._given = self._given, self._given + count
-        if names is not None and self._dz.names is not None:
+        if names is not None and self._store.named:
             return np.array([self._number(name) for name in names], np.intp)
-        if self._given > len(self._dz):
+        if self._given > len(self._store):
             raise InputError(
-                f"more originals than the {len(self._dz)} digits of the file; give one for each"
+                f"more originals than the {len(self._store)} digits of the file; give one for each"
             )
         return np.arange(start, self._given)
 
     def end(self) -> None:
         """Raise `InputError` unless every digit has its original."""
-        if self._given == len(self._dz):
+        if self._given == len(self._store):
             return
-        told = f"{self._given} originals for the {len(self._dz)} digits of the file"
+        told = f"{self._given} originals for the {len(self._store)} digits of the file"
         if self._numbers:
             missing = next(name for name, digit in self._numbers.items() if not self._met[digit])
             told += f": there is none for {missing[:_SHOWN]!r}"
@@ -53,7 +54,7 @@ class Matching:
 
     def _by_name(self) -> dict[str, int]:
         numbers: dict[str, int] = {}
-        for digit, name in enumerate(self._dz.names or ()):
+        for digit, name in enumerate(NamesView(self._store)):
             if numbers.setdefault(name, digit) != digit:
                 raise InputError(
                     f"digits {numbers[name]} and {digit} have one name, {name[:_SHOWN]!r}; "

@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from digitzip.archive import corrections
-from digitzip.archive.archive import model_for
-from digitzip.archive.frames import Frames, Writable, opened
 from digitzip.archive.headers import find_header
 from digitzip.archive.scanning import Scan
 from digitzip.archive.segments import Found, Stretch, names_shared
+from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable, Storage
+from digitzip.archive.store import codec_for
 from digitzip.codec import Codec
 from digitzip.errors import DamagedError, ModelError
 from digitzip.format import Chunk, Header
@@ -92,16 +92,16 @@ def recover(
             if not found and (lost or not end_known):
                 raise DamagedError("no digit could be saved: no chunk is whole")
             names = all(each.named for each in found)
-            frames = Frames(target, header)
+            sink = ChunkSink(target, header)
             for each in found:
                 place = each.place
-                frames.copy(storage.read(place.offset, place.entry.length), names=names)
-            frames.close()
+                sink.copy(storage.read(place.offset, place.entry.length), names=names)
+            sink.close()
             shared = names_shared(storage, kept) if names else 0
     finally:
         storage.close()
     return Recovered(
-        digits=frames.digits,
+        digits=sink.images,
         lost=lost,
         end_known=end_known,
         names_lost=not names and any(each.named for each in found),
@@ -116,7 +116,7 @@ def recover(
 def _codec(header: Header, model: str | Path | Model | None, threads: int) -> Codec | None:
     """Return the codec of a file; None where its model is neither given nor known."""
     try:
-        return Codec(model_for(header, model), header.levels, 0, threads)
+        return codec_for(header, model, threads)
     except ModelError:
         if model is not None:
             raise

@@ -1,4 +1,4 @@
-"""The frames of an archive to be written: header, chunks one after another, trailer."""
+"""The bytes of a new archive: header, chunks one after another, trailer."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from digitzip.format.trailer import MAX_ENTRIES
 Writable = str | PathLike[str] | BinaryIO
 
 
-class Frames:
+class ChunkSink:
     """Writes one archive to a binary file object, front to back, never seeking.
 
-    `digits` is how many have been written. The archive is complete when `close` returns.
+    `images` is the number of images written. The archive is complete when `close` returns.
     """
 
     def __init__(self, out: BinaryIO, header: Header) -> None:
-        self.digits = 0
+        self.images = 0
         self._out = out
         self._header = header.to_bytes()
         self._entries: list[Entry] = []
         out.write(self._header)
 
-    def add(self, frame: bytes, digits: int) -> None:
-        """Write a chunk of so many digits, whose `first` is `self.digits`; raises `LimitError`."""
+    def add(self, frame: bytes, images: int) -> None:
+        """Write a chunk of `images` images, whose `first` is `self.images`; raises `LimitError`."""
         if len(frame) > MAX_BYTES:
             raise LimitError(f"chunk of {len(frame)} bytes, expected at most {MAX_BYTES}")
         if len(self._entries) == MAX_ENTRIES:
             raise LimitError(f"more than {MAX_ENTRIES} chunks, the most that a file can hold")
         self._out.write(frame)
-        self._entries.append(Entry(len(frame), digits, zlib.crc32(frame)))
-        self.digits += digits
+        self._entries.append(Entry(len(frame), images, zlib.crc32(frame)))
+        self.images += images
 
     def copy(self, frame: bytes, *, names: bool = True) -> None:
         """Write a chunk of another archive, its codes as they are; without `names`, nameless.
@@ -47,7 +47,7 @@ class Frames:
         Raises `DamagedError` for anything but a chunk.
         """
         old = Chunk.from_bytes(frame)
-        new = replace(old, first=self.digits)
+        new = replace(old, first=self.images)
         if not names:
             layers = tuple(layer for layer in old.layers if layer.type != LayerType.NAMES)
             new = replace(new, layers=layers)
