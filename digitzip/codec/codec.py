@@ -108,7 +108,7 @@ class Codec:
         if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != dims:
             raise InputError(f"codes are {_describe(codes)}, expected uint8 [n, {dims}]")
         if codes.size and int(codes.max()) >= self.levels:
-            raise InputError(f"a latent is {codes.max()}, expected below {self.levels}")
+            raise InputError(f"a latent of a code is {codes.max()}, expected below {self.levels}")
         shape = self.model.shape
         pixels = self._in_batches(self._latents.decode, codes, shape.pixels)
         return pixels.reshape(-1, shape.height, shape.width)
