@@ -19,7 +19,6 @@ from digitzip.errors import BoundError, InputError
 from digitzip.fidelity import Fallback
 from digitzip.format import Guard
 from tests.archives import chunk_sizes
-from tests.toy import make_images, make_model
 from tests.toy_policies import CLASSIFIER, MODELS, SIDE, TOY, all_kinds, check, registered, some
 
 
@@ -253,14 +252,3 @@ def test_a_lossless_file_keeps_the_promise_of_any_that_it_is_joined_with() -> No
         assert promise(joined) == Guard(True, None, 27_000, CLASSIFIER.id[:4])
     both = Guard(True, max_error=0)
     assert both.both(both) == both
-
-
-def test_large_images_and_long_names_fit_a_chunk_together() -> None:
-    model, images = make_model(side=64), make_images(300, 1, 64)
-    names = [f"{i:05d}{'x' * 500}" for i in range(300)]
-    out = io.BytesIO()
-    with digitzip.create(out, model=model, effort=0, lossless=True) as writer:
-        for start in range(0, 300, 100):
-            writer.append(images[start : start + 100], names[start : start + 100])
-    with digitzip.open(out.getvalue(), model=model) as dz:
-        np.testing.assert_array_equal(dz[:], images)

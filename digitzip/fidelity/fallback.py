@@ -16,7 +16,7 @@ from digitzip.codec import Codec, Codes, EncodedBatch, Images
 from digitzip.entropy.residuals import round_to_bounds
 from digitzip.fidelity import checks
 from digitzip.fidelity.checks import Flags, Labelled
-from digitzip.fidelity.policy import Policy, policy_for, policy_of, promise_by
+from digitzip.fidelity.policy import Policy, policy_for, policy_of
 from digitzip.format import Guard
 
 Integers = npt.NDArray[np.integer[Any]]
@@ -153,4 +153,4 @@ def encoder_for(codec: Codec, promise: Guard) -> FidelityEncoder | None:
 
 def promise_of(encoder: FidelityEncoder | None) -> Guard:
     """Return the promise of a file whose images go through this encoder, or through none."""
-    return promise_by(None if encoder is None else encoder.policy)
+    return Guard() if encoder is None else encoder.policy.promise

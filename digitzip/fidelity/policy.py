@@ -52,6 +52,12 @@ class Policy:
             return bound
         return min(bound, max(2 * 255 * self.max_rmse // RMSE_UNIT, 1))
 
+    @property
+    def promise(self) -> Guard:
+        """The promise of a file whose images all satisfy the policy."""
+        id_ = None if self.classifier is None else self.classifier.id[:CLASSIFIER_ID_SIZE]
+        return Guard(True, self.max_error, self.max_rmse, id_)
+
 
 def policy_of(
     codec: Codec,
@@ -112,14 +118,6 @@ def policy_for(codec: Codec, promise: Guard) -> Policy | None:
     except ModelError as error:
         raise BoundError(f"the file promises labels of a classifier: {error}") from error
     return Policy(promise.max_rmse, promise.max_error, classifier, codec.model.margin)
-
-
-def promise_by(policy: Policy | None) -> Guard:
-    """Return the promise of a file whose images all satisfy the policy."""
-    if policy is None:
-        return Guard()
-    id_ = None if policy.classifier is None else policy.classifier.id[:CLASSIFIER_ID_SIZE]
-    return Guard(True, policy.max_error, policy.max_rmse, id_)
 
 
 def usual_promises(model: Model, level_set: LevelSet) -> Iterator[Guard]:
