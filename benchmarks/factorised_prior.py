@@ -146,9 +146,7 @@ def unpack(data: bytes, tables: Tables) -> Latents:
     decoder = rans.Decoder(data[_HEAD.size :], LANES, latents.size)
     for c, (low, bounds) in enumerate(zip(tables.low, tables.bounds, strict=True)):
         for place in range(PLACES):
-            latents[:, c, place] = low + decoder.take(
-                n, rans.within(np.broadcast_to(bounds, (n, len(bounds))))
-            )
+            latents[:, c, place] = low + decoder.take(np.broadcast_to(bounds, (n, len(bounds))))
     decoder.finish()
     return latents
 

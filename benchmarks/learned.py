@@ -113,8 +113,7 @@ def unpack_planes(data: bytes, k: int) -> Planes:
         place += above + 1
     decoder = rans.Decoder(data[place:], _LANES, k * n)
     planes = [
-        low + decoder.take(n, rans.within(np.broadcast_to(bounds, (n, len(bounds)))))
-        for low, bounds in tables
+        low + decoder.take(np.broadcast_to(bounds, (n, len(bounds)))) for low, bounds in tables
     ]
     decoder.finish()
     return np.stack(planes).astype(np.int8)

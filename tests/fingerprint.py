@@ -59,7 +59,7 @@ def fingerprint(name: str, batch: int, library: str = "numpy") -> list[str]:
             encoded = np.concatenate([codec.encode(images[i : i + batch]) for i in parts])
             decoded = np.concatenate([codec.decode(codes[i : i + batch]) for i in parts])
         searched = Codec(model, codec.levels, effort=1).encode(images[:: CODES // SEARCHED])
-        places = [codec.packer.intervals(codes, j) for j in range(model.shape.dims)]
+        places = [codec.coder.cdf_intervals(codes, j) for j in range(model.shape.dims)]
         owned = np.array(places, "<i8")
         arrays = (np.concatenate([encoded, searched]), decoded, owned)
         for digest, array in zip(hashes, arrays, strict=True):

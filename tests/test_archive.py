@@ -100,7 +100,7 @@ def test_the_smallest_representation_is_kept(codec: Codec, images: Images) -> No
         crc = zlib.crc32(codec.decode(codes).data)
         frames = [
             Chunk(0, n, crc, (Layer(LayerType.CODES, body),)).to_bytes()
-            for body in codec.packer.representations(codes)
+            for body in codec.coder.representations(codes)
         ]
         smallest = min(frames, key=len)
         assert len(smallest) < max(map(len, frames))

@@ -13,7 +13,7 @@ import digitzip
 from benchmarks import bars, dims, margins, points, published, rate, reader, record, render
 from digitzip.codec import DEFAULT_EFFORT, Codec, Codes
 from digitzip.entropy.probability import ideal_bits
-from digitzip.kernels.network import Integers
+from digitzip.kernels import Integers
 from digitzip.model import Model, load_classifier, load_model
 from tests import toy
 

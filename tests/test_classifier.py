@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 from digitzip.errors import InputError, ModelError
 from digitzip.images import read
 from digitzip.images.labels import read_labels
-from digitzip.kernels.network import Network
+from digitzip.kernels import Network
 from digitzip.model import (
     classifier_file,
     find_classifier,

@@ -26,7 +26,7 @@ from digitzip.fidelity import (
     promise_of,
 )
 from digitzip.format import Guard
-from digitzip.kernels.network import Network
+from digitzip.kernels import Network
 from digitzip.model import write_classifier
 from tests.toy import make_classifier
 from tests.toy_policies import (

@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from digitzip.codec import Codec, load_codec
 from digitzip.errors import InputError
-from digitzip.kernels.network import Network
+from digitzip.kernels import Network
 from digitzip.model import Model
 from digitzip.training import TOY, train
 from digitzip.training.export import grid
@@ -69,8 +69,8 @@ def test_a_model_of_grids_is_nominal_and_written_like_any_other(model: Model) ->
     codec = Codec(model, effort=0)
     codes = codec.encode(make_images(100, seed=1))
     assert len(np.unique(codes)) > 5
-    body = b"".join(codec.packer.coded(codes, lanes=4))
-    np.testing.assert_array_equal(codec.packer.unpack(body, *codes.shape), codes)
+    body = b"".join(codec.coder.pack_coded(codes, 2))
+    np.testing.assert_array_equal(codec.coder.unpack(body, *codes.shape), codes)
 
 
 def priced(model: Model, lambda_: int) -> Model:

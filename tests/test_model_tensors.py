@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitzip.errors import ModelError
-from digitzip.kernels.network import Layer, Network, Window
+from digitzip.kernels import Layer, Network, Window
 from digitzip.model import read_classifier
 from digitzip.model.tensors import Parts, network_tensors
 from tests.test_classifier import changed
@@ -58,27 +58,27 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "five numbers": ([28, 28, 6, 4, 1], "reader.1.0.window is [5], expected up to [4]"),
     "a matrix": ([[28, 28, 6, 4]], "reader.1.0.window is [1, 4], expected up to [4]"),
     "fractions": ([28.0, 28.0, 6.0, 4.0], "reader.1.0.window is F64"),
-    "no height": ([0, 28, 6, 4], "is in no image"),
-    "no width": ([28, 0, 6, 4], "is in no image"),
-    "no size": ([28, 28, 0, 4], "is in no image"),
-    "no step": ([28, 28, 6, 0], "is in no image"),
-    "a height below 0": ([-28, 28, 6, 4], "is in no image"),
-    "sides below 0": ([-28, -28, -6, 4], "is in no image"),
-    "a size below 0": ([28, 28, -6, 4], "is in no image"),
-    "a step below 0": ([28, 28, 6, -4], "is in no image"),
-    "the least number": ([-MOST - 1] * 4, "is in no image"),
-    "larger than its image": ([28, 28, 29, 1], "is in no image"),
-    "of a size that the weight has not": ([28, 28, 5, 4], "36 numbers, expected a multiple of 5^2"),
-    "no channel": ([28, 28, 7, 4], "36 numbers, expected a multiple of 7^2"),
+    "no height": ([0, 28, 6, 4], "does not fit its image"),
+    "no width": ([28, 0, 6, 4], "does not fit its image"),
+    "no size": ([28, 28, 0, 4], "does not fit its image"),
+    "no step": ([28, 28, 6, 0], "does not fit its image"),
+    "a height below 0": ([-28, 28, 6, 4], "does not fit its image"),
+    "sides below 0": ([-28, -28, -6, 4], "does not fit its image"),
+    "a size below 0": ([28, 28, -6, 4], "does not fit its image"),
+    "a step below 0": ([28, 28, 6, -4], "does not fit its image"),
+    "the least number": ([-MOST - 1] * 4, "does not fit its image"),
+    "larger than its image": ([28, 28, 29, 1], "does not fit its image"),
+    "of a size that the weight has not": ([28, 28, 5, 4], "36 weights, expected a multiple of 5^2"),
+    "no channel": ([28, 28, 7, 4], "36 weights, expected a multiple of 7^2"),
     "more places": ([28, 28, 6, 3], "for 108 inputs, expected 192"),
     "fewer places": ([28, 28, 6, 5], "for 108 inputs, expected 75"),
     "another image": ([26, 26, 6, 4], "reader 1 maps 676 pixels to 4 scores"),
     "more channels": ([28, 28, 3, 5], "reader 1 maps 3136 pixels to 4 scores"),
-    "too many numbers": ([48, 48, 6, 1], "66564 numbers in its windows, expected 65536 at most"),
+    "too many numbers": ([48, 48, 6, 1], "66564 values in its windows, expected at most 65536"),
     "too many multiplications": ([400, 400, 6, 1], "more than 16777216 multiplications an image"),
     "places without end": ([MOST, MOST, 6, 1], "more than 16777216 multiplications an image"),
     "pixels without end": ([MOST, MOST, 6, MOST // 6], "reader 1 maps 4611686014132420609 pixels"),
-    "one number, the greatest": ([MOST] * 4, "36 numbers, expected a multiple of 2147483647^2"),
+    "one number, the greatest": ([MOST] * 4, "36 weights, expected a multiple of 2147483647^2"),
 }
 
 

@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitzip.errors import ModelError
-from digitzip.kernels.network import MAX_SEEN, Layer, Network, Window, float_type
+from digitzip.kernels import Layer, Network, Window
+from digitzip.kernels.layers import MAX_WINDOW_VALUES
+from digitzip.kernels.network import float_type
 
 
 def random_layer(
@@ -187,7 +189,7 @@ def test_very_wide_layers_hold_few_rows_at_a_time() -> None:
     window = Window(256, 256, 1, 1)
     one = Layer(np.ones((1, 1), np.int8), np.ones(1, int), np.zeros(1, int), 0, 255, window=window)
     network = Network([one] * 40, 0, 255)
-    x = np.random.default_rng(0).integers(0, 256, (16, MAX_SEEN), np.uint8)
+    x = np.random.default_rng(0).integers(0, 256, (16, MAX_WINDOW_VALUES), np.uint8)
     tracemalloc.start()
     try:
         y = network(x)
@@ -249,7 +251,7 @@ def test_layers_that_do_not_fit_are_refused(why: str, layers: list[Layer]) -> No
      (4, 4, 1, -1), (4, 4, 5, 1), (4, 9, 5, 1), (9, 4, 5, 1)],
 )  # fmt: skip
 def test_a_window_that_no_image_has_is_refused(window: tuple[int, int, int, int]) -> None:
-    with pytest.raises(ModelError, match="is in no image"):
+    with pytest.raises(ModelError, match="does not fit its image"):
         Window(*window)
 
 
@@ -259,8 +261,8 @@ FOUR = Window(4, 4, 2, 2)
 @pytest.mark.parametrize(
     ("words", "layers"),
     [
-        ("weighs 5 numbers, expected a multiple of 2^2", [blank(1, 5, window=FOUR)]),
-        ("weighs 0 numbers, expected a multiple of 2^2", [blank(1, 0, window=FOUR)]),
+        ("has 5 weights, expected a multiple of 2^2", [blank(1, 5, window=FOUR)]),
+        ("has 0 weights, expected a multiple of 2^2", [blank(1, 0, window=FOUR)]),
         ("has a weight of (4,), expected [out, in]", [blank(4, window=FOUR)]),
         ("has a bias of (4,), expected [1]", [blank(1, 4, bias=4, window=FOUR)]),
         ("for 3 inputs, expected 4", [blank(1, 4, window=FOUR), blank(1, 3)]),
@@ -269,10 +271,10 @@ FOUR = Window(4, 4, 2, 2)
                                         blank(1, 8, window=FOUR)]),
         ("skips 1 layers back", [blank(1, 1, window=Window(4, 4, 1, 1)),
                                  blank(1, 4, skip=1, window=FOUR)]),
-        ("has 131072 numbers in its windows, expected 65536 at most",
+        ("131072 values in its windows, expected at most 65536",
          [blank(2, 1, bias=2, shift=2, window=Window(256, 256, 1, 1))]),
-        ("has 65792 numbers in its windows", [blank(1, 1, window=Window(256, 257, 1, 1))]),
-        ("has 254016 numbers in its windows", [blank(1, 81, window=Window(64, 64, 9, 1))]),
+        ("65792 values in its windows", [blank(1, 1, window=Window(256, 257, 1, 1))]),
+        ("254016 values in its windows", [blank(1, 81, window=Window(64, 64, 9, 1))]),
     ],
 )  # fmt: skip
 def test_windows_that_do_not_fit_are_refused(words: str, layers: list[Layer]) -> None:
@@ -281,7 +283,9 @@ def test_windows_that_do_not_fit_are_refused(words: str, layers: list[Layer]) ->
 
 
 def test_as_many_numbers_as_allowed_are_seen() -> None:
-    assert Network([blank(1, 1, window=Window(256, 256, 1, 1))], 0, 255).outputs == MAX_SEEN
+    assert (
+        Network([blank(1, 1, window=Window(256, 256, 1, 1))], 0, 255).outputs == MAX_WINDOW_VALUES
+    )
     assert Network([blank(1, 64, window=Window(39, 39, 8, 1))], 0, 255).outputs == 1024
     few = Network([blank(1, 1, window=Window(2000, 2000, 1, 999))], 0, 255)
     assert (few.inputs, few.outputs) == (4_000_000, 9)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from digitzip.entropy.probability import Integers, bounds, costs
+from digitzip.entropy.probability import Integers, cdf, costs
 from digitzip.model import Model
 
 SCORES = arrays(
@@ -51,11 +51,11 @@ def test_the_rate_of_a_code_is_the_sum_of_what_its_numbers_cost(tiny: Model) -> 
 
 
 @given(SCORES)
-def test_values_own_places_as_the_format_page_says(scores: Integers) -> None:
-    found = bounds(scores, 1 << 14)
-    for row, places in zip(scores.tolist(), found.tolist(), strict=True):
+def test_values_own_slots_as_the_format_page_says(scores: Integers) -> None:
+    found = cdf(scores, 1 << 14)
+    for row, slots in zip(scores.tolist(), found.tolist(), strict=True):
         weights = [math.floor(2**20 * math.exp((score - max(row)) / 32) + 0.5) for score in row]
         sums = [sum(weights[:v]) for v in range(len(row) + 1)]
         expected = [s * ((1 << 14) - len(row)) // sums[-1] + v for v, s in enumerate(sums)]
-        assert places == expected
-        assert min(np.diff(places)) >= 1
+        assert slots == expected
+        assert min(np.diff(slots)) >= 1

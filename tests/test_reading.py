@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra: trai
 
 from digitzip.codec import Codec, Images  # noqa: E402
 from digitzip.images import write  # noqa: E402
-from digitzip.kernels.network import Network, Window  # noqa: E402
+from digitzip.kernels import Network, Window  # noqa: E402
 from digitzip.model import read_classifier, read_model, write_classifier, write_model  # noqa: E402
 from digitzip.training.export.fold import run  # noqa: E402
 from digitzip.training.export.verify import forward  # noqa: E402

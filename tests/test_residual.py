@@ -15,9 +15,9 @@ from digitzip.entropy.residuals import (
     round_to_bounds,
 )
 from digitzip.errors import DamagedError
+from digitzip.kernels import Layer, Network
 from digitzip.kernels import residuals as kernel
 from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
-from digitzip.kernels.network import Layer, Network
 from digitzip.kernels.residuals import step_interval
 from tests.toy import make_residual
 

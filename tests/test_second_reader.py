@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from digitzip.errors import ModelError
-from digitzip.kernels.network import Layer, Network, Window
+from digitzip.kernels import Layer, Network, Window
 from digitzip.model import Model, read_model, write_model
 from digitzip.model.model_file import known_answer
 from tests import second_reader as second

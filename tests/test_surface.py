@@ -126,7 +126,7 @@ def test_the_example_of_the_format_page_is_a_file() -> None:
     assert f"`{codes.tolist()}`" in example
     codec = Codec(model, dz.header.levels)
     np.testing.assert_array_equal(digitzip.decompress(data, model=model), codec.decode(codes))
-    coded = b"".join(codec.packer.coded(codes, lanes=1))
+    coded = b"".join(codec.coder.pack_coded(codes))
     assert f"`{coded.hex(' ')}`" in example
 
 

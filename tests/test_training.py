@@ -21,7 +21,7 @@ from digitzip import archive  # noqa: E402
 from digitzip.codec import Codec  # noqa: E402
 from digitzip.entropy.probability import ideal_bits  # noqa: E402
 from digitzip.errors import InputError, ModelError  # noqa: E402
-from digitzip.kernels.network import Network  # noqa: E402
+from digitzip.kernels import Network  # noqa: E402
 from digitzip.metrics import rmse  # noqa: E402
 from digitzip.model import LevelSet, read_model  # noqa: E402
 from digitzip.training import (  # noqa: E402

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from digitzip.codec import Images
+from digitzip.kernels import Layer, Network, Window
 from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
-from digitzip.kernels.network import Layer, Network, Window
 from digitzip.model import LevelSet, Model, Shape, write_classifier, write_model
 from digitzip.model.classifier import Classifier
 
@@ -59,7 +59,7 @@ def make_pair(name: str = "toy-pair", seed: int = 0) -> Classifier:
     random = np.random.default_rng(seed + 100)
     window = Window(SIDE, SIDE, 6, 4)
     first = replace(_layer(random, window.size**2, 3, 8, 0, 1023), window=window)
-    layers = [first, _layer(random, window.places * 3, 4, 8, -900, 900)]
+    layers = [first, _layer(random, window.count * 3, 4, 8, -900, 900)]
     networks = *matrices.networks, Network(layers, 0, 255)
     pair = replace(matrices, name=name, networks=networks)
     return replace(pair, known_scores=pair.scores(pair.known_images))

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import strategies as st
 
 from digitzip.codec import Codec, Images
-from digitzip.kernels.network import Layer, Network
+from digitzip.kernels import Layer, Network
 from digitzip.model import Model, write_classifier
 from tests.toy import make_classifier, make_images, make_model, make_residual
 

@@ -109,7 +109,7 @@ class ChunkBuilder:
 
 def pack_chunk(codec: Codec, batch: EncodedBatch, names: Sequence[str], first: int) -> BuiltChunk:
     """Return encoded images as one chunk, each layer in its smallest representation."""
-    codes = min(codec.packer.representations(batch.codes), key=packed_size)
+    codes = min(codec.coder.representations(batch.codes), key=packed_size)
     corrections = list(_pack_corrections(codec, batch))
     layers = [Layer(LayerType.CODES, codes), *corrections]
     if names:

@@ -127,7 +127,7 @@ def _prove(codec: Codec, chunk: Chunk) -> bool:
     """Tell whether a chunk decodes to the pixels its writer saw."""
     dims = codec.model.shape.dims
     try:
-        codes = codec.packer.unpack(chunk.layers[0].body, chunk.digits, dims)
+        codes = codec.coder.unpack(chunk.layers[0].body, chunk.digits, dims)
         images = codec.decode(codes)
         for each in corrections.of_chunk(chunk, codes, codec).values():
             images[each.places] = each.images

@@ -216,7 +216,7 @@ class ChunkStore:
 
     def _unpack_codes(self, number: int) -> Codes:
         chunk, codec = self._read(number), self.codec
-        return codec.packer.unpack(chunk.layers[0].body, chunk.digits, codec.model.shape.dims)
+        return codec.coder.unpack(chunk.layers[0].body, chunk.digits, codec.model.shape.dims)
 
     def _unpack_corrections(self, number: int) -> CorrectionsByLayer:
         if not self._types(number) & _CORRECTED:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from digitzip.arguments import integer
 from digitzip.codec.neighbours import all_values, around
 from digitzip.codec.search import EFFORT, search, search_near
-from digitzip.entropy.codes import Packer
+from digitzip.entropy.codes import CodeCoder
 from digitzip.entropy.residuals import ResidualModel
 from digitzip.errors import InputError
 from digitzip.limits import DIMS, EFFORTS, THREADS
@@ -73,7 +73,7 @@ class Codec:
         self.threads = integer("threads", threads, THREADS)
         self._level_set = model.level_set(levels)
         self._latents = _Latents(model, self._level_set)
-        self.packer = Packer(self.levels, self._level_set.predict)
+        self.coder = CodeCoder(self.levels, self._level_set.predict)
 
     @cached_property
     def residual(self) -> ResidualModel | None:

@@ -1,6 +1,6 @@
-"""Codes <-> the bytes of a codes layer: values in planes, or coded (FORMAT.md section 4.1).
+"""Codes <-> the body of a codes layer: values in planes, or coded (FORMAT.md section 4.1).
 
-A predictor reaches this room as a callable; models and files do not.
+The entropy model reaches this room as a callable; it knows no models and no files.
 """
 
 from __future__ import annotations
@@ -11,29 +11,31 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.entropy.probability import bounds
+from digitzip.entropy.probability import cdf
 from digitzip.errors import DamagedError
-from digitzip.kernels import rans
+from digitzip.kernels import KERNELS, rans
 
 Codes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.integer[Any]]
-Predictor = Callable[[Codes], Integers]
-"""Previous numbers uint8 [n, j] -> int32 scores [n, levels] of number j; higher is likelier."""
+EntropyModel = Callable[[Codes], Integers]
+"""Previous latents uint8 [n, j] -> scores int32 [n, levels] of latent j; higher is likelier."""
 
 CODED: Final = 1
 
 _BATCH: Final = 2048  # a multiple of any number of lanes
-_DIGITS_OF_A_LANE: Final = 256  # fewer cost bytes, more cost time
-_MOST_OF_A_LANE: Final = 1024
-_MOST_LANES: Final = 64
+_MAX_IMAGES_PER_LANE: Final = 1024
 
 
-class Packer:
-    """Packs codes of `levels` values a number, as likely as the scores of `predict` say."""
+class CodeCoder:
+    """Codes latents of `levels` values, as likely as `scores` says."""
 
-    def __init__(self, levels: int, predict: Predictor) -> None:
+    def __init__(self, levels: int, scores: EntropyModel) -> None:
         self.levels = levels
-        self._predict = predict
+        self._scores = scores
+
+    def cdf(self, previous: Codes) -> Integers:
+        """Return the CDFs of latent j after latents uint8 [n, j]: int [n, levels + 1]."""
+        return cdf(self._scores(previous), rans.TOTAL)
 
     def representations(self, codes: Codes) -> Iterator[tuple[bytes, ...]]:
         """Yield every representation of `codes`, uint8 [n, d]: the pieces of a layer's body."""
@@ -41,73 +43,70 @@ class Packer:
         while self.levels**group <= 256:
             yield bytes([group << 1]), *_join(codes, self.levels, group)
             group += 1
-        yield self.coded(codes, min(len(codes) // _DIGITS_OF_A_LANE, _MOST_LANES))
+        yield self.pack_coded(codes)
 
-    def coded(self, codes: Codes, lanes: int) -> tuple[bytes, bytes]:
-        """Return the coded representation, in as many lanes or the next lower power of two."""
-        log = max(lanes, 1).bit_length() - 1
-        rounds = [self.intervals(codes, j) for j in range(codes.shape[1])]
-        return bytes([CODED | log << 1]), rans.encode(rounds, 1 << log)
+    def pack_coded(self, codes: Codes, lanes_log: int | None = None) -> tuple[bytes, bytes]:
+        """Return the coded representation, by default in the fewest lanes that are allowed."""
+        if lanes_log is None:
+            lanes_log = (max(len(codes) - 1, 0) // _MAX_IMAGES_PER_LANE).bit_length()
+        rounds = [self.cdf_intervals(codes, j) for j in range(codes.shape[1])]
+        return bytes([CODED | lanes_log << 1]), KERNELS.rans_encode(rounds, 1 << lanes_log)
 
-    def intervals(self, codes: Codes, j: int) -> tuple[Integers, Integers]:
-        """Return the places that number j of each code, uint8 [n, d], owns: from [n], to [n]."""
-        begins, ends = (np.empty(len(codes), np.int64) for _ in range(2))
+    def cdf_intervals(self, codes: Codes, j: int) -> tuple[Integers, Integers]:
+        """Return the CDF intervals of latent j of codes uint8 [n, d]: first slots, ends, [n]."""
+        starts, ends = (np.empty(len(codes), np.int64) for _ in range(2))
         for rows in _slices(len(codes)):
-            found = self._bounds(codes[rows, :j])
+            found = self.cdf(codes[rows, :j])
             value, all_rows = codes[rows, j].astype(np.intp), np.arange(len(found))
-            begins[rows] = found[all_rows, value]
+            starts[rows] = found[all_rows, value]
             ends[rows] = found[all_rows, value + 1]
-        return begins, ends
+        return starts, ends
 
-    def unpack(self, body: bytes, digits: int, dims: int) -> Codes:
-        """Return the codes, uint8 [digits, dims], of a layer's body; raises `DamagedError`."""
+    def unpack(self, body: bytes, images: int, dims: int) -> Codes:
+        """Return the codes, uint8 [images, dims], of a layer's body; raises `DamagedError`."""
         kind, parameter = (body[0] & CODED, body[0] >> 1) if body else (0, 0)
         if kind == CODED and 1 << parameter <= rans.MAX_LANES:
-            return self._decode(body[1:], 1 << parameter, digits, dims)
+            return self._unpack_coded(body[1:], 1 << parameter, images, dims)
         group = parameter
         if kind == CODED or not 1 <= group <= 8 or self.levels**group > 256:
             raise DamagedError(f"codes: unknown representation {body[:1].hex() or 'of no bytes'}")
         planes: Codes = np.frombuffer(body, np.uint8, offset=1)
-        if planes.size != digits * -(-dims // group):
+        if planes.size != images * -(-dims // group):
             raise DamagedError(
-                f"codes: {planes.size} bytes, expected {digits} x {-(-dims // group)}"
+                f"codes: {planes.size} bytes, expected {images} x {-(-dims // group)}"
             )
-        return _split(planes.reshape(-1, digits), self.levels, group, dims)
+        return _split(planes.reshape(-1, images), self.levels, group, dims)
 
-    def _decode(self, data: bytes, lanes: int, digits: int, dims: int) -> Codes:
-        if digits > _MOST_OF_A_LANE * lanes:
+    def _unpack_coded(self, data: bytes, lanes: int, images: int, dims: int) -> Codes:
+        if images > _MAX_IMAGES_PER_LANE * lanes:
             raise DamagedError(
-                f"codes: {digits} digits in lanes: {lanes}, expected at most {_MOST_OF_A_LANE} each"
+                f"codes: {images} images in {lanes} lanes, "
+                f"expected at most {_MAX_IMAGES_PER_LANE} each"
             )
-        decoder = rans.Decoder(data, lanes, digits * dims)
-        codes = np.empty((digits, dims), np.uint8)
+        decoder = KERNELS.rans_decoder(data, lanes, images * dims)
+        codes = np.empty((images, dims), np.uint8)
         for j in range(dims):
-            for rows in _slices(digits):
-                found = self._bounds(codes[rows, :j])
-                codes[rows, j] = decoder.take(len(found), rans.within(found))
+            for rows in _slices(images):
+                codes[rows, j] = decoder.take(self.cdf(codes[rows, :j]))
         decoder.finish()
         return codes
-
-    def _bounds(self, previous: Codes) -> Integers:
-        """Numbers uint8 [n, j] -> where the values of number j begin and end, [n, levels + 1]."""
-        return bounds(self._predict(previous), rans.TOTAL)
 
 
 def _slices(n: int) -> Iterator[slice]:
     return (slice(start, min(start + _BATCH, n)) for start in range(0, n, _BATCH))
 
 
-def _join(numbers: Codes, levels: int, group: int) -> Iterator[bytes]:
-    """Yield the planes of numbers uint8 [n, d], `group` numbers to a byte."""
-    for start in range(0, numbers.shape[1], group):
-        members = numbers[:, start : start + group]
+def _join(codes: Codes, levels: int, group: int) -> Iterator[bytes]:
+    """Yield the planes of codes uint8 [n, d], `group` latents to a byte."""
+    for start in range(0, codes.shape[1], group):
+        members = codes[:, start : start + group]
         weights = levels ** np.arange(members.shape[1])
         yield (members @ weights).astype(np.uint8).tobytes()
 
 
 def _split(planes: Codes, levels: int, group: int, dims: int) -> Codes:
-    """Return the numbers uint8 [n, dims] of planes uint8 [planes, n]; raises `DamagedError`."""
-    numbers = np.empty((planes.shape[1], dims), np.uint8)
+    """Return the codes uint8 [n, dims] of planes uint8 [planes, n]; mirrors `_join`."""
+    codes = np.empty((planes.shape[1], dims), np.uint8)
     for k, plane in enumerate(planes):
         members = range(k * group, min((k + 1) * group, dims))
         if plane.size and int(plane.max()) >= levels ** len(members):
@@ -115,5 +114,5 @@ def _split(planes: Codes, levels: int, group: int, dims: int) -> Codes:
                 f"codes: a byte is {plane.max()}, expected below {levels ** len(members)}"
             )
         for j in members:
-            plane, numbers[:, j] = np.divmod(plane, np.uint8(levels))
-    return numbers
+            plane, codes[:, j] = np.divmod(plane, np.uint8(levels))
+    return codes

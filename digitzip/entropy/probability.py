@@ -1,9 +1,8 @@
-"""What a number costs: predictor scores -> costs and probabilities, in integers only.
+"""Scores of an entropy model -> costs and CDF tables, in integers only.
 
-A score s among scores S costs `32 ln(sum(exp(S / 32))) - s`, rounded, in 1/32 of a nat. Both tables
-are integers that no platform's libm touches: Python's `decimal` rounds `exp` correctly by its
-specification, so they are the same everywhere, and so is all that follows. Models and files this
-room does not know.
+A score s among scores S costs `32 ln(sum(exp(S / 32))) - s`, rounded, in 1/32 of a nat. The tables
+come from Python's `decimal`, which rounds `exp` correctly by its specification: they do not depend
+on a platform's libm, so costs and CDFs are the same everywhere.
 """
 
 from __future__ import annotations
@@ -36,31 +35,31 @@ def costs(scores: Integers) -> Integers:
     return found
 
 
-def bounds(scores: Integers, total: int) -> Integers:
-    """Scores int32 [n, levels] -> where the values begin and end, int64 [n, levels + 1].
+def cdf(scores: Integers, total: int) -> Integers:
+    """Scores int32 [n, levels] -> CDF tables, int64 [n, levels + 1], from 0 to `total`.
 
-    Value v has its share of 0 ... total - 1, and at least one, from column v to below column v + 1:
-    FORMAT.md section 4.1. `total` is 2^24 at most.
+    Value v owns the slots from column v to below column v + 1, at least one (FORMAT.md section
+    4.1). `total` is at most 2^24.
     """
     exponentials, _ = _tables()
     below = scores.max(axis=1, keepdims=True) - scores
     n, levels = scores.shape
     sums = np.zeros((n, levels + 1))  # whole numbers below 2^28, and 2^52 when scaled
     exponentials.take(below, mode="clip").cumsum(axis=1, out=sums[:, 1:])
-    shares = sums * (total - levels) / sums[:, -1:]  # rounded, but never up to a whole number
-    found: Integers = shares.astype(np.int64) + np.arange(levels + 1)
+    shared = sums * (total - levels) / sums[:, -1:]  # rounded, but never up to a whole number
+    found: Integers = shared.astype(np.int64) + np.arange(levels + 1)
     return found
 
 
-def ideal_bits(predict: Callable[[Codes], Integers], codes: Codes) -> float:
-    """Return the bits a digit that an arithmetic coder needs for codes uint8 [n, d] at best.
+def ideal_bits(entropy_model: Callable[[Codes], Integers], codes: Codes) -> float:
+    """Return the mean bits of an ideal arithmetic coder for codes uint8 [n, d].
 
-    `predict` gives the scores of number j after numbers uint8 [n, j]. In floats, for reports:
+    `entropy_model` gives the scores of latent j after latents uint8 [n, j]. In floats, for reports:
     nothing that is written depends on it.
     """
     bits = 0.0
     for j, column in enumerate(codes.T):
-        scores = predict(codes[:, :j]) / UNIT  # nats [n, levels]
+        scores = entropy_model(codes[:, :j]) / UNIT  # nats [n, levels]
         scores -= scores.max(axis=1, keepdims=True)
         true = np.take_along_axis(scores, column[:, None].astype(np.intp), axis=1)[:, 0]
         bits += float((np.log(np.exp(scores).sum(axis=1)) - true).mean())

@@ -11,9 +11,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.kernels import residuals
+from digitzip.kernels import KERNELS, Network
 from digitzip.kernels.context import VALUES
-from digitzip.kernels.network import Network
 
 Images = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.integer[Any]]
@@ -52,11 +51,13 @@ class ResidualModel:
     def encode(self, images: Images, recon: Images, bounds: Integers | int, lanes: int) -> bytes:
         """Return the bytes from which `decode` recovers images uint8 [n, h, w] within bounds."""
         final = round_to_bounds(images, recon, bounds)
-        return residuals.encode(self.network, final, recon, _vector(bounds, len(recon)), lanes)
+        each = _vector(bounds, len(recon))
+        return KERNELS.encode_residuals(self.network, final, recon, each, lanes)
 
     def decode(self, data: bytes, recon: Images, bounds: Integers | int, lanes: int) -> Images:
         """Return the final pixels, uint8 [n, h, w]; raises `DamagedError`."""
-        return residuals.decode(self.network, data, recon, _vector(bounds, len(recon)), lanes)
+        each = _vector(bounds, len(recon))
+        return KERNELS.decode_residuals(self.network, data, recon, each, lanes)
 
 
 def _each(bounds: Integers | int) -> Integers:

@@ -1,15 +1,17 @@
-"""The entropy coder: asymmetric numeral systems in lanes (FORMAT.md section 4.1).
+"""The entropy coder: asymmetric numeral systems in lanes, in NumPy and Python (FORMAT.md 4.1).
 
-Symbols come in rounds, and are dealt to lanes that take turns; so NumPy decodes many at once. What
-a symbol is, and how likely, this room is told as intervals of `2^bits` places.
+Symbols come in rounds and are dealt to lanes in turn. A symbol is an interval of the `2^bits` slots
+of its CDF; what it stands for this module does not know.
 
-Source: J. Duda, "Asymmetric numeral systems", arXiv 1311.2540; the lanes: F. Giesen, "Interleaved
+Source: J. Duda, "Asymmetric numeral systems", arXiv 1311.2540; lanes: F. Giesen, "Interleaved
 entropy coders", arXiv 1402.3392.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any, Final
 
 import numpy as np
@@ -19,14 +21,14 @@ from digitzip.errors import DamagedError
 
 Integers = npt.NDArray[np.integer[Any]]
 CdfIntervals = tuple[Integers, Integers]
-"""Where the intervals of the symbols of a round begin, [n], and where they end, [n]."""
+"""First slots of the symbols of a round, [n], and the slots after their last, [n]."""
 
 Lookup = Callable[[slice, Integers], tuple[Integers, Integers, Integers]]
-"""Rows of a round, and a place of each [k] -> the symbols that own it, their begins, their ends."""
+"""Rows of a round, and a slot of each [k] -> their symbols, and the CDF intervals of those."""
 
 BITS: Final = 14
 TOTAL: Final = 1 << BITS
-"""The places that all intervals of a symbol's alphabet fill together, unless there are more."""
+"""Slots of a CDF, unless a caller has more."""
 MAX_LANES: Final = 256
 
 _WORD: Final = 16
@@ -38,34 +40,23 @@ def encode(rounds: Sequence[CdfIntervals], lanes: int, bits: int = BITS) -> byte
     """Return the bytes from which `Decoder` takes these symbols, round by round.
 
     In each round symbol i goes to lane `i % lanes`. Intervals are not empty and end at `2^bits` at
-    most; `bits` is 16 at most.
+    most; `bits` is at most 16.
     """
-    most = 32 - bits
+    room = 32 - bits
     states = [_LEAST] * lanes
     words: list[int] = []
-    for begins, ends in reversed(rounds):
-        sizes = ends - begins
-        lane = (len(begins) - 1) % lanes
-        for begin, size in zip(begins[::-1].tolist(), sizes[::-1].tolist(), strict=True):
+    for starts, ends in reversed(rounds):
+        sizes = ends - starts
+        lane = (len(starts) - 1) % lanes
+        for start, size in zip(starts[::-1].tolist(), sizes[::-1].tolist(), strict=True):
             state = states[lane]
-            if state >= size << most:
+            if state >= size << room:
                 words.append(state & (_LEAST - 1))
                 state >>= _WORD
             times, rest = divmod(state, size)
-            states[lane] = (times << bits) + rest + begin
+            states[lane] = (times << bits) + rest + start
             lane = (lane or lanes) - 1
     return np.array(states, "<u4").tobytes() + np.array(words[::-1], "<u2").tobytes()
-
-
-def within(bounds: Integers) -> Lookup:
-    """Return what finds symbol s of row i from `bounds[i, s]` to below `bounds[i, s + 1]`."""
-
-    def find(rows: slice, places: Integers) -> tuple[Integers, Integers, Integers]:
-        here = bounds[rows]
-        symbols, each = (here[:, 1:] > places[:, None]).argmax(axis=1), np.arange(len(here))
-        return symbols, here[each, symbols], here[each, symbols + 1]
-
-    return find
 
 
 class Decoder:
@@ -74,10 +65,10 @@ class Decoder:
     def __init__(
         self, data: bytes, lanes: int, symbols: int, bits: int = BITS, what: str = "codes"
     ) -> None:
-        """Begin with `data`, which holds at most so many symbols; `what` names it in errors."""
+        """Start with `data`, which holds at most `symbols` symbols; `what` names it in errors."""
         self._what = what
         head = lanes * _STATE_BYTES
-        most = head + 2 * symbols  # a word for each at most
+        most = head + 2 * symbols  # at most a word for each
         if not head <= len(data) <= most or len(data) % 2:
             raise DamagedError(
                 f"{what}: {len(data)} bytes, expected an even number from {head} to {most}"
@@ -89,17 +80,46 @@ class Decoder:
         if int(self._states.min()) < _LEAST:
             raise DamagedError(f"{what}: a state is {self._states.min()}, expected from {_LEAST}")
 
-    def take(self, symbols: int, find: Lookup) -> Integers:
-        """Return the symbols [symbols] of a round, or of as much of it as divides by the lanes."""
+    def take(self, cdf: Integers) -> Integers:
+        """Return the next symbols [n] by their CDFs, [n, symbols + 1] from 0 to `2^bits`.
+
+        n is a round, or a part of one that divides by the lanes. Symbols are searched one by one:
+        the time does not depend on the number of lanes.
+        """
+        n, width = cdf.shape
+        edges = memoryview(np.ascontiguousarray(cdf).reshape(-1))
+        states: list[int] = self._states.tolist()
+        words = self._words[self._used : self._used + n].tolist()
+        bits, mask, used = self._bits, (1 << self._bits) - 1, 0
+        found = []
+        for lane, row in zip(cycle(range(len(states))), range(0, n * width, width), strict=False):
+            state = states[lane]
+            slot = state & mask
+            end = bisect_right(edges, slot, row, row + width)
+            start = edges[end - 1]
+            state = (edges[end] - start) * (state >> bits) + slot - start
+            if state < _LEAST:
+                if used == len(words):
+                    raise DamagedError(f"{self._what}: they end early")
+                state = state << _WORD | words[used]
+                used += 1
+            states[lane] = state
+            found.append(end - 1 - row)
+        self._states[:] = states
+        self._used += used
+        return np.array(found, np.int64)
+
+    def take_by(self, lookup: Lookup, symbols: int) -> Integers:
+        """Return the next symbols [symbols] as `take`, looked up for all lanes at once."""
         found = np.empty(symbols, np.int64)
         for start in range(0, symbols, len(self._states)):
             rows = slice(start, min(start + len(self._states), symbols))
             state = self._states[: rows.stop - start]
-            place = state & ((1 << self._bits) - 1)
-            found[rows], begin, end = find(rows, place)
+            slot = state & ((1 << self._bits) - 1)
+            found[rows], first, end = lookup(rows, slot)
             state >>= self._bits
-            state *= end - begin
-            state += place - begin
+            state *= end - first
+            state += slot - first
             (short,) = (state < _LEAST).nonzero()
             words = self._words[self._used : self._used + len(short)]
             if len(words) < len(short):
@@ -109,6 +129,6 @@ class Decoder:
         return found
 
     def finish(self) -> None:
-        """Check that nothing is left: there is one way only to write the same symbols."""
+        """Check that nothing is left: each sequence of symbols has one encoding."""
         if self._used < len(self._words) or (self._states != _LEAST).any():
             raise DamagedError(f"{self._what}: something is left after the last")

@@ -69,7 +69,7 @@ def decode(network: Network, data: bytes, recon: Images, bounds: Integers, lanes
         for rows in _batches(n):
             cdf = _PixelCdf(weigher.weights(rows, position))
             here, bound = near[rows, position], bounds[rows]
-            values = decoder.take(len(here), cdf.lookup(here, bound))
+            values = decoder.take_by(cdf.lookup(here, bound), len(here))
             weigher.put(rows, position, step_interval(values, here, bound)[2])
     decoder.finish()
     return weigher.final.reshape(recon.shape)

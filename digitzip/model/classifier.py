@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.errors import InputError
-from digitzip.kernels.network import Network
+from digitzip.kernels import Network
 from digitzip.model.tensors import Integers, Tensors, identify, network_tensors
 
 Images = npt.NDArray[np.uint8]

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from digitzip.errors import ModelError
-from digitzip.kernels.network import Network
+from digitzip.kernels import Network
 from digitzip.limits import SIDES
 from digitzip.model import weights_file
 from digitzip.model.classifier import Classifier

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from digitzip.entropy.probability import costs
 from digitzip.errors import InputError, ModelError
-from digitzip.kernels.network import Network
+from digitzip.kernels import Network
 from digitzip.model.tensors import Integers, Tensors, identify, network_tensors
 
 Codes = npt.NDArray[np.uint8]

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from digitzip.errors import ModelError
+from digitzip.kernels import Network
 from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
-from digitzip.kernels.network import Network
 from digitzip.limits import DIMS, LEVELS, SIDES
 from digitzip.model import weights_file
 from digitzip.model.model import Images, LevelSet, Model, Shape

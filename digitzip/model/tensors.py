@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.errors import ModelError
-from digitzip.kernels.network import Layer, Network, Window
+from digitzip.kernels import Layer, Network, Window
 
 Integers = npt.NDArray[np.integer[Any]]
 Tensors = dict[str, Integers]

@@ -24,9 +24,9 @@ from digitzip.codec import Codec
 from digitzip.entropy.residuals import apply_residual, quantise_residual
 from digitzip.format import Chunk, Entry, Guard, Header, Layer, LayerType, Trailer, naming
 from digitzip.format.wire import varint
+from digitzip.kernels import Layer as Dense
+from digitzip.kernels import Network
 from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
-from digitzip.kernels.network import Layer as Dense
-from digitzip.kernels.network import Network
 from digitzip.model import LevelSet, Model, Shape, read_model, write_model
 
 HERE = Path(__file__).parent
@@ -155,8 +155,8 @@ class Parts:
 
 def chunk(codec: Codec, first: int, n: int, kind: int = 2, *layers: Layer) -> Chunk:
     codes = np.random.default_rng(first + n).integers(0, codec.levels, (n, DIMS), dtype=np.uint8)
-    coded = codec.packer.coded(codes, 1 << (kind >> 1))
-    bodies = [*codec.packer.representations(codes), coded]
+    coded = codec.coder.pack_coded(codes, kind >> 1)
+    bodies = [*codec.coder.representations(codes), coded]
     body = next(pieces for pieces in bodies if pieces[0][0] == kind)
     pixels = codec.decode(codes)
     return Chunk(first, n, zlib.crc32(pixels.data), (Layer(LayerType.CODES, body), *layers))
@@ -198,7 +198,7 @@ def listed(*places: int) -> bytes:
 def corrected(codec: Codec, n: int, *correcting: Correcting, names: bool = False) -> Chunk:
     """A chunk from digit 0 on, some of whose digits are corrected."""
     plain = chunk(codec, 0, n)
-    pixels = codec.decode(codec.packer.unpack(plain.layers[0].body, n, DIMS))
+    pixels = codec.decode(codec.coder.unpack(plain.layers[0].body, n, DIMS))
     layers = [*plain.layers, *(each.correct(codec, pixels) for each in correcting)]
     if names:
         layers.append(Layer(LayerType.NAMES, (naming.pack([f"{i}.png" for i in range(n)]),)))
@@ -433,7 +433,7 @@ def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
         "coded-in-half-a-word": (codes(coded[:1], coded[1:] + b"\0"), damaged, "expected an even number"),
         "coded-with-a-state-too-small": (codes(b"\x01", b"\xff\xff\0\0"), damaged, "a state is 65535"),
         "coded-with-more-words-than-numbers": (codes(b"\x01", bytes([0, 0, 1, 0]) + bytes(44)), damaged, "48 bytes, expected an even number from 4 to 46"),
-        "coded-with-1025-digits-in-a-lane": (Parts(codec, [chunk(codec, 0, 1025, 0b1)]).to_bytes(), damaged, "1025 digits in lanes: 1"),
+        "coded-with-1025-digits-in-a-lane": (Parts(codec, [chunk(codec, 0, 1025, 0b1)]).to_bytes(), damaged, "1025 images in 1 lanes"),
         "coded-a-word-less": (codes(coded[:1], coded[1:-2]), damaged, "they end early"),
         "coded-a-word-more": (codes(coded[:1], coded[1:] + b"\1\0"), damaged, "something is left"),
         "coded-a-lane-not-used": (codes(b"\x09", unused), damaged, "something is left"),

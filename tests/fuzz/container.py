@@ -67,7 +67,7 @@ def _few(codecs: Codecs) -> list[bytes]:
         codes = np.random.default_rng(3).integers(0, codec.levels, (4, 3), dtype=np.uint8)
         crc = zlib.crc32(codec.decode(codes).data)
         header = Header(codec.model.id, 28, 28, 3, codec.levels).to_bytes()
-        for body in codec.packer.representations(codes):
+        for body in codec.coder.representations(codes):
             names = [(0x81, naming.pack(["a/1", "a/2", "b", "é"]))]
             for more in ([], names):
                 chunks = [ChunkParts(n, 4, crc, [(1, b"".join(body)), *more]) for n in (0, 4)]

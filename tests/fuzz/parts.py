@@ -46,7 +46,7 @@ class ChunkParts:
     def prove(self, codec: Codec) -> None:
         """Set the pixel CRC to that of the decoder's pixels, where the codes are any."""
         try:
-            codes = codec.packer.unpack(self.layers[0][1], self.digits, codec.model.shape.dims)
+            codes = codec.coder.unpack(self.layers[0][1], self.digits, codec.model.shape.dims)
             self.crc = zlib.crc32(codec.decode(codes).data)
         except (DigitzipError, IndexError):
             pass

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from digitzip.kernels.network import Window
+from digitzip.kernels import Window
 from digitzip.training.nets.activations import Activation, Floats
 from digitzip.training.nets.autoencoder import TANH_GAIN, Autoencoder, Narrow, Trunk
 
@@ -26,7 +26,7 @@ class Affine:
 
     def seen(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return what the weight is multiplied by, [k, in], for inputs [n, …]."""
-        return x if self.window is None else self.window.of(x)
+        return x if self.window is None else self.window.gather(x)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ coordinates; at export a table turns values into coordinates, and comparisons th
 import numpy as np
 from numpy.typing import NDArray
 
-from digitzip.kernels.network import Integers, Layer
+from digitzip.kernels import Integers, Layer
 
 POINT_UNIT = 960  # z = 1; a multiple of many counts of cells, so that their centres are exact
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digitzip.kernels.network import MAX_SHIFT, Layer, Network
+from digitzip.kernels import Layer, Network
+from digitzip.kernels.layers import MAX_SHIFT
 from digitzip.training.export.fold import Affine, run
 from digitzip.training.nets.activations import Activation, Floats
 
@@ -71,7 +72,7 @@ def round_chain(
 
 def _some(affine: Affine, inputs: Integers) -> Integers:
     """Return what a layer sees of inputs [n, in], of as many as are enough to calibrate with."""
-    places = 1 if affine.window is None else affine.window.places
+    places = 1 if affine.window is None else affine.window.count
     return affine.seen(inputs[:: max(len(inputs) * places // CALIBRATION, 1)])
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from digitzip.codec import Codec
 from digitzip.entropy.probability import UNIT, ideal_bits
-from digitzip.kernels.network import Network
+from digitzip.kernels import Network
 from digitzip.limits import THREADS
 from digitzip.metrics import rmse
 from digitzip.model import LevelSet, Model, Shape

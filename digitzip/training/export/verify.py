@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from digitzip.errors import ModelError
-from digitzip.kernels.network import Integers, Network, Window, float_type
+from digitzip.kernels import Integers, Network, Window
+from digitzip.kernels.network import float_type
 from digitzip.model import Model
 
 RANDOM_ROWS = 512
@@ -42,7 +43,7 @@ def _windows(y: Tensor, window: Window) -> Tensor:
     pixels = y.view(len(y), window.height, window.width, -1)
     for axis in (1, 2):
         pixels = pixels.unfold(axis, window.size, window.step)
-    return pixels.permute(0, 1, 2, 4, 5, 3).reshape(len(y) * window.places, -1)
+    return pixels.permute(0, 1, 2, 4, 5, 3).reshape(len(y) * window.count, -1)
 
 
 def verify(model: Model, images: NDArray[np.uint8]) -> None:

@@ -16,7 +16,7 @@ import torch
 from digitzip import images
 from digitzip.errors import DigitzipError, ModelError
 from digitzip.images.labels import read_labels
-from digitzip.kernels.network import Network
+from digitzip.kernels import Network
 from digitzip.model.classifier import UNIT, Classifier
 from digitzip.training.export.integers import Output, round_chain
 from digitzip.training.export.saving import save_classifier

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from digitzip.entropy.probability import UNIT
-from digitzip.kernels.network import Layer, Network
+from digitzip.kernels import Layer, Network
 from digitzip.model import LevelSet, Model, Shape
 from digitzip.training.export import grid
 from digitzip.training.export.model import notes_of

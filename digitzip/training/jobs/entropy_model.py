@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from digitzip.entropy.probability import UNIT, ideal_bits
-from digitzip.kernels.network import Network
+from digitzip.kernels import Network
 from digitzip.model import LevelSet
 from digitzip.training.export import grid
 from digitzip.training.export.fold import Affine

@@ -13,8 +13,8 @@ from torch import nn
 from digitzip.codec import Codec
 from digitzip.entropy.probability import UNIT
 from digitzip.entropy.residuals import MAX_BOUND
+from digitzip.kernels import Network
 from digitzip.kernels.context import VALUES, Context, input_size, pad_final, pad_recon
-from digitzip.kernels.network import Network
 from digitzip.model import Model
 from digitzip.training.export.fold import Affine, as_floats
 from digitzip.training.export.integers import Output, round_chain

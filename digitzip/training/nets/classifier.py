@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from digitzip.kernels.network import Window
+from digitzip.kernels import Window
 from digitzip.training.export.fold import Affine, as_floats, folded
 from digitzip.training.fit.average import norms_of
 from digitzip.training.fit.warp import warp
