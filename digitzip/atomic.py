@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from digitzip.errors import OutputError
+from digitzip.errors import ExistsError, OutputError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -44,7 +44,7 @@ def file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]
         if target.exists() and not target.is_file():
             raise OutputError(f"cannot write {str(path)!r}: it exists and is not a regular file")
         if target.exists() and not overwrite:
-            raise OutputError(f"{str(path)!r} exists; -f overwrites it")
+            raise ExistsError(f"{str(path)!r} exists; -f overwrites it")
     _sweep(target)
     part = _Part.create(target)
     buffer = io.BufferedWriter(part)
@@ -76,7 +76,7 @@ def folder(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
         if target.exists() and not target.is_dir():
             raise OutputError(f"cannot write a folder {str(path)!r}: it exists and is a file")
         if target.exists() and any(target.iterdir()) and not overwrite:
-            raise OutputError(f"the folder {str(path)!r} is not empty; -f writes into it")
+            raise ExistsError(f"the folder {str(path)!r} is not empty; -f writes into it")
     _sweep(target)
     part = _Part.create(target)
     files = _files_of(part.path)
@@ -144,6 +144,8 @@ def writing(target: Path) -> Iterator[None]:
     """Make errors of the system while `target` is written an OutputError that names it."""
     try:
         yield
+    except OutputError:
+        raise
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"cannot write {str(target)!r}: {reason}") from error

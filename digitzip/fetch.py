@@ -190,6 +190,8 @@ def _download(url: str, part: Path, file: io.FileIO, progress: Progress) -> None
         raise _MirrorError(f"HTTP status {error.code}") from error
     except urllib.error.URLError as error:
         raise _MirrorError(str(error.reason)) from error
+    except OutputError:
+        raise
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a redirection
         raise _MirrorError(str(error) or type(error).__name__) from error
 

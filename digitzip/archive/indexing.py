@@ -1,8 +1,9 @@
-"""What an index, a slice or an array of indexes means: rows of an archive."""
+"""What a key between brackets means, as NumPy defines it: rows of an archive, and axes behind."""
 
 from __future__ import annotations
 
 import operator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,35 +12,95 @@ import numpy.typing as npt
 from digitzip.errors import LimitError
 
 Rows = npt.NDArray[np.intp]
+_Whole = slice(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The rows that a key needs, intp [k], and the index into the array of these rows."""
+
+    rows: Rows
+    index: tuple[Any, ...]
+
+
+def select(key: Any, shape: tuple[int, ...], most: int) -> Selection:
+    """Return what `array[key]` of an array of this shape needs, and how to take it from that.
+
+    Keys are integers of any type, slices, `...`, arrays or lists of integers, boolean masks of the
+    first axis, and tuples of these, one for each axis. Raises `IndexError` and `TypeError` for
+    other keys, and `LimitError` for more than `most` rows, before they are allocated.
+    """
+    first, rest = _by_axes(key, len(shape))
+    rows, index = _rows_of(first, shape[0], most)
+    if rest:  # NumPy checks the other axes, before anything is decoded
+        plain = all(isinstance(each, slice) for each in rest)
+        index = (_Whole if plain and isinstance(index, np.ndarray) and index.ndim == 1 else index,)
+        _ = np.broadcast_to(np.uint8(0), (len(rows), *shape[1:]))[*index, *rest]
+        return Selection(rows, (*index, *rest))
+    one = isinstance(index, np.ndarray) and index.ndim == 1
+    return Selection(rows, (_Whole if one else index,))
 
 
 def resolve(key: Any, length: int, most: int) -> Rows:
-    """Return the rows that an index, a slice or an index array means: intp [] or [n].
+    """Return the rows, intp [n], that a key of one axis means; raises as `select` does."""
+    first, rest = _by_axes(key, 1)
+    assert not rest
+    return _rows_of(first, length, most)[0]
 
-    Negative indexes count from the end. Raises `IndexError` and `TypeError` as a list would, and
-    `LimitError` for more than `most` rows, before they are allocated.
-    """
+
+def _by_axes(key: Any, axes: int) -> tuple[Any, tuple[Any, ...]]:
+    """Return the key of the first axis and those of the others, without `...`."""
+    keys = key if isinstance(key, tuple) else (key,)
+    at = [number for number, each in enumerate(keys) if each is Ellipsis]
+    if len(at) > 1 or len(keys) - len(at) > axes:
+        raise IndexError(f"{len(keys)} indexes, expected at most {axes}, and '...' once")
+    if at:
+        missing = axes - (len(keys) - 1)
+        keys = (*keys[: at[0]], *[_Whole] * missing, *keys[at[0] + 1 :])
+    return (keys[0] if keys else _Whole), keys[1:]
+
+
+def _rows_of(key: Any, length: int, most: int) -> tuple[Rows, Any]:
+    """Return the rows that the key of the first axis means, and the index into those rows."""
     if isinstance(key, slice):
         rows = range(*key.indices(length))
         _check_number(len(rows), most)
-        return np.arange(rows.start, rows.stop, rows.step, dtype=np.intp)
-    if isinstance(key, int | np.integer):
+        return np.arange(rows.start, rows.stop, rows.step, dtype=np.intp), _Whole
+    if isinstance(key, bool | np.bool_ | str | bytes) or key is None:
+        raise _unusable(key)
+    try:
         array = np.array(operator.index(key), object)
-    else:
-        array = np.asarray(key)
-        if array.dtype == np.bool_ and array.shape == (length,):
-            array = np.flatnonzero(array)
-        if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
-            raise TypeError(f"an index, a slice or a list of indexes is expected, not {key!r}")
-        _check_number(array.size, most)
+    except TypeError:
+        array = _array_of(key, length, most)
     if array.size and not (-length <= int(array.min()) and int(array.max()) < length):
-        raise IndexError(f"digit {key} is out of range: the archive has {length}")
+        raise IndexError(f"image {key} is out of range: the archive has {length}")
     found = array.astype(np.intp)
-    return np.where(found < 0, found + length, found)
+    rows = np.where(found < 0, found + length, found)
+    if not rows.ndim:
+        return rows.reshape(1), 0
+    return rows.reshape(-1), np.arange(rows.size).reshape(rows.shape)
+
+
+def _array_of(key: Any, length: int, most: int) -> npt.NDArray[Any]:
+    """Return a key as an array of integers; a boolean mask becomes the rows it is true for."""
+    array = np.asarray(key)
+    if array.dtype == np.bool_:
+        if array.shape != (length,):
+            raise IndexError(f"a mask of shape {array.shape}, expected ({length},)")
+        array = np.flatnonzero(array)
+    if not array.ndim or (array.size and not np.issubdtype(array.dtype, np.integer)):
+        raise _unusable(key)
+    _check_number(array.size, most)
+    return array
+
+
+def _unusable(key: Any) -> TypeError:
+    return TypeError(f"expected an integer, a slice, an array of integers or a mask, not {key!r}")
 
 
 def _check_number(images: int, most: int) -> None:
     if images > most:
         raise LimitError(
-            f"{images} digits at once, expected at most {most}: use batches(), or raise max_digits"
+            f"{images} images at once, expected at most {most}: "
+            "read them with batches(), or raise max_images"
         )

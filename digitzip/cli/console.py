@@ -86,6 +86,8 @@ def at(place: str) -> Iterator[None]:
     """Put `place`, a file or folder, into errors of the system that name none."""
     try:
         yield
+    except OutputError:
+        raise
     except OSError as error:
         if error.filename is None:
             error.filename = place

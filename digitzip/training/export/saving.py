@@ -43,5 +43,7 @@ def _save(out: Path, draft: Callable[[Path], None]) -> None:
             draft(path)
             with atomic.file(out, overwrite=True) as file:
                 file.write(path.read_bytes())
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"cannot write {str(out)!r}: {error.strerror or error}") from error

@@ -48,6 +48,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic.file(folder / FILE_NAME, overwrite=True) as file:
             file.write(whole.getbuffer())
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"cannot write a checkpoint in {folder}: {error}") from error
 
