@@ -17,5 +17,7 @@ EFFORTS: Final = range(10)
 THREADS: Final = range(1, 257)
 """Batches that may be worked on at once."""
 
-MAX_DIGITS: Final = 10_000_000
-"""Digits that are decoded at once unless the caller asks for more."""
+MAX_IMAGES: Final = 10_000_000
+"""Images that one call decodes unless the caller allows more."""
+
+MAX_DIGITS: Final = MAX_IMAGES

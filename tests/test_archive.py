@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,14 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import digitzip
 from digitzip.archive import Archive
-from digitzip.archive.indexing import resolve
+from digitzip.archive.indexing import select
 from digitzip.codec import Codec
 from digitzip.errors import (
+    ClosedError,
     DamagedError,
     DigitzipError,
     InputError,
@@ -83,6 +86,61 @@ def test_indexing_is_that_of_a_sequence_of_images(archive: Archive) -> None:
     np.testing.assert_array_equal(archive[mask], whole[7:8])
 
 
+@pytest.fixture(scope="module")
+def few(tiny: Model, images: Images) -> bytes:
+    """Nine images in three chunks, with names."""
+    parts = []
+    for start in (0, 3, 6):
+        out = io.BytesIO()
+        with digitzip.create(out, model=tiny, effort=0) as writer:
+            part = range(start, start + 3)
+            writer.append(images[part], [f"{i}.png" for i in part])
+        parts.append(out.getvalue())
+    digitzip.join(parts, out := io.BytesIO())
+    return out.getvalue()
+
+
+_axis = st.one_of(
+    st.integers(-9, 8),
+    st.integers(-9, 8).map(np.int16),
+    st.slices(9),
+    st.just(...),
+    st.lists(st.integers(-9, 8), min_size=4, max_size=4),
+    st.lists(st.integers(-9, 8), min_size=4, max_size=4).map(lambda rows: np.reshape(rows, (2, 2))),
+)
+
+
+@given(st.one_of(_axis, st.tuples(_axis, _axis), st.tuples(_axis, _axis, _axis)))
+def test_keys_mean_what_they_mean_to_numpy(few: bytes, key: Any) -> None:
+    with digitzip.open(few, model=TINY) as dz:
+        whole, codes = np.asarray(dz), dz.codes[:]
+        assert dz.names is not None
+        names = np.array(dz.names[:], object)
+        pairs: list[tuple[Any, Any]] = [(dz, whole), (dz.codes, codes), (dz.names, names)]
+        for mine, array in pairs:
+            try:
+                expected = array[key]
+            except IndexError:
+                with pytest.raises(IndexError):
+                    mine[key]
+                continue
+            found = mine[key]
+            assert np.shape(found) == np.shape(expected)
+            np.testing.assert_array_equal(np.array(found, array.dtype), expected)
+
+
+def test_an_archive_is_like_an_array(few: bytes, tiny: Model) -> None:
+    with digitzip.open(few, model=tiny) as dz:
+        whole = np.asarray(dz)
+        assert (dz.shape, dz.ndim, dz.dtype) == (whole.shape, whole.ndim, whole.dtype)
+        np.testing.assert_array_equal(np.array(dz, float), whole)
+        with pytest.raises(ValueError, match="copy=False"):
+            np.asarray(dz, copy=False)
+        assert repr(dz) == "<digitzip.Archive: 9 images of 28 x 28 pixels>"
+        picture = Image.open(io.BytesIO(dz._repr_png_() or b""))
+        assert picture.width > 3 * 28
+
+
 def test_long_names_are_spread_over_chunks_that_a_reader_takes(tiny: Model) -> None:
     out = io.BytesIO()
     names = [f"{i:05d}" + "x" * 1000 for i in range(12_000)]
@@ -122,10 +180,16 @@ def test_indexes_out_of_range_or_of_another_kind_are_refused(archive: Archive) -
     for large in (2**64 - 1, 2**70, np.array([2**64 - 1], np.uint64)):
         with pytest.raises(IndexError):
             archive[large]
+    mask = np.ones(7, bool)
+    beyond: list[Any] = [mask, (0, 28), (0, 0, 0, 0), (0, slice(None), 99), (..., ...), (0, "a")]
+    for key in [*beyond, [[0], [-20_051]]]:
+        with pytest.raises(IndexError):
+            archive[key]
     for n in (0, -1):
         with pytest.raises(InputError, match="expected 1 or more"):
             next(archive.batches(n))
-    for key in ("0", 1.5, [[0]], None):
+    unusable: list[Any] = ["0", 1.5, [1.5], None, True, np.True_, [[0], [0, 1]], b"0", {}]
+    for key in unusable:
         with pytest.raises(TypeError):
             archive[key]
 
@@ -169,13 +233,13 @@ def test_an_empty_archive_is_valid(tiny: Model) -> None:
     assert digitzip.decompress(data, model=tiny).shape == (0, 28, 28)
 
 
-def test_max_digits_bounds_what_is_decoded_at_once(archive: Archive, path: Path) -> None:
-    with digitzip.open(path, model=TINY, max_digits=100) as dz:
+def test_max_images_bounds_what_is_decoded_at_once(archive: Archive, path: Path) -> None:
+    with digitzip.open(path, model=TINY, max_images=100) as dz:
         assert dz[:100].shape == (100, 28, 28)
-        with pytest.raises(LimitError, match="101 digits at once, expected at most 100"):
+        with pytest.raises(LimitError, match="101 images at once, expected at most 100"):
             dz[:101]
-    with pytest.raises(LimitError, match="20050 digits, expected at most 9"):
-        digitzip.decompress(path.read_bytes(), model=TINY, max_digits=9)
+    with pytest.raises(LimitError, match="20050 images, expected at most 9"):
+        digitzip.decompress(path.read_bytes(), model=TINY, max_images=9)
 
 
 def test_named_and_unnamed_digits_do_not_mix(tiny: Model, images: Images) -> None:
@@ -269,7 +333,7 @@ def test_a_claim_of_many_digits_is_checked_before_they_are_allocated(tiny: Model
     with pytest.raises(DamagedError):
         digitzip.decompress(data, model=tiny)
     with pytest.raises(LimitError):
-        resolve(slice(None), 10**12, 100)
+        select(slice(None), (10**12,), 100)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 30 << 20
@@ -327,11 +391,15 @@ def test_a_closed_archive_answers_no_more(path: Path, tiny: Model) -> None:
         lambda: dz[0],
         lambda: dz.codes[0],
         lambda: next(dz.batches()),
+        lambda: np.asarray(dz),
+        lambda: dz.info,
         dz.test,
     ]
     for use in uses:
-        with pytest.raises(ValueError, match="the archive is closed"):
+        with pytest.raises(ClosedError, match="the archive is closed"):
             use()
+    assert repr(dz) == "<digitzip.Archive, closed>"
+    assert dz._repr_png_() is None
 
 
 @pytest.mark.parametrize("file", [None, 7, ["a.dz"]])

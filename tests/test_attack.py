@@ -209,8 +209,8 @@ def test_many_digits_in_a_few_bytes_are_refused_before_they_are_unpacked(tiny: M
     data = of_codes(tiny, np.zeros((200_000, 3), np.uint8))
     assert len(data) < 5_000
     started = time.process_time()
-    with pytest.raises(digitzip.LimitError, match="200000 digits, expected at most 50000"):
-        digitzip.decompress(data, model=tiny, max_digits=50_000)
+    with pytest.raises(digitzip.LimitError, match="200000 images, expected at most 50000"):
+        digitzip.decompress(data, model=tiny, max_images=50_000)
     assert time.process_time() - started < 1
 
 

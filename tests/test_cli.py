@@ -25,9 +25,9 @@ import digitzip
 from digitzip import errors
 from digitzip.cli import console
 from digitzip.cli import digitzip as command
-from digitzip.cli.sheet import GAP, SCALE, contact_sheet
 from digitzip.codec import Images
 from digitzip.fidelity import Fallback
+from digitzip.images.sheet import GAP, SCALE, contact_sheet
 from digitzip.model import Model
 from tests.toy import make_images, write_guarded, write_toy
 

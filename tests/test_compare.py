@@ -17,10 +17,10 @@ from PIL import Image
 import digitzip
 from digitzip import metrics
 from digitzip.cli import digitzip as command
-from digitzip.cli.sheet import GAP, SCALE, contact_sheet, pairs
 from digitzip.codec import Images
 from digitzip.errors import DigitzipError, InputError
 from digitzip.format import Guard
+from digitzip.images.sheet import GAP, SCALE, contact_sheet, pairs
 from digitzip.model import Model, find_classifier, write_classifier
 from digitzip.model.classifier import Classifier
 from tests.archives import with_promise

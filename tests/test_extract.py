@@ -102,10 +102,10 @@ def test_all_digits_of_a_name_are_found(tiny: Model, images: Images) -> None:
 
 
 def test_more_digits_than_allowed_are_not_even_listed(named: Archive, tiny: Model) -> None:
-    few = digitzip.open(Path("named.dz").read_bytes(), model=tiny, max_digits=3)
+    few = digitzip.open(Path("named.dz").read_bytes(), model=tiny, max_images=3)
     assert few.find("0:3").tolist() == [0, 1, 2]
     for words in ([":"], ["0:3", "5"], ["*.png"]):
-        with pytest.raises(LimitError, match="more than 3 digits"):
+        with pytest.raises(LimitError, match="more than 3 images"):
             few.find(*words)
 
 

@@ -356,12 +356,12 @@ def test_a_whole_header_before_a_damaged_file_is_refused_with_the_byte_to_cut_at
 
 
 def test_no_more_digits_are_saved_than_allowed(whole: bytes, place: Path) -> None:
-    assert digitzip.recover(whole, io.BytesIO(), model=TINY, max_digits=50).whole
+    assert digitzip.recover(whole, io.BytesIO(), model=TINY, max_images=50).whole
     with pytest.raises(LimitError, match="more than 49 digits"):
-        digitzip.recover(whole, "out.dz", model=TINY, max_digits=49)
+        digitzip.recover(whole, "out.dz", model=TINY, max_images=49)
     frames = frames_of(whole)
     with pytest.raises(LimitError, match="more than 50 digits"):  # decoded and then left out
-        digitzip.recover(b"".join([*frames[:2], frames[1], *frames[2:]]), "out.dz", max_digits=50)
+        digitzip.recover(b"".join([*frames[:2], frames[1], *frames[2:]]), "out.dz", max_images=50)
     assert list(place.iterdir()) == []
     Path("in.dz").write_bytes(whole)
     done = run("in.dz", "-o", "out.dz", "--max-digits", "49")

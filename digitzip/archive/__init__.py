@@ -27,7 +27,7 @@ from digitzip.archive.writer import create as _create
 from digitzip.codec import Images, load_codec
 from digitzip.errors import LimitError
 from digitzip.fidelity import fidelity_encoder
-from digitzip.limits import MAX_DIGITS
+from digitzip.limits import MAX_IMAGES
 from digitzip.model import Model
 
 __all__ = [
@@ -90,17 +90,17 @@ def decompress(
     data: bytes,
     *,
     model: str | Path | Model | None = None,
-    max_digits: int = MAX_DIGITS,
+    max_images: int = MAX_IMAGES,
     threads: int = 1,
 ) -> Images:
     """Return the images, uint8 [n, height, width], of the bytes of a `.dz` file, all proved.
 
     Raises `DamagedError` for bytes that no writer wrote, `ModelError` when the model they need
-    cannot be had, `LimitError` for more than `max_digits` digits.
+    cannot be had, `LimitError` for more than `max_images` digits.
     """
     with Archive(data, model=model, threads=threads) as archive:
-        if len(archive) > max_digits:
-            raise LimitError(f"{len(archive)} digits, expected at most {max_digits} (max_digits)")
+        if len(archive) > max_images:
+            raise LimitError(f"{len(archive)} images, expected at most {max_images} (max_images)")
         archive._store.check_stored()  # who claims much must hold much before it is allocated
         images = np.empty((len(archive), archive.header.height, archive.header.width), np.uint8)
         done = 0
@@ -115,17 +115,17 @@ def open(
     *,
     model: str | Path | Model | None = None,
     rebuild: bool = False,
-    max_digits: int = MAX_DIGITS,
+    max_images: int = MAX_IMAGES,
     threads: int = 1,
 ) -> Archive:
     """Open a `.dz` file: a path, bytes, or a seekable binary file object.
 
     `model` is needed only when no known folder holds the model that the file names. `rebuild`
     opens a file without a valid trailer as far as its chunks are whole; `info` and `test` then
-    report it as damaged. `max_digits` bounds what one index or slice may decode, `threads` is how
+    report it as damaged. `max_images` bounds what one index or slice may decode, `threads` is how
     many batches are decoded at once.
     """
-    return Archive(file, model=model, rebuild=rebuild, max_digits=max_digits, threads=threads)
+    return Archive(file, model=model, rebuild=rebuild, max_images=max_images, threads=threads)
 
 
 def create(

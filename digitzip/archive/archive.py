@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,11 @@ from digitzip.archive.views import CodesView, NamesView
 from digitzip.codec import Codec, Images
 from digitzip.errors import DamagedError, InputError
 from digitzip.format import Header
-from digitzip.limits import MAX_DIGITS
+from digitzip.images.sheet import sheet_png
+from digitzip.limits import MAX_IMAGES
 from digitzip.model import Model
+
+_SHEET: Final = 100  # images on a contact sheet
 
 
 class Archive:
@@ -41,14 +45,14 @@ class Archive:
         *,
         model: str | Path | Model | None = None,
         rebuild: bool = False,
-        max_digits: int = MAX_DIGITS,
+        max_images: int = MAX_IMAGES,
         threads: int = 1,
     ) -> None:
         self._reopen = partial(
-            Archive, model=model, rebuild=rebuild, max_digits=max_digits, threads=threads
+            Archive, model=model, rebuild=rebuild, max_images=max_images, threads=threads
         )
         self._store = ChunkStore(
-            file, model=model, rebuild=rebuild, max_digits=max_digits, threads=threads
+            file, model=model, rebuild=rebuild, max_images=max_images, threads=threads
         )
         self.codes = CodesView(self._store)
         self.names: NamesView | None = NamesView(self._store) if self._store.named else None
@@ -70,9 +74,46 @@ class Archive:
         return len(self._store)
 
     def __getitem__(self, key: Any) -> Images:
-        rows = self._store.rows(key)
-        images = self._store.batch_of(rows.reshape(-1)).pixels
-        return images.reshape(*rows.shape, self.header.height, self.header.width)
+        found = self._store.select(key, self.shape[1:])
+        images: Images = self._store.batch_of(found.rows).pixels[found.index]
+        return images
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        """Decode all images as NumPy asks for them; raises `LimitError` for too many."""
+        if copy is False:
+            raise ValueError("an archive is decoded to a new array; copy=False is not possible")
+        return np.asarray(self[...], dtype)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Images, height and width: the shape of the array that the archive stands for."""
+        return len(self), self._store.header.height, self._store.header.width
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes, 3."""
+        return 3
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        """The type of the pixels, uint8."""
+        return np.dtype(np.uint8)
+
+    def __repr__(self) -> str:
+        if self._store.storage.closed:
+            return "<digitzip.Archive, closed>"
+        images, height, width = self.shape
+        source = self._store.storage.source
+        name = f" {os.fspath(source)!r}" if isinstance(source, str | PathLike) else ""
+        return f"<digitzip.Archive{name}: {images} images of {height} x {width} pixels>"
+
+    def _repr_png_(self) -> bytes | None:
+        """Return a contact sheet of the first images as a PNG file, for notebooks."""
+        if self._store.storage.closed or not len(self):
+            return None
+        return sheet_png(self[:_SHEET])
 
     def __iter__(self) -> Iterator[Images]:
         for batch in self.batches():

@@ -32,7 +32,7 @@ def extract(
     for images with a layer unknown to this build.
     """
     store = dz._store
-    rows = np.atleast_1d(store.rows(images))
+    rows = store.select(images).rows
     for number in np.unique(store.index.find(rows)).tolist():
         if not store.divisible(number):
             raise UnsupportedError(

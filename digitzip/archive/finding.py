@@ -31,10 +31,10 @@ def find(store: ChunkStore, words: Sequence[str]) -> npt.NDArray[np.intp]:
     found: dict[int, None] = {}
     for word in words:
         digits = _numbers(word, len(store)) if _is_number(word) else named[word]
-        if len(digits) <= store.max_digits:
+        if len(digits) <= store.max_images:
             found |= dict.fromkeys(digits)
-        if max(len(digits), len(found)) > store.max_digits:
-            raise LimitError(f"more than {store.max_digits} digits at once: ask for fewer of them")
+        if max(len(digits), len(found)) > store.max_images:
+            raise LimitError(f"more than {store.max_images} images at once: ask for fewer of them")
     return np.array(list(found), np.intp)
 
 

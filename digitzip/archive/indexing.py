@@ -32,20 +32,11 @@ def select(key: Any, shape: tuple[int, ...], most: int) -> Selection:
     """
     first, rest = _by_axes(key, len(shape))
     rows, index = _rows_of(first, shape[0], most)
-    if rest:  # NumPy checks the other axes, before anything is decoded
-        plain = all(isinstance(each, slice) for each in rest)
-        index = (_Whole if plain and isinstance(index, np.ndarray) and index.ndim == 1 else index,)
-        _ = np.broadcast_to(np.uint8(0), (len(rows), *shape[1:]))[*index, *rest]
-        return Selection(rows, (*index, *rest))
-    one = isinstance(index, np.ndarray) and index.ndim == 1
-    return Selection(rows, (_Whole if one else index,))
-
-
-def resolve(key: Any, length: int, most: int) -> Rows:
-    """Return the rows, intp [n], that a key of one axis means; raises as `select` does."""
-    first, rest = _by_axes(key, 1)
-    assert not rest
-    return _rows_of(first, length, most)[0]
+    if all(isinstance(each, slice) for each in rest) and np.ndim(index) == 1:
+        index = _Whole  # the rows as they are, without a copy
+    if rest:  # NumPy refuses what fits no axis, before anything is decoded
+        _ = np.broadcast_to(np.uint8(0), (len(rows), *shape[1:]))[index, *rest]
+    return Selection(rows, (index, *rest))
 
 
 def _by_axes(key: Any, axes: int) -> tuple[Any, tuple[Any, ...]]:
@@ -63,9 +54,9 @@ def _by_axes(key: Any, axes: int) -> tuple[Any, tuple[Any, ...]]:
 def _rows_of(key: Any, length: int, most: int) -> tuple[Rows, Any]:
     """Return the rows that the key of the first axis means, and the index into those rows."""
     if isinstance(key, slice):
-        rows = range(*key.indices(length))
-        _check_number(len(rows), most)
-        return np.arange(rows.start, rows.stop, rows.step, dtype=np.intp), _Whole
+        span = range(*key.indices(length))
+        _check_number(len(span), most)
+        return np.arange(span.start, span.stop, span.step, dtype=np.intp), _Whole
     if isinstance(key, bool | np.bool_ | str | bytes) or key is None:
         raise _unusable(key)
     try:
@@ -83,7 +74,10 @@ def _rows_of(key: Any, length: int, most: int) -> tuple[Rows, Any]:
 
 def _array_of(key: Any, length: int, most: int) -> npt.NDArray[Any]:
     """Return a key as an array of integers; a boolean mask becomes the rows it is true for."""
-    array = np.asarray(key)
+    try:
+        array = np.asarray(key)
+    except (TypeError, ValueError):  # a list of lists of several lengths
+        raise _unusable(key) from None
     if array.dtype == np.bool_:
         if array.shape != (length,):
             raise IndexError(f"a mask of shape {array.shape}, expected ({length},)")

@@ -18,7 +18,7 @@ from digitzip.archive.store import codec_for
 from digitzip.codec import Codec
 from digitzip.errors import DamagedError, ModelError
 from digitzip.format import Chunk, Header
-from digitzip.limits import MAX_DIGITS
+from digitzip.limits import MAX_IMAGES
 from digitzip.model import Model
 
 
@@ -63,7 +63,7 @@ def recover(
     *,
     model: str | Path | Model | None = None,
     overwrite: bool = False,
-    max_digits: int = MAX_DIGITS,
+    max_images: int = MAX_IMAGES,
     threads: int = 1,
 ) -> Recovered:
     """Save every digit that is still whole in a damaged `.dz` file to a new one.
@@ -74,7 +74,7 @@ def recover(
     their names; several archives that plain `cat` joined become one, where names may come twice.
     A path appears whole or not at all. A damaged header is made anew where the trailer is whole
     and the model known or given. Raises `DamagedError` when nothing can be saved or digits of two
-    kinds are there, and `LimitError` for more than `max_digits` or a file that was made to be slow
+    kinds are there, and `LimitError` for more than `max_images` or a file that was made to be slow
     to scan.
     """
     storage = Storage(file)
@@ -84,7 +84,7 @@ def recover(
             codec = _codec(header, model, threads)
             start = 0 if restored else header.size
             prove = None if codec is None else partial(_prove, codec)
-            scan = Scan(storage, header, prove, start, max_digits)
+            scan = Scan(storage, header, prove, start, max_images)
             stretches, header = scan.stretches, _common_header(scan)
             kept = [stretch.chosen() for stretch in stretches]
             found = [each for chosen in kept for each in chosen]

@@ -35,12 +35,12 @@ class Scan:
 
     `foreign` counts headers of another model or quality, and `other` is the first of them that
     digits follow which are not of `header`. `prove` is None where the model is not known. Raises
-    `LimitError` for more than `max_digits` and for a file whose false frames make it slow to scan,
+    `LimitError` for more than `max_images` and for a file whose false frames make it slow to scan,
     and `UnsupportedError` for a layer that needs a newer build.
     """
 
     def __init__(
-        self, storage: Storage, header: Header, prove: Prove | None, start: int, max_digits: int
+        self, storage: Storage, header: Header, prove: Prove | None, start: int, max_images: int
     ) -> None:
         self.stretches = [Stretch(header, 0)]
         self.foreign = 0
@@ -48,7 +48,7 @@ class Scan:
         self.wasted = 0
         self._storage = storage
         self._prove = prove
-        self._max_digits = max_digits
+        self._max_images = max_images
         self._digits = 0
         self._stray: Stretch | None = None  # the last header, where it is of another kind
         window, offset = _Window(storage), start
@@ -113,8 +113,8 @@ class Scan:
             self._waste(walk.work)
             raise
         self._digits += chunk.digits
-        if self._digits > self._max_digits:
-            raise LimitError(f"more than {self._max_digits} digits, the most to save (max_digits)")
+        if self._digits > self._max_images:
+            raise LimitError(f"more than {self._max_images} digits, the most to save (max_images)")
         proved = self._prove is not None and self._prove(chunk)
         if self._stray is not None and not proved:
             self.other = self.other or self._stray

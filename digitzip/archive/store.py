@@ -17,13 +17,13 @@ from digitzip.archive import corrections
 from digitzip.archive.cache import Recent
 from digitzip.archive.corrections import Corrections
 from digitzip.archive.index import Index, read_header, read_index, read_stored, rebuild_index
-from digitzip.archive.indexing import Rows, resolve
+from digitzip.archive.indexing import Rows, Selection, select
 from digitzip.archive.storage import Readable, Storage
 from digitzip.codec import Codec, Codes, EncodedBatch, Images
 from digitzip.codec.encoded import UNCORRECTED
-from digitzip.errors import DamagedError, ModelError
+from digitzip.errors import ClosedError, DamagedError, ModelError
 from digitzip.format import Chunk, Header, LayerType, naming
-from digitzip.limits import MAX_DIGITS
+from digitzip.limits import MAX_IMAGES
 from digitzip.model import Model, find_model, load_model
 
 _CACHED: Final = 16 << 20  # bytes of chunks, of codes and of names each that are remembered
@@ -47,14 +47,14 @@ class ChunkStore:
         *,
         model: str | Path | Model | None = None,
         rebuild: bool = False,
-        max_digits: int = MAX_DIGITS,
+        max_images: int = MAX_IMAGES,
         threads: int = 1,
     ) -> None:
         self.storage = Storage(file)
         try:
             self.header: Header = read_header(self.storage)
             self.index = self._find_chunks(rebuild)
-            self.max_digits = max_digits
+            self.max_images = max_images
             self._model, self._threads = model, threads
             if model is not None:
                 _ = self.codec  # a model that was given and does not fit is refused at once
@@ -102,14 +102,14 @@ class ChunkStore:
         self.storage.close()
 
     def check_open(self) -> None:
-        """Raise `ValueError` where the archive is closed."""
+        """Raise `ClosedError` where the archive is closed."""
         if self.storage.closed:
-            raise ValueError("the archive is closed")
+            raise ClosedError("the archive is closed")
 
-    def rows(self, key: Any) -> Rows:
-        """Return the rows, intp [n] or [], that an index, slice or index array means."""
+    def select(self, key: Any, shape: tuple[int, ...] = ()) -> Selection:
+        """Return what `array[key]` needs of an array [images, *shape] of the file."""
         self.check_open()
-        return resolve(key, len(self), self.max_digits)
+        return select(key, (len(self), *shape), self.max_images)
 
     def groups(self, rows: Rows) -> Iterator[tuple[int, Rows, Rows]]:
         """Yield each chunk that holds some of `rows` [n]: number, positions in `rows`, in chunk."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from digitzip.archive.store import ChunkStore
 from digitzip.codec import Codes
 
@@ -19,9 +21,9 @@ class CodesView:
         return len(self._store)
 
     def __getitem__(self, key: Any) -> Codes:
-        rows = self._store.rows(key)
-        codes = self._store.codes_of(rows.reshape(-1))
-        return codes.reshape(*rows.shape, codes.shape[1])
+        found = self._store.select(key, (self._store.header.dims,))
+        codes: Codes = self._store.codes_of(found.rows)[found.index]
+        return codes
 
 
 class NamesView:
@@ -38,6 +40,6 @@ class NamesView:
             yield from self._store.names(number)
 
     def __getitem__(self, key: Any) -> Any:
-        rows = self._store.rows(key)
-        names = self._store.names_of(rows.reshape(-1))
-        return names if rows.ndim else names[0]
+        found = self._store.select(key)
+        names = np.array(self._store.names_of(found.rows), object)[found.index]
+        return names.tolist() if isinstance(names, np.ndarray) else names

@@ -63,7 +63,7 @@ def compare(
     original than the file promises.
     """
     from digitzip import archive, atomic, images
-    from digitzip.cli.sheet import pairs, save_sheet
+    from digitzip.images.sheet import pairs, save_sheet
 
     talk = Talk(quiet, verbose)
     if file == streams.STANDARD in originals:

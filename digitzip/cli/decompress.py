@@ -75,7 +75,7 @@ def decompress(
     with (
         console.about(file),
         streams.readable(file) as source,
-        archive.open(source, model=model, max_digits=max_digits, threads=threads) as dz,
+        archive.open(source, model=model, max_images=max_digits, threads=threads) as dz,
     ):
         digits = _clip(part, len(dz))
         if len(digits) > max_digits:

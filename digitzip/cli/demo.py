@@ -41,7 +41,7 @@ def demo(out: str, force: bool, quiet: bool, verbose: bool) -> None:
     the digits, a contact sheet and the new .dz file. Nothing is downloaded.
     """
     from digitzip import atomic
-    from digitzip.cli.sheet import save_sheet
+    from digitzip.images.sheet import save_sheet
     from digitzip.model import shipped_folder
 
     talk = Talk(quiet, verbose)

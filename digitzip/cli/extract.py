@@ -97,7 +97,7 @@ def extract(
     with (
         console.about(file),
         streams.readable(file) as source,
-        archive.open(source, model=model, max_digits=max_digits, threads=threads) as dz,
+        archive.open(source, model=model, max_images=max_digits, threads=threads) as dz,
     ):
         digits = dz.find(*words)
         if out.lower().endswith(_ARCHIVE):

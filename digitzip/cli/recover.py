@@ -57,7 +57,7 @@ def recover(
         talk.bar(),
     ):
         found = archive.recover(
-            source, target, model=model, overwrite=force, max_digits=max_digits, threads=threads
+            source, target, model=model, overwrite=force, max_images=max_digits, threads=threads
         )
     for line in _lines(found):
         console.complain(DamagedError(f"{file}: {line}"))

@@ -124,7 +124,7 @@ class _Uses:
         return self._models.get(data[16:32], self._default)
 
     def open(self, data: bytes, *, rebuild: bool = False) -> digitzip.Archive:
-        return digitzip.open(data, model=self._model(data), rebuild=rebuild, max_digits=MOST)
+        return digitzip.open(data, model=self._model(data), rebuild=rebuild, max_images=MOST)
 
     def test(self, data: bytes, random: Random) -> None:
         self.open(data).test()
@@ -147,7 +147,7 @@ class _Uses:
     def recover(self, data: bytes, random: Random) -> None:
         out = io.BytesIO()
         model = self._model(data) if random.random() < 0.997 else None  # all models are tried
-        saved = digitzip.recover(data, out, model=model, max_digits=MOST)
+        saved = digitzip.recover(data, out, model=model, max_images=MOST)
         with self.open(out.getvalue()) as dz:
             assert len(dz) == saved.digits
             if saved.proved:
@@ -167,7 +167,7 @@ class _Uses:
         self.open(out.getvalue()).test()
 
     def decompress(self, data: bytes, random: Random) -> None:
-        digitzip.decompress(data, model=self._model(data), max_digits=MOST)
+        digitzip.decompress(data, model=self._model(data), max_images=MOST)
 
     def look(self, data: bytes, random: Random) -> None:
         dz = self.open(data)

@@ -1,7 +1,8 @@
-"""The contact sheets of `digitzip demo` and `compare`: many small images on one page."""
+"""Contact sheets: many small images on one page."""
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,13 @@ def pairs(images: Sequence[tuple[Images, Images]], shape: tuple[int, int]) -> Im
     for page, (above, below) in zip(pages, images, strict=True):
         page[:height], page[-height:] = above, below
     return pages
+
+
+def sheet_png(images: Images) -> bytes:
+    """Return the contact sheet of `images` as the bytes of a PNG file."""
+    out = io.BytesIO()
+    save_sheet(out, images)
+    return out.getvalue()
 
 
 def save_sheet(out: Path | BinaryIO, images: Images) -> None:
