@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from digitzip.codec import Codec, load_codec
-from digitzip.errors import InputError, ModelError
+from digitzip.errors import DamagedError, InputError, ModelError
 from digitzip.model import Model
 from tests.toy import make_images, make_model
 
@@ -84,6 +86,35 @@ def test_other_images_are_refused(codec: Codec, images: npt.NDArray[Any]) -> Non
 def test_other_codes_are_refused(codec: Codec, codes: npt.NDArray[Any]) -> None:
     with pytest.raises(InputError, match="expected"):
         codec.decode(codes)
+
+
+@given(st.lists(st.integers(0, 7), min_size=3, max_size=3))
+def test_a_packet_gives_its_code_back(codec: Codec, values: list[int]) -> None:
+    code = np.array(values, np.uint8)
+    packet = codec.pack(code)
+    assert type(packet) is bytes
+    for data in (packet, bytearray(packet), memoryview(packet)):
+        np.testing.assert_array_equal(codec.unpack(data), code)
+
+
+@given(st.binary(max_size=12))
+def test_bytes_are_the_packet_of_a_code_or_damaged(codec: Codec, data: bytes) -> None:
+    try:
+        code = codec.unpack(data)
+    except DamagedError:
+        return
+    assert codec.pack(code) == data
+
+
+def test_only_a_code_is_packed_and_only_bytes_are_unpacked(codec: Codec) -> None:
+    for code in (np.zeros(4, np.uint8), np.zeros((1, 3), np.uint8), np.zeros(3), [0, 0, 0]):
+        with pytest.raises(InputError, match=r"expected uint8 \[3\]"):
+            codec.pack(code)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a latent of a code is 8, expected below 8"):
+        codec.pack(np.array([0, 8, 0], np.uint8))
+    for data in ("abc", 5, None):
+        with pytest.raises(InputError, match=f"data is of type {type(data).__name__}, expected b"):
+            codec.unpack(data)  # type: ignore[arg-type]
 
 
 def test_efforts_and_levels_that_are_not_there_are_refused(tiny: Model) -> None:

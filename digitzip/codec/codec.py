@@ -14,6 +14,7 @@ from digitzip.arguments import integer
 from digitzip.codec.neighbours import all_values, around
 from digitzip.codec.search import EFFORT, search, search_near
 from digitzip.entropy.codes import CodeCoder
+from digitzip.entropy.packets import pack_code, unpack_code
 from digitzip.entropy.residuals import ResidualModel
 from digitzip.errors import InputError
 from digitzip.limits import DIMS, EFFORTS, THREADS
@@ -104,14 +105,35 @@ class Codec:
         Raises `InputError` for arrays of another dtype or shape, or with latents out of range.
         """
         codes = np.asarray(codes)
-        dims = self.model.shape.dims
-        if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != dims:
-            raise InputError(f"codes are {_describe(codes)}, expected uint8 [n, {dims}]")
-        if codes.size and int(codes.max()) >= self.levels:
-            raise InputError(f"a latent of a code is {codes.max()}, expected below {self.levels}")
         shape = self.model.shape
+        if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != shape.dims:
+            raise InputError(f"codes are {_describe(codes)}, expected uint8 [n, {shape.dims}]")
+        self._check_range(codes)
         pixels = self._in_batches(self._latents.decode, codes, shape.pixels)
         return pixels.reshape(-1, shape.height, shape.width)
+
+    def pack(self, code: Codes) -> bytes:
+        """Pack one code, uint8 [d], into about as many bytes as its probability allows.
+
+        A packet has no header and no checksum: the receiver needs to know model and levels.
+        Raises `InputError` for arrays of another dtype or shape, or with latents out of range.
+        Packets are section 10 of FORMAT.md.
+        """
+        code, dims = np.asarray(code), self.model.shape.dims
+        if code.dtype != np.uint8 or code.shape != (dims,):
+            raise InputError(f"code is {_describe(code)}, expected uint8 [{dims}]")
+        self._check_range(code)
+        return pack_code(code, self.coder.cdf)
+
+    def unpack(self, data: bytes | bytearray | memoryview) -> Codes:
+        """Unpack the bytes that `pack` gives into the code, uint8 [d].
+
+        Raises `DamagedError` for bytes that are the packet of no code, `InputError` for anything
+        but bytes.
+        """
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise InputError(f"data is of type {type(data).__name__}, expected bytes")
+        return unpack_code(bytes(data), self.model.shape.dims, self.coder.cdf)
 
     def search_near(
         self,
@@ -144,6 +166,10 @@ class Codec:
                 f"images are {_describe(images)}, expected uint8 [n, {shape[0]}, {shape[1]}]"
             )
         return images
+
+    def _check_range(self, codes: Codes) -> None:
+        if codes.size and int(codes.max()) >= self.levels:
+            raise InputError(f"a latent of a code is {codes.max()}, expected below {self.levels}")
 
     def _pixels(self, images: Images) -> Pixels:
         """Return images uint8 [n, height, width] as uint8 [n, height * width]."""
