@@ -1,6 +1,7 @@
-"""`python -m benchmarks` runs all benchmarks that take minutes; `python -m benchmarks rate` one.
+"""Run the benchmarks: `python -m benchmarks [PART]`.
 
-`--quick` runs a little of each that takes minutes at most, and writes no result.
+Without a part, run every part that needs no training beforehand. `--quick` runs a little of each in
+a few minutes and writes no result.
 """
 
 from __future__ import annotations
@@ -9,38 +10,36 @@ import sys
 from importlib import import_module
 from typing import Final
 
-BENCHMARKS: Final = (
-    "rate",
-    "dims",
-    "speed",
-    "peer_speed",
-    "startup",
-    "scale",
-    "peers",
-    "looks",
-    "render",
-)
-APART: Final = (
-    "reader",
-    "judge",
-    "margins",
-    "guard",
-    "factorised",
-    "experiment",
-)  # trained once and kept
-QUICK: Final = "--quick"
+PARTS: Final = {
+    "rate": "measure.rate",
+    "dims": "measure.dims",
+    "speed": "measure.speed",
+    "peer_speed": "peers.speed",
+    "startup": "measure.startup",
+    "scale": "measure.scale",
+    "peers": "peers.rate",
+    "looks": "measure.looks",
+    "render": "report.render",
+}
+SEPARATE: Final = {
+    "classifier": "measure.classifier",  # trained once and kept under `runs/`
+    "judge": "measure.judge",
+    "factorised": "peers.factorised",
+    "margins": "measure.margins",
+    "guard": "measure.guard",
+    "experiment": "measure.experiment",
+}
+"""Parts that run only when they are named."""
 
 
 def main() -> None:
-    if sys.argv[1:] == [QUICK]:
-        import_module("benchmarks.quick").main()
-        return
-    chosen = sys.argv[1:2] or list(BENCHMARKS)
-    if not set(chosen) <= {*BENCHMARKS, *APART}:
-        known = ", ".join(BENCHMARKS + APART)
-        raise SystemExit(f"no benchmark {chosen[0]!r}, expected one of {known}")
+    chosen = sys.argv[1:2] or list(PARTS)
+    modules = PARTS | SEPARATE | {"--quick": "quick"}
+    if unknown := set(chosen) - modules.keys():
+        known = ", ".join(PARTS | SEPARATE)
+        raise SystemExit(f"no benchmark {unknown.pop()!r}, expected one of {known}")
     for name in chosen:
-        import_module(f"benchmarks.{name}").main()
+        import_module(f"benchmarks.{modules[name]}").main()
 
 
 if __name__ == "__main__":

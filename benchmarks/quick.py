@@ -18,7 +18,7 @@ import numpy as np
 
 import digitzip
 from benchmarks import record
-from benchmarks.speed import elsewhere
+from benchmarks.measure.speed import elsewhere
 from digitzip.codec import DEFAULT_EFFORT
 from digitzip.errors import DigitzipError
 from digitzip.metrics import d32, psnr, rmse, ssim
@@ -91,7 +91,7 @@ def peers(images: record.Images) -> None:
 
 def throughput(images: record.Images) -> None:
     """Print speeds beside PNG, and of each effort beside lossless WebP."""
-    from benchmarks import speed
+    from benchmarks.measure import speed
 
     for way, ratio in speed.whole(images[:DIGITS])["over_png"].items():
         print(f"  {way} / PNG: {ratio['median']:.2f}")
@@ -102,8 +102,8 @@ def throughput(images: record.Images) -> None:
 
 def speeds(images: record.Images) -> None:
     """Print speeds beside the peers at the smaller numbers of digits."""
-    from benchmarks import peer_speed
-    from benchmarks.formats import CODERS, FAST
+    from benchmarks.peers import speed as peer_speed
+    from benchmarks.peers.formats import CODERS, FAST
 
     for n, rounds in peer_speed.QUICK_ROUNDS.items():
         size = peer_speed.measured(images[:n], CODERS.values(), FAST.values(), rounds)
@@ -112,7 +112,7 @@ def speeds(images: record.Images) -> None:
 
 def startup(images: record.Images) -> None:
     """Print how long command lines take to start."""
-    from benchmarks import startup
+    from benchmarks.measure import startup
 
     found = startup.measured(images[0], STARTUP_ROUNDS)
     for name, seconds in found["median_seconds"].items():
@@ -123,7 +123,7 @@ def startup(images: record.Images) -> None:
 
 def scale(images: record.Images) -> None:
     """Print what some thousand digits take on the command line, and one of them at random."""
-    from benchmarks import scale
+    from benchmarks.measure import scale
 
     run = scale.run_of(SCALE_DIGITS, images, effort=0, rounds=1)
     for threads, ways in (("all cores", run), ("one thread", run["one_thread"])):
@@ -137,7 +137,7 @@ def scale(images: record.Images) -> None:
 
 def pages(images: record.Images) -> None:
     """Raise `ValueError` if a page does not show what the results say."""
-    from benchmarks import render
+    from benchmarks.report import render
 
     for page in render.PAGES:
         text = page.read_text(encoding="utf-8")

@@ -10,7 +10,11 @@ import torch
 from torch import nn
 
 import digitzip
-from benchmarks import bars, dims, margins, points, published, rate, reader, record, render
+from benchmarks import record
+from benchmarks.measure import classifier as reader
+from benchmarks.measure import dims, margins, points, rate
+from benchmarks.peers import published
+from benchmarks.report import bars, render
 from digitzip.codec import DEFAULT_EFFORT, Codec, Codes
 from digitzip.entropy.probability import ideal_bits
 from digitzip.kernels import Integers

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import factorised
-from benchmarks import factorised_prior as prior
+from benchmarks.peers import factorised, prior
 from digitzip.errors import DamagedError
 from digitzip.kernels import rans
 from tests import toy

@@ -18,9 +18,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from benchmarks import figures, figures_peers, render
-from benchmarks.shown import Mark, Shown, shown
-from benchmarks.style import ACCENT, INK, STYLE
+from benchmarks.report import figure_peers as figures_peers
+from benchmarks.report import figures, render
+from benchmarks.report.drawing import ACCENT, INK, STYLE
+from benchmarks.report.shown import Mark, Shown, shown
 
 LOSSY: dict[str, list[tuple[float, float]]] = {
     "AVIF": [(373.7, 0.026), (386.5, 0.015), (417.2, 0.008)],

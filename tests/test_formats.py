@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import formats, peers
-from benchmarks.coder import Coder, tiled, untiled
+from benchmarks.peers import formats
+from benchmarks.peers import rate as peers
+from benchmarks.peers.coder import Coder, tiled, untiled
 from benchmarks.record import Images
 from tests import toy
 

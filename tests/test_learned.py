@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import learned, peers
-from benchmarks.formats import CODERS
+from benchmarks.peers import learned
+from benchmarks.peers import rate as peers
+from benchmarks.peers.formats import CODERS
 from tests import toy
 
 IMAGES = toy.make_images(50)

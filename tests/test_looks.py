@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import looks, looks_page, reader, record, render
-from benchmarks.looks_page import Place, groups
-from benchmarks.picked import Digit, Looks, pick, rmse_of_each
+from benchmarks import record
+from benchmarks.measure import classifier as reader
+from benchmarks.measure import looks
+from benchmarks.measure.picked import Digit, Looks, pick, rmse_of_each
+from benchmarks.report import looks_page, render
+from benchmarks.report.looks_page import Place, groups
 from digitzip.model import load_model
 from tests import toy
 

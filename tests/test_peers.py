@@ -11,8 +11,12 @@ import numpy as np
 import pytest
 
 import digitzip
-from benchmarks import dims, factorised, formats, learned, peers, reader, record
-from benchmarks.formats import CODERS
+from benchmarks import record
+from benchmarks.measure import classifier as reader
+from benchmarks.measure import dims
+from benchmarks.peers import factorised, formats, learned
+from benchmarks.peers import rate as peers
+from benchmarks.peers.formats import CODERS
 from digitzip.model import load_model, shipped_folder
 from tests import toy
 

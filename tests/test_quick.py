@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import digitzip
-from benchmarks import __main__, quick, record, render
+from benchmarks import __main__, quick, record
+from benchmarks.report import render
 from tests import toy
 
 IMAGES = toy.make_images(20)

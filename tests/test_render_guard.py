@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import figures, render_guard
-from benchmarks.bars import Bar
-from benchmarks.shown import Guard, Shown, shown
+from benchmarks.report import figures
+from benchmarks.report import guard as render_guard
+from benchmarks.report.bars import Bar
+from benchmarks.report.shown import Guard, Shown, shown
 
 
 def row(what: str, size: float, differently: int | None, **others: Any) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import render, render_peers
+from benchmarks.report import peers as render_peers
+from benchmarks.report import render
 
 
 def a_row(name: str, size: float, **more: Any) -> dict[str, Any]:

@@ -14,11 +14,15 @@ import numpy as np
 import pytest
 
 import digitzip
-from benchmarks import access, peer_speed, record, render_speed, scale, speed, tables
-from benchmarks import startup as starting
-from benchmarks.coder import Coder
-from benchmarks.formats import CODERS
-from benchmarks.speed import Timed
+from benchmarks import record
+from benchmarks.measure import access, scale, speed
+from benchmarks.measure import startup as starting
+from benchmarks.measure.speed import Timed
+from benchmarks.peers import speed as peer_speed
+from benchmarks.peers.coder import Coder
+from benchmarks.peers.formats import CODERS
+from benchmarks.report import speed as render_speed
+from benchmarks.report import tables
 from digitzip.__main__ import ONE_BLAS_THREAD
 from digitzip.codec import DEFAULT_EFFORT
 from digitzip.metrics import rmse

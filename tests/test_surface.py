@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 import digitzip
-from benchmarks import bars, figures, points, record, render
+from benchmarks import record
+from benchmarks.measure import points
+from benchmarks.report import bars, figures, render
 from digitzip.codec import Codec
 from digitzip.model import load_model
 from tests.conftest import TINY

@@ -18,13 +18,13 @@ import numpy as np
 
 import digitzip
 from benchmarks import record
-from benchmarks.speed import Timed, elsewhere, interleaved
+from benchmarks.measure.speed import Timed, elsewhere, interleaved
 from digitzip.codec import DEFAULT_EFFORT
 from digitzip.limits import THREADS
 from digitzip.model import Model, load_model
 
 if TYPE_CHECKING:
-    from benchmarks.coder import Coder
+    from benchmarks.peers.coder import Coder
 
 ROUNDS: Final = {1: 21, 100: 7, 10_000: 5}
 """How often each number of digits is timed."""
@@ -225,8 +225,8 @@ def table(size: Result) -> str:
 def main() -> None:
     if elsewhere("peer_speed"):
         return
-    from benchmarks.formats import CODERS, FAST
-    from benchmarks.peers import versions
+    from benchmarks.peers.formats import CODERS, FAST
+    from benchmarks.peers.rate import versions
 
     images, sizes = record.test_images(), []
     for n, rounds in ROUNDS.items():

@@ -19,8 +19,8 @@ import numpy as np
 import zstandard
 from PIL import Image, features
 
-from benchmarks.coder import Coder as Coder
-from benchmarks.coder import Format, Picture, raw
+from benchmarks.peers.coder import Coder as Coder
+from benchmarks.peers.coder import Format, Picture, raw
 
 LACKING: Final = {
     name: f"{library} was built without it"

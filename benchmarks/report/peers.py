@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from benchmarks import tables
-from benchmarks.bars import percent
-from benchmarks.published import AUTOENCODERS_2016, NERD, rmse_of_d32
-from benchmarks.render_rate import defaults
+from benchmarks.peers.published import AUTOENCODERS_2016, NERD, rmse_of_d32
+from benchmarks.report import tables
+from benchmarks.report.bars import percent
+from benchmarks.report.rate import defaults
 
 Result = dict[str, Any]
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from benchmarks import record
-from benchmarks.picked import Digit, Looks
+from benchmarks.measure.picked import Digit, Looks
 
 FITTING: Final = 144  # digits read differently, eight rows
 

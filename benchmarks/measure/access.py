@@ -14,7 +14,7 @@ import numpy as np
 
 import digitzip
 from benchmarks import record
-from benchmarks.speed import spread
+from benchmarks.measure.speed import spread
 
 READS: Final = 100
 """Digits that are read at random."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from benchmarks.bars import Bar
-from benchmarks.tables import table
+from benchmarks.report.bars import Bar
+from benchmarks.report.tables import table
 
 Result = dict[str, Any]
 Rows = list[dict[str, Any]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from benchmarks.tables import NOT_YET, table
+from benchmarks.report.tables import NOT_YET, table
 
 Result = dict[str, Any]
 

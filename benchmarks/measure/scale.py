@@ -22,8 +22,8 @@ import numpy as np
 
 import digitzip
 from benchmarks import record
-from benchmarks.access import random_access
-from benchmarks.speed import elsewhere
+from benchmarks.measure.access import random_access
+from benchmarks.measure.speed import elsewhere
 from digitzip.metrics import rmse
 from digitzip.model import load_model
 

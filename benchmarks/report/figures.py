@@ -17,12 +17,12 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from benchmarks.figures_guard import draw_guard
-from benchmarks.figures_peers import draw_peers
-from benchmarks.published import AUTOENCODERS_2016, NERD, rmse_of_d32
+from benchmarks.peers.published import AUTOENCODERS_2016, NERD, rmse_of_d32
 from benchmarks.record import ROOT
-from benchmarks.shown import Shown
-from benchmarks.style import ACCENT, GREY, INK, LIGHT, STYLE, label, quiet
+from benchmarks.report.drawing import ACCENT, GREY, INK, LIGHT, STYLE, label, quiet
+from benchmarks.report.figure_guard import draw_guard
+from benchmarks.report.figure_peers import draw_peers
+from benchmarks.report.shown import Shown
 
 FOLDER: Final = ROOT / "docs" / "figures"
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 import digitzip
 from benchmarks import record
-from benchmarks.judge import HELD_OUT, judge
-from benchmarks.reader import read_with
+from benchmarks.measure.classifier import read_with
+from benchmarks.measure.judge import HELD_OUT, judge
 from digitzip.model import load_classifier
 
 MARGINS: Final = range(0, 321, 16)

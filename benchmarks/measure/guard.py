@@ -21,8 +21,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 import digitzip
 from benchmarks import record
-from benchmarks.judge import HELD_OUT, judge
-from benchmarks.reader import read, read_with
+from benchmarks.measure.classifier import read, read_with
+from benchmarks.measure.judge import HELD_OUT, judge
 from benchmarks.record import Images, Labels
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec

@@ -1,7 +1,7 @@
 """An independent reader of digits: does a digit still read the same after the round trip?
 
 A small convolutional network, trained on the MNIST training set and its labels; no codec has a part
-in it. `python -m benchmarks reader` trains it, about five minutes on one core, and keeps it under
+in it. `python -m benchmarks classifier` trains it, about five minutes on one core, and keeps it under
 `runs/`. Test labels serve to report its accuracy and nothing else.
 """
 
@@ -88,10 +88,10 @@ def read_with(network: nn.Module, images: record.Images) -> record.Labels:
 def trained(path: Path = CACHED) -> tuple[nn.Module, float]:
     """Return the cached reader and its accuracy on the test set."""
     if not path.exists():
-        raise SystemExit(f"no reader at {path}: run python -m benchmarks reader")
+        raise SystemExit(f"no reader at {path}: run python -m benchmarks classifier")
     stored: dict[str, Any] = torch.load(path, weights_only=True)
     if stored["recipe"] != asdict(Recipe()):
-        raise SystemExit(f"{path} has another recipe: run python -m benchmarks reader")
+        raise SystemExit(f"{path} has another recipe: run python -m benchmarks classifier")
     network = Network()
     network.load_state_dict(stored["weights"])
     return network, float(stored["accuracy"])

@@ -2,7 +2,7 @@
 
 A codebook of k whole images, learned from the 60,000 training images, costs log2(k) bits a digit:
 an ideal that no file of it reaches, and its k images are not counted. Our own points by number of
-dimensions are in `rate.json`; the picture of both is drawn by `benchmarks/figures.py`.
+dimensions are in `rate.json`; the picture of both is drawn by `benchmarks/report/figures.py`.
 """
 
 from __future__ import annotations

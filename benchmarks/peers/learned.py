@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from benchmarks import dims, record
-from benchmarks.coder import SIDE, Coder, raw
-from benchmarks.formats import unzstd, zstd
+from benchmarks import record
+from benchmarks.measure import dims
+from benchmarks.peers.coder import SIDE, Coder, raw
+from benchmarks.peers.formats import unzstd, zstd
 from benchmarks.record import Images
 from digitzip.kernels import rans
 

@@ -1,6 +1,6 @@
 """What stands beside digitzip on the test digits: real encoders, real bytes, checked round trips.
 
-The coders of `benchmarks/formats.py`, those of `benchmarks/learned.py`, the factorised prior if it
+The coders of `benchmarks/peers/formats.py`, those of `learned.py`, the factorised prior if it
 was trained before, and digitzip with a file a digit; its files of all digits are in `rate.json`.
 Models are stated and not counted. Settings are fixed or derived from the training images, never
 chosen by what the test digits gave. Nothing is timed here, so two coders work at once.
@@ -24,8 +24,10 @@ import zstandard
 from PIL import features
 
 import digitzip
-from benchmarks import dims, formats, learned, record
-from benchmarks.coder import Coder
+from benchmarks import record
+from benchmarks.measure import dims
+from benchmarks.peers import formats, learned
+from benchmarks.peers.coder import Coder
 from benchmarks.record import Images
 from digitzip.metrics import d32, psnr, rmse, ssim
 from digitzip.model import load_model, shipped_folder
@@ -96,7 +98,7 @@ def measure(coder: Coder, images: Images, changed: Changed | None = None) -> Pee
 
 def changed_from(images: Images, needed: bool) -> Changed | None:
     """Return what tells the share of digits that the reader takes for others than before."""
-    from benchmarks import reader  # imports torch
+    from benchmarks.measure import classifier as reader
 
     if not (needed or reader.CACHED.exists()):
         return None
@@ -124,7 +126,7 @@ def versions() -> dict[str, str | None]:
 
 def coders(cells: tuple[int, ...]) -> Iterator[Coder]:
     """Yield every coder, with codebooks of so many cells."""
-    from benchmarks import factorised  # imports torch
+    from benchmarks.peers import factorised
 
     yield from formats.CODERS.values()
     yield ours_singly()
@@ -152,7 +154,7 @@ def measured(cells: tuple[int, ...], images: Images, changed: Changed | None) ->
 
 
 def main() -> None:
-    from benchmarks import factorised  # imports torch
+    from benchmarks.peers import factorised
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks peers", description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} digits; writes nothing")

@@ -7,8 +7,8 @@ from typing import Final
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from benchmarks.shown import Shown
-from benchmarks.style import ACCENT, GREY, INK, LIGHT, label, quiet
+from benchmarks.report.drawing import ACCENT, GREY, INK, LIGHT, label, quiet
+from benchmarks.report.shown import Shown
 
 BARS: Final = ((1.0, 20), (2.0, 5))  # bytes a digit, digits of 10,000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import tables
+from benchmarks.report import tables
 
 Result = dict[str, Any]
 

@@ -3,7 +3,7 @@
 The default model at its default levels is measured at every effort.
 
 Bytes are those of whole files. Which of the points is a headline is fixed by the models' own
-defaults and `benchmarks/bars.py`, never by what was measured here.
+defaults and `benchmarks/report/bars.py`, never by what was measured here.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy as np
 
 import digitzip
 from benchmarks import record
-from benchmarks.points import Point, Setting, compressed, measure_once, overhead, shipped
-from benchmarks.speed import ONE_THREAD
+from benchmarks.measure.points import Point, Setting, compressed, measure_once, overhead, shipped
+from benchmarks.measure.speed import ONE_THREAD
 from digitzip.codec import DEFAULT_EFFORT, Codec
 from digitzip.model import load_model
 
@@ -85,7 +85,7 @@ def kept_codes() -> float:
 
 
 def main() -> None:
-    from benchmarks import reader  # imports torch, which nothing else here needs
+    from benchmarks.measure import classifier as reader
 
     images, model, accuracy = record.test_images(), load_model(), reader.accuracy()
     points, kept = measured(list(settings()))

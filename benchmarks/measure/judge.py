@@ -12,7 +12,8 @@ from typing import Final
 import torch
 from torch import nn
 
-from benchmarks import reader, record
+from benchmarks import record
+from benchmarks.measure import classifier as reader
 
 HELD_OUT: Final = 10_000
 CACHED: Final = record.CACHE / "judge.pt"

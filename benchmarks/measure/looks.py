@@ -12,8 +12,8 @@ import numpy as np
 
 import digitzip
 from benchmarks import record
-from benchmarks.looks_page import digest_of, picture
-from benchmarks.picked import Digit, Looks, pick, rmse_of_each
+from benchmarks.measure.picked import Digit, Looks, pick, rmse_of_each
+from benchmarks.report.looks_page import digest_of, picture
 from digitzip.metrics import rmse
 from digitzip.model import load_model
 
@@ -25,7 +25,7 @@ Result = dict[str, Any]
 
 def measured(images: record.Images) -> tuple[Result, bytes]:
     """Return what becomes of digits uint8 [n, 28, 28] at digitzip's defaults, and its picture."""
-    from benchmarks import reader  # imports torch, which nothing else here needs
+    from benchmarks.measure import classifier as reader
 
     data = digitzip.compress(images, guard=False)
     decoded = digitzip.decompress(data)

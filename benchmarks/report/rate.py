@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.bars import percent
-from benchmarks.published import AUTOENCODERS_2016
-from benchmarks.tables import table
+from benchmarks.peers.published import AUTOENCODERS_2016
+from benchmarks.report.bars import percent
+from benchmarks.report.tables import table
 
 Result = dict[str, Any]
 

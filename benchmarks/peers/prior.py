@@ -3,7 +3,7 @@
 Convolutions with GDN between them make latents of a digit, and of latents a digit; how likely a
 latent is, a density learned for each channel says, the same at every place. In training uniform
 noise stands for rounding. It is a peer: its decoder computes in floats, and the integers that the
-entropy coder needs are part of the model. How it is trained, `benchmarks/factorised.py` says.
+entropy coder needs are part of the model. How it is trained, `factorised.py` says.
 
 Sources: J. Ballé, V. Laparra, E. P. Simoncelli, arXiv 1611.01704; the density: appendix 6.1 of
 J. Ballé, D. Minnen, S. Singh, S. J. Hwang, N. Johnston, arXiv 1802.01436. It is CompressAI's
@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.coder import Coder
+from benchmarks.peers.coder import Coder
 from benchmarks.record import Images
 from digitzip.kernels import rans
 

@@ -74,7 +74,7 @@ def measure_once(setting: Setting) -> Point:
 
     A run that is broken off goes on where it was.
     """
-    from benchmarks import reader  # imports torch, which nothing else here needs
+    from benchmarks.measure import classifier as reader
 
     digest = hashlib.sha256(repr((setting.path.stem, setting.levels, setting.effort)).encode())
     for path in (setting.path, *_sources(), reader.CACHED):
@@ -92,7 +92,7 @@ def measure_once(setting: Setting) -> Point:
 
 def measure(setting: Setting) -> Point:
     """Compress and decompress all test digits at one setting, and read what comes back."""
-    from benchmarks import reader  # imports torch, which nothing else here needs
+    from benchmarks.measure import classifier as reader
 
     images = record.test_images()
     model = load_model(setting.path)
@@ -154,6 +154,6 @@ def _is_default(model: Model) -> bool:
 
 @cache
 def _read_before() -> record.Labels:
-    from benchmarks import reader
+    from benchmarks.measure import classifier as reader
 
     return reader.read(record.test_images())

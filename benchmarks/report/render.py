@@ -12,18 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import bars as claims
-from benchmarks import (
-    figures,
-    render_experiment,
-    render_guard,
-    render_peers,
-    render_rate,
-    render_speed,
-)
 from benchmarks.record import RESULTS, ROOT
-from benchmarks.shown import Shown, shown
-from benchmarks.tables import NOT_YET, table
+from benchmarks.report import bars as claims
+from benchmarks.report import experiment as render_experiment
+from benchmarks.report import figures
+from benchmarks.report import guard as render_guard
+from benchmarks.report import peers as render_peers
+from benchmarks.report import rate as render_rate
+from benchmarks.report import speed as render_speed
+from benchmarks.report.shown import Shown, shown
+from benchmarks.report.tables import NOT_YET, table
 
 PAGES: Final = (
     ROOT / "README.md",

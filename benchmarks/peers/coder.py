@@ -1,7 +1,7 @@
 """What a peer is: a coder of digits, whose round trip can be checked, or a format of pictures.
 
 A format makes a file of each digit, or one mosaic of all digits, because headers dominate a small
-file. Which coders there are, `benchmarks/formats.py` says.
+file. Which coders there are, `benchmarks/peers/formats.py` says.
 """
 
 from __future__ import annotations

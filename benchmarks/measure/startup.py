@@ -21,7 +21,7 @@ from PIL import Image
 
 import digitzip
 from benchmarks import record
-from benchmarks.speed import Timed, elsewhere, interleaved
+from benchmarks.measure.speed import Timed, elsewhere, interleaved
 from digitzip.model import load_model
 
 ROUNDS: Final = 15

@@ -15,9 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from benchmarks.published import AUTOENCODERS_2016, NERD, rmse_of_d32
-from benchmarks.shown import Mark, Shown
-from benchmarks.style import ACCENT, GREY, INK, LIGHT, label, quiet
+from benchmarks.peers.published import AUTOENCODERS_2016, NERD, rmse_of_d32
+from benchmarks.report.drawing import ACCENT, GREY, INK, LIGHT, label, quiet
+from benchmarks.report.shown import Mark, Shown
 
 OURS: Final = "digitzip"  # a file a digit; our files of many are no peers
 MARKERS: Final = {

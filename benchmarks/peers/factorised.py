@@ -1,4 +1,4 @@
-"""How the factorised prior of `benchmarks/factorised_prior.py` is trained and kept.
+"""How the factorised prior of `prior.py` is trained and kept.
 
 `python -m benchmarks factorised` trains it for one λ after the other, twenty minutes on one core in
 all, and keeps each under `runs/` as it is done; a run that was stopped goes on with the next. Only
@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from benchmarks import record
-from benchmarks.coder import Coder
-from benchmarks.factorised_prior import (
+from benchmarks.peers.coder import Coder
+from benchmarks.peers.prior import (
     NAME,
     Network,
     Tables,

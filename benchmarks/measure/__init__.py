@@ -1,0 +1,1 @@
+"""What is measured, part by part; peers and reports are rooms of their own."""

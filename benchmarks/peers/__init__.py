@@ -1,0 +1,1 @@
+"""What stands beside digitzip: image formats, general compressors, learned codecs."""
