@@ -1,7 +1,7 @@
 """An independent reader of digits: does a digit still read the same after the round trip?
 
-A small convolutional network, trained on the MNIST training set and its labels; no codec has a part
-in it. `python -m benchmarks classifier` trains it, about five minutes on one core, and keeps it under
+A small convolutional network, trained on the MNIST training images and labels, apart from any
+codec. `python -m benchmarks classifier` trains it, about five minutes on one core, and keeps it in
 `runs/`. Test labels serve to report its accuracy and nothing else.
 """
 
