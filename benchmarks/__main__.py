@@ -17,6 +17,7 @@ PARTS: Final = {
     "peer_speed": "peers.speed",
     "startup": "measure.startup",
     "scale": "measure.scale",
+    "access": "measure.access",
     "peers": "peers.rate",
     "looks": "measure.looks",
     "render": "report.render",

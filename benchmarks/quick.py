@@ -1,8 +1,7 @@
-"""`python -m benchmarks --quick`: a little of every benchmark, in minutes.
+"""Run a little of every benchmark: `python -m benchmarks --quick`, a few minutes.
 
-No network is trained; only `peers` learns, from training images, components and small codebooks. It
-measures no claim: it shows that what is measured still round-trips, and that the pages show what
-was measured. Nothing is written into `benchmarks/results`.
+It trains no network and writes no result. It shows that what is measured still round-trips, and
+that the pages show what was measured.
 """
 
 from __future__ import annotations
@@ -11,131 +10,104 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-import digitzip
 from benchmarks import record
-from benchmarks.measure.speed import elsewhere
+from benchmarks.measure.points import Case, round_trip
+from benchmarks.measure.timing import elsewhere
+from benchmarks.record import Images
 from digitzip.codec import DEFAULT_EFFORT
 from digitzip.errors import DigitzipError
 from digitzip.metrics import d32, psnr, rmse, ssim
 
-DIGITS: Final = 300
-SEARCHED: Final = 20  # digits whose search is timed at every effort
-SCALE_DIGITS: Final = 10_000
+FEW: Final = 300  # images
+SEARCHED: Final = 20  # images whose search is timed at every effort
+SCALE: Final = 10_000  # images
 STARTUP_ROUNDS: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a file is made with; no quality is the model's default."""
-
-    dims: int
-    quality: int | None
-    effort: int
-
-
-SETTINGS: Final = (
-    Setting(10, None, 0),
-    Setting(10, None, DEFAULT_EFFORT),
-    Setting(10, 1, DEFAULT_EFFORT),
-    Setting(4, None, 0),
-    Setting(1, None, 0),
+CASES: Final = (
+    Case("mnist-10", 3, 0),
+    Case("mnist-10", 3, DEFAULT_EFFORT),
+    Case("mnist-10", 1, DEFAULT_EFFORT),
+    Case("mnist-4", 1, 0),
+    Case("mnist-1", 1, 0),
 )
 
-
-def round_trip(images: record.Images, setting: Setting) -> tuple[bytes, record.Images]:
-    """Return the file of digits uint8 [n, 28, 28] and what it holds.
-
-    Raises `ValueError` unless the file has the codes of the encoder, its codes give the digits that
-    come back, and these come nearer than a blank page.
-    """
-    dims, quality, effort = setting.dims, setting.quality, setting.effort
-    codec = digitzip.load_codec(dims=dims, quality=quality, effort=effort)
-    data = digitzip.compress(images, dims=dims, quality=quality, effort=effort, guard=False)
-    decoded = digitzip.decompress(data)
-    with digitzip.open(data) as dz:
-        codes = dz.codes[:]
-    if not np.array_equal(codes, codec.encode(images)):
-        raise ValueError(f"{setting}: the file has other codes than the encoder gives")
-    if not np.array_equal(decoded, codec.decode(codes)):
-        raise ValueError(f"{setting}: other digits came back than the codes give")
-    if rmse(images, decoded) >= rmse(images, np.zeros_like(images)):
-        raise ValueError(f"{setting}: what came back is no nearer than a blank page")
-    return data, decoded
+Part = Callable[[Images], None]
 
 
-def rate(images: record.Images) -> None:
-    """Print what files of digits uint8 [n, 28, 28] cost and lose at a few settings."""
-    images = images[:DIGITS]
-    print(f"{len(images):,} digits a file   bytes a digit   RMSE   PSNR   SSIM    D32")
-    for setting in SETTINGS:
-        data, decoded = round_trip(images, setting)
-        quality = "default" if setting.quality is None else setting.quality
+def rate(images: Images) -> None:
+    """Print what files cost and lose in a few cases."""
+    images = images[:FEW]
+    print(f"{len(images):,} images a file    bytes per image   RMSE   PSNR   SSIM    D32")
+    for case in CASES:
+        data, _, recon = round_trip(images, case)
         print(
-            f"  {setting.dims:2} numbers, quality {quality}, effort {setting.effort}: "
-            f"{len(data) / len(images):.3f} {rmse(images, decoded):.4f} "
-            f"{psnr(images, decoded):.2f} {ssim(images, decoded):.3f} {d32(images, decoded):.2f}"
+            f"  {case.model:8} quality {case.quality}, effort {case.effort}: "
+            f"{len(data) / len(images):.3f} {rmse(images, recon):.4f} "
+            f"{psnr(images, recon):.2f} {ssim(images, recon):.3f} {d32(images, recon):.2f}"
         )
 
 
-def peers(images: record.Images) -> None:
-    """Run the peers' own `--quick`; raises `ValueError` if it fails."""
-    command = [sys.executable, "-m", "benchmarks", "peers", "--quick"]
-    if code := subprocess.run(command).returncode:
-        raise ValueError(f"peers --quick: exit code {code}")
-
-
-def throughput(images: record.Images) -> None:
+def throughput(images: Images) -> None:
     """Print speeds beside PNG, and of each effort beside lossless WebP."""
     from benchmarks.measure import speed
 
-    for way, ratio in speed.whole(images[:DIGITS])["over_png"].items():
+    for way, ratio in speed.whole(images[:FEW])["over_png"].items():
         print(f"  {way} / PNG: {ratio['median']:.2f}")
     found = speed.searched(images[:SEARCHED])["effort_over_webp"]
     ratios = ", ".join(f"{effort}: {ratio['median']:.3g}" for effort, ratio in found.items())
     print(f"  compress / lossless WebP, by effort: {ratios}")
 
 
-def speeds(images: record.Images) -> None:
-    """Print speeds beside the peers at the smaller numbers of digits."""
-    from benchmarks.peers import speed as peer_speed
+def peer_speed(images: Images) -> None:
+    """Print speeds beside the peers at the smaller numbers of images."""
+    from benchmarks.peers import speed
     from benchmarks.peers.formats import CODERS, FAST
 
-    for n, rounds in peer_speed.QUICK_ROUNDS.items():
-        size = peer_speed.measured(images[:n], CODERS.values(), FAST.values(), rounds)
-        print(peer_speed.table(size), flush=True)
+    for n, rounds in speed.QUICK_ROUNDS.items():
+        found = speed.measured(images[:n], CODERS.values(), FAST.values(), rounds)
+        print(speed.lines(found), flush=True)
 
 
-def startup(images: record.Images) -> None:
+def startup(images: Images) -> None:
     """Print how long command lines take to start."""
     from benchmarks.measure import startup
 
     found = startup.measured(images[0], STARTUP_ROUNDS)
     for name, seconds in found["median_seconds"].items():
         print(f"  {name:30} {seconds * 1000:8.1f} ms")
-    if found["absent"]:
-        print(f"  not installed: {', '.join(found['absent'])}")
+    print(f"  not installed: {', '.join(found['absent']) or 'none'}")
 
 
-def scale(images: record.Images) -> None:
-    """Print what some thousand digits take on the command line, and one of them at random."""
+def scale(images: Images) -> None:
+    """Print what some thousand images take on the command line."""
     from benchmarks.measure import scale
 
-    run = scale.run_of(SCALE_DIGITS, images, effort=0, rounds=1)
+    run = scale.run_of(SCALE, images, effort=0, rounds=1)
     for threads, ways in (("all cores", run), ("one thread", run["one_thread"])):
         for way in ("compress", "decompress"):
             seconds, peak = ways[way]["seconds"], ways[way]["peak_mb"]
-            print(f"  {way} {SCALE_DIGITS:,}, {threads}: {seconds:.2f} s, peak {peak:.0f} MB")
-    for name in ("open_and_read_ms", "read_ms"):
-        found = run["random_access"][name]
-        print(f"  {name}: median {found['median']:.2f}, most {found['most']:.2f}")
+            print(f"  {way} {SCALE:,}, {threads}: {seconds:.2f} s, peak {peak:.0f} MB")
 
 
-def pages(images: record.Images) -> None:
+def access(images: Images) -> None:
+    """Print how long one image of a file takes."""
+    from benchmarks.measure import access
+
+    for run in access.measured(images[:FEW], (1, 10)):
+        for name in ("open_and_read_ms", "read_ms"):
+            found = run[name]
+            print(f"  {run['images']:,}, {name}: {found['median']:.2f}, most {found['most']:.2f}")
+
+
+def peers(images: Images) -> None:
+    """Run the peers' own `--quick`; raise `ValueError` if it fails."""
+    command = [sys.executable, "-m", "benchmarks", "peers", "--quick"]
+    if code := subprocess.run(command).returncode:
+        raise ValueError(f"peers --quick: exit code {code}")
+
+
+def pages(images: Images) -> None:
     """Raise `ValueError` if a page does not show what the results say."""
     from benchmarks.report import render
 
@@ -144,19 +116,20 @@ def pages(images: record.Images) -> None:
         try:
             same = render.rendered(text) == text
         except KeyError as error:
-            raise ValueError(f"{page.name}: a result lacks {error}; measure it anew") from error
+            raise ValueError(f"{page.name}: a result lacks {error}; measure it again") from error
         if not same:
             raise ValueError(f"{page.name} is stale: run python -m benchmarks render")
         print(f"  {page.name} shows what was measured")
 
 
-PARTS: Final[dict[str, Callable[[record.Images], None]]] = {
-    part.__name__: part for part in (rate, throughput, speeds, startup, scale, peers, pages)
+PARTS: Final[dict[str, Part]] = {
+    part.__name__: part
+    for part in (rate, throughput, peer_speed, startup, scale, access, peers, pages)
 }
 
 
-def run(parts: dict[str, Callable[[record.Images], None]], images: record.Images) -> list[str]:
-    """Run each part on digits uint8 [n, 28, 28]; return the names of those that failed."""
+def run(parts: dict[str, Part], images: Images) -> list[str]:
+    """Run each part on images uint8 [n, 28, 28]; return the names of those that failed."""
     failed = []
     for name, part in parts.items():
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Results as JSON, each with what is needed to judge it: versions, CPU, commit, data, model."""
+"""Record results as JSON with versions, CPU, commit, data and model; give the images of MNIST."""
 
 from __future__ import annotations
 
@@ -24,37 +24,38 @@ ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "benchmarks" / "results"
 LEDGER: Final = ROOT / "benchmarks" / "ledger.jsonl"
 CACHE: Final = ROOT / "runs"
-"""What takes minutes to learn and is no result: the reader of digits, codebooks. Not in git."""
+"""What takes minutes to learn and is no result: classifiers, codebooks. Not in git."""
 CODE: Final = (
     "digitzip", "weights", "benchmarks", "constraints.txt",
     ":!benchmarks/results", ":!benchmarks/ledger.jsonl",
 )  # fmt: skip
-"""What a measurement depends on: a commit from which these differ is marked with `+`."""
+"""What a measurement depends on; a commit with other contents is marked with `+`."""
 
 SHA256: Final = {name.removesuffix(".gz"): digest for name, digest in MNIST.items()}
 """Of the unpacked files of MNIST."""
 
+Result = dict[str, Any]  # what a JSON file of results holds
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8]
 
 
 def train_images() -> Images:
-    """Return the 60,000 MNIST training digits, uint8 [n, 28, 28]."""
+    """Return the 60,000 MNIST training images, uint8 [n, 28, 28]."""
     return _mnist("train-images-idx3-ubyte", 16).reshape(-1, 28, 28)
 
 
 def train_labels() -> Labels:
-    """Return what the training digits are, uint8 [n]."""
+    """Return the labels of the training images, uint8 [n]."""
     return _mnist("train-labels-idx1-ubyte", 8)
 
 
 def test_images() -> Images:
-    """Return the 10,000 MNIST test digits, uint8 [n, 28, 28]."""
+    """Return the 10,000 MNIST test images, uint8 [n, 28, 28]."""
     return _mnist("t10k-images-idx3-ubyte", 16).reshape(-1, 28, 28)
 
 
 def test_labels() -> Labels:
-    """Return what the test digits are, uint8 [n]; only a reader's accuracy may depend on it."""
+    """Return the labels of the test images, uint8 [n]; only accuracies may depend on them."""
     return _mnist("t10k-labels-idx1-ubyte", 8)
 
 
@@ -79,13 +80,13 @@ def _mnist(name: str, header: int) -> npt.NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8, offset=header)
 
 
-def environment(model: Model | None = None, *, learned: bool = False) -> dict[str, Any]:
-    """Return where and with what a result was measured.
+def environment(model: Model | None = None, *, learned: bool = False) -> Result:
+    """Return the facts of a measurement: date, commit, machine, versions, model and data.
 
-    `learned` tells that something of it was learned here, from the training images.
+    With `learned`, the data includes the training images.
     """
     commit = _git("rev-parse", "--short=12", "HEAD")
-    facts: dict[str, Any] = {
+    facts: Result = {
         "date": datetime.now(UTC).date().isoformat(),
         "commit": commit + ("+" if _git("status", "--porcelain", "--", *CODE) else ""),
         "python": platform.python_version(),
@@ -105,13 +106,13 @@ def environment(model: Model | None = None, *, learned: bool = False) -> dict[st
 
 
 def cores() -> int:
-    """Return on how many cores this process may run, where the system tells; else how many are."""
+    """Return on how many cores this process may run."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def write(name: str, result: dict[str, Any]) -> None:
+def write(name: str, result: Result) -> None:
     """Write `results/<name>.json`."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
@@ -119,7 +120,7 @@ def write(name: str, result: dict[str, Any]) -> None:
     print(f"wrote {path.relative_to(ROOT)}")
 
 
-def enter_in_ledger(entry: dict[str, Any]) -> None:
+def enter_in_ledger(entry: Result) -> None:
     """Append a run on the test set to the ledger, which is never rewritten."""
     with LEDGER.open("a", encoding="utf-8") as ledger:
         ledger.write(json.dumps(entry) + "\n")

@@ -42,7 +42,7 @@ def density() -> prior.Density:
 
 
 def drawn(density: prior.Density, n: int) -> prior.Latents:
-    """Draw rounded latents [n, channels, places]: the values at which the cumulative is u."""
+    """Draw rounded latents [n, channels, positions]: the values at which the cumulative is u."""
     random = np.random.default_rng(7)
     values = np.arange(-400, 401)
     edges = torch.from_numpy(values + 0.5).float().expand(CHANNELS, -1)
@@ -67,7 +67,7 @@ def test_every_value_of_a_table_has_a_frequency_and_they_fill_the_total(
     density: prior.Density,
 ) -> None:
     tables = prior.tables_of(density, LOW, HIGH)
-    frequencies = np.diff(tables.bounds)
+    frequencies = np.diff(tables.cdf)
     counts = HIGH - LOW + 1
     for row, count in zip(frequencies, counts, strict=True):
         assert (row[:count] > 0).all()
@@ -83,7 +83,7 @@ def test_every_value_of_a_table_has_a_frequency_and_they_fill_the_total(
 def test_latents_come_back_exactly(density: prior.Density, n: int) -> None:
     tables = prior.tables_of(density, LOW, HIGH)
     random = np.random.default_rng(n)
-    latents = random.integers(LOW[:, None], HIGH[:, None] + 1, (n, CHANNELS, prior.PLACES))
+    latents = random.integers(LOW[:, None], HIGH[:, None] + 1, (n, CHANNELS, prior.POSITIONS))
     np.testing.assert_array_equal(tables.clipped(latents), latents)
     data = prior.pack(latents, tables)
     np.testing.assert_array_equal(prior.unpack(data, tables), latents)
@@ -93,7 +93,7 @@ def test_latents_come_back_exactly(density: prior.Density, n: int) -> None:
 
 def test_what_no_table_has_is_clipped_to_the_nearest_that_it_has(density: prior.Density) -> None:
     tables = prior.tables_of(density, LOW, HIGH)
-    beyond = np.full((2, CHANNELS, prior.PLACES), 1000)
+    beyond = np.full((2, CHANNELS, prior.POSITIONS), 1000)
     beyond[1] = -1000
     clipped = tables.clipped(beyond)
     assert (clipped[0] == HIGH[:, None]).all()
@@ -111,7 +111,7 @@ def test_the_bytes_are_what_the_density_says(density: prior.Density) -> None:
     assert len(prior.pack(latents, tables)) - heads == pytest.approx(expected, rel=0.01)
 
 
-def test_a_network_round_trips_digits_through_bytes_and_twice_to_the_same() -> None:
+def test_a_network_round_trips_images_through_bytes_and_twice_to_the_same() -> None:
     torch.manual_seed(3)
     network = prior.Network(8)
     weight, _ = list(network.analysis.parameters())[-2:]
@@ -133,7 +133,7 @@ def test_a_network_round_trips_digits_through_bytes_and_twice_to_the_same() -> N
     np.testing.assert_array_equal(decoded, prior.images_of(network, latents))
     assert (len(files), coder.solid, coder.lossless) == (1, True, False)
     synthesis = sum(p.numel() for p in network.synthesis.parameters())
-    assert coder.model_bytes == 4 * (synthesis + stored["low"].numel() + stored["bounds"].numel())
+    assert coder.model_bytes == 4 * (synthesis + stored["low"].numel() + stored["cdf"].numel())
 
 
 def test_training_lowers_what_it_counts() -> None:

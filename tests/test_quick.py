@@ -7,63 +7,56 @@ from pathlib import Path
 
 import pytest
 
-import digitzip
 from benchmarks import __main__, quick, record
+from benchmarks.record import Images
 from benchmarks.report import render
 from tests import toy
 
 IMAGES = toy.make_images(20)
 
 
-def results() -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in record.RESULTS.iterdir()}
-
-
-def test_quick_writes_no_result_and_tells_which_part_failed(
+def test_quick_writes_no_result_and_names_the_part_that_failed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stale(images: record.Images) -> None:
+    def stale(images: Images) -> None:
         raise ValueError("a page is stale")
+
+    def results() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in record.RESULTS.iterdir()}
 
     before = results()
     monkeypatch.setattr(quick, "elsewhere", lambda part: False)
     monkeypatch.setattr(record, "test_images", lambda: IMAGES)
-    monkeypatch.setattr(quick, "SETTINGS", quick.SETTINGS[:2])
+    monkeypatch.setattr(quick, "CASES", quick.CASES[:2])
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick"])
-    for parts, code in (({"rate": quick.rate}, None), ({"s": stale, "rate": quick.rate}, 1)):
-        monkeypatch.setattr(quick, "PARTS", parts)
-        if code is None:
-            __main__.main()
-        else:
-            with pytest.raises(SystemExit) as failed:
-                __main__.main()
-            assert failed.value.code == code
-        said = capsys.readouterr().out
-        assert "10 numbers, quality default, effort 0" in said
-        assert said.endswith("nothing was written into benchmarks/results\n")
-        assert ("failed: s;" in said) == bool(code)
+    monkeypatch.setattr(quick, "PARTS", {"rate": quick.rate})
+    __main__.main()
+    assert "mnist-10 quality 3, effort 0" in capsys.readouterr().out
+    monkeypatch.setattr(quick, "PARTS", {"s": stale, "rate": quick.rate})
+    with pytest.raises(SystemExit) as failed:
+        __main__.main()
+    assert failed.value.code == 1
+    shown = capsys.readouterr().out
+    assert shown.endswith("failed: s; nothing was written into benchmarks/results\n")
     assert results() == before
 
 
-def test_quick_refuses_a_round_trip_that_gives_other_digits(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    setting = quick.Setting(10, None, 0)
-    quick.round_trip(IMAGES, setting)
-    monkeypatch.setattr(digitzip, "decompress", lambda data: IMAGES)
-    with pytest.raises(ValueError, match="other digits came back"):
-        quick.round_trip(IMAGES, setting)
+def test_every_part_is_a_module_and_others_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (__main__.PARTS | __main__.SEPARATE).values():
+        path = Path(__main__.__file__).parent / f"{module.replace('.', '/')}.py"
+        assert "\ndef main() -> None:" in path.read_text(encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "nothing"])
+    with pytest.raises(SystemExit, match="no benchmark 'nothing', expected one of rate"):
+        __main__.main()
 
 
 def test_quick_sees_a_stale_page_and_a_result_that_lacks_a_figure(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    page = tmp_path / "page.md"
+    page, point = tmp_path / "page.md", dict[str, str]()
     monkeypatch.setattr(render, "PAGES", (page,))
-    point: dict[str, str] = {}
-    blocks = {"now": lambda: "fresh", "gone": lambda: point["ssim"]}
-    monkeypatch.setattr(render, "BLOCKS", blocks)
-    page.write_text("<!-- now -->\nfresh\n<!-- /now -->")
+    monkeypatch.setattr(render, "BLOCKS", {"now": lambda: "new", "gone": lambda: point["ssim"]})
+    page.write_text("<!-- now -->\nnew\n<!-- /now -->")
     quick.pages(IMAGES)
     page.write_text("<!-- now -->\nold\n<!-- /now -->")
     with pytest.raises(ValueError, match=r"page\.md is stale"):

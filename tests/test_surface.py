@@ -63,11 +63,11 @@ def test_every_block_that_can_be_rendered_stands_on_a_page() -> None:
 
 
 def test_the_pictures_show_what_was_measured() -> None:
-    results = render.pictured()
-    for name in figures.PICTURES:
+    results = render.drawn_from()
+    for name in figures.DRAWINGS:
         path = figures.FOLDER / name
-        assert path.exists() == (name in figures.drawn(results)), f"{name}: nothing to draw it from"
-    for name in figures.drawn(results):
+        assert path.exists() == (name in figures.available(results)), name
+    for name in figures.available(results):
         drawn = (figures.FOLDER / name).read_text(encoding="utf-8")
         told = f"data {figures.digest(name, results)}"
         assert told in drawn, f"{name}: run python -m benchmarks render"
@@ -75,9 +75,9 @@ def test_the_pictures_show_what_was_measured() -> None:
 
 
 def test_the_same_results_are_drawn_as_the_same_bytes() -> None:
-    results = render.pictured()
-    for name in figures.drawn(results):
-        assert figures.picture(name, results) == figures.picture(name, results)
+    results = render.drawn_from()
+    for name in figures.available(results):
+        assert figures.image(name, results) == figures.image(name, results)
 
 
 def test_what_was_measured_is_of_the_shipped_models() -> None:
@@ -86,17 +86,17 @@ def test_what_was_measured_is_of_the_shipped_models() -> None:
     ids = {name: result["model"]["id"] for name, result in results.items() if "model" in result}
     assert ids == dict.fromkeys(ids, load_model().id.hex())
     assert {"rate", "speed"} <= set(ids)
-    assert rate["bytes_of_models"] == {path.stem: path.stat().st_size for path in points.shipped()}
+    assert rate["bytes_of_models"] == {path.stem: path.stat().st_size for path in points.bundled()}
 
 
 def test_what_was_measured_clears_the_standing_bars() -> None:
     rate, speed, startup, scale = map(render.load, ("rate", "speed", "startup", "scale"))
     standing = bars.standing(rate, speed, startup, scale)
-    assert list(bars.unmet(standing)) == []
+    assert bars.unmet(standing) == []
     point = next(point for point in rate["points"] if point["default"])
-    assert point["bytes_per_digit"] <= 4.8
+    assert point["bytes_per_image"] <= 4.8
     assert point["rmse"] <= 0.100
-    runs = {run["digits"]: run for run in scale["runs"]}
+    runs = {run["images"]: run for run in scale["runs"]}
     for way in ("compress", "decompress"):
         assert max(run[way]["peak_mb"] for run in runs.values()) < 400
         tenfold = runs[1_000_000][way]["seconds"] / runs[100_000][way]["seconds"]
@@ -104,11 +104,11 @@ def test_what_was_measured_clears_the_standing_bars() -> None:
 
 
 @pytest.mark.xfail(
-    reason="RMSE of ten numbers at highest effort (4.5 and 3.6 bytes) and its D32",
+    reason="RMSE of ten latents at highest effort (4.5 and 3.6 bytes) and its D32",
     strict=True,
 )
 def test_what_was_measured_clears_the_bars_that_it_claims() -> None:
-    assert list(bars.unmet(bars.claimed(render.load("rate"), render.load("speed")))) == []
+    assert bars.unmet(bars.claimed(render.load("rate"), render.load("speed"))) == []
 
 
 def example_of_the_format_page() -> tuple[bytes, str]:

@@ -1,63 +1,89 @@
-"""Random access: how long one digit of a `.dz` file takes, and what an open archive holds.
+"""Measure random access: how long one image of a `.dz` file takes, cold and from an open archive.
 
-Which files those are, and how large, is not known here.
+The files hold the test images at the default settings, joined to themselves: each chunk is
+entropy-coded as real images are. (Images of another kind may be stored as plain values, which
+unpack faster.) The model is loaded, and the file is in the system's cache.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
 import tracemalloc
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 import digitzip
 from benchmarks import record
-from benchmarks.measure.speed import spread
+from benchmarks.measure.timing import elsewhere, spread
+from benchmarks.record import Images, Result
+from digitzip.model import load_model
 
 READS: Final = 100
-"""Digits that are read at random."""
-
-Result = dict[str, Any]
+COPIES: Final = (1, 10, 100)  # of the test images
 
 
-def random_access(packed: Path, digits: record.Images) -> Result:
-    """Return how long one digit takes: the file opened for it, and from an open archive.
+def random_access(path: Path, recon: Images, copies: int) -> Result:
+    """Time reads at random from a file that holds `copies` times `recon`, uint8 [n, 28, 28].
 
-    The model is loaded and the file in the system's cache before. Raises `ValueError` if a digit
-    is not that of `digits`, what the file holds, uint8 [n, 28, 28].
+    Raises `ValueError` if an image that is read is not the image at its index.
     """
-    places = np.random.default_rng(len(digits)).integers(0, len(digits), READS).tolist()
-    with digitzip.open(packed) as dz:
-        if any(not np.array_equal(dz[place], digits[place]) for place in places):
-            raise ValueError(f"{len(digits)} digits: another one was read at random")
+    n = copies * len(recon)
+    indices = np.random.default_rng(n).integers(0, n, READS).tolist()
+    with digitzip.open(path) as dz:
+        if any(not np.array_equal(dz[i], recon[i % len(recon)]) for i in indices):
+            raise ValueError(f"{n} images: another image was read at random")
+        bytes_per_image, chunks = dz.info.bytes / n, dz.info.chunks
     opened, read = [], []
-    for place in places:
+    for i in indices:
         start = time.perf_counter()
-        with digitzip.open(packed) as dz:
-            _ = dz[place]
-        opened.append(time.perf_counter() - start)
-    with digitzip.open(packed) as dz:
-        for place in places:
+        with digitzip.open(path) as dz:
+            _ = dz[i]
+        opened.append(1000 * (time.perf_counter() - start))
+    with digitzip.open(path) as dz:
+        for i in indices:
             start = time.perf_counter()
-            _ = dz[place]
-            read.append(time.perf_counter() - start)
-        chunks = dz.info.chunks
+            _ = dz[i]
+            read.append(1000 * (time.perf_counter() - start))
     return {
+        "images": n,
+        "bytes_per_image": bytes_per_image,
         "reads": READS,
         "chunks": chunks,
-        "open_and_read_ms": spread([1000 * seconds for seconds in opened]),
-        "read_ms": spread([1000 * seconds for seconds in read]),
-        "held_bytes": held_open(packed),
+        "open_and_read_ms": spread(opened),
+        "read_ms": spread(read),
+        "index_bytes": index_bytes(path),
     }
 
 
-def held_open(packed: Path) -> int:
-    """Return how many bytes of memory an open archive holds before a digit is read: its index."""
+def index_bytes(path: Path) -> int:
+    """Return the bytes of memory that an open archive holds before it reads an image."""
     tracemalloc.start()
     try:
-        with digitzip.open(packed):
+        with digitzip.open(path):
             return tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
+
+
+def measured(images: Images, copies: tuple[int, ...]) -> list[Result]:
+    """Return what random access takes with so many copies of images uint8 [n, 28, 28]."""
+    data = digitzip.compress(images)
+    recon = digitzip.decompress(data)
+    runs = []
+    with tempfile.TemporaryDirectory() as folder:
+        one, joined = Path(folder, "one.dz"), Path(folder, "joined.dz")
+        one.write_bytes(data)
+        for count in copies:
+            digitzip.join([one] * count, joined, overwrite=True)
+            runs.append(random_access(joined, recon, count))
+    return runs
+
+
+def main() -> None:
+    if elsewhere("access"):
+        return
+    runs = measured(record.test_images(), COPIES)
+    record.write("access", {**record.environment(load_model()), "runs": runs})

@@ -1,4 +1,4 @@
-"""An independent reader of digits: does a digit still read the same after the round trip?
+"""Train the independent classifier: does an image keep its label after the round trip?
 
 A small convolutional network, trained on the MNIST training images and labels, apart from any
 codec. `python -m benchmarks classifier` trains it, about five minutes on one core, and keeps it in
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from benchmarks import record
 from digitzip.training.fit.warp import warp
 
-CACHED: Final = record.CACHE / "reader.pt"
+CACHED: Final = record.CACHE / "classifier.pt"
 AVERAGED: Final = 64  # batches from which the average takes its BatchNorm statistics
 
 
@@ -42,7 +42,7 @@ class Recipe:
 
 
 class Network(nn.Sequential):
-    """Digits float [n, 1, 28, 28] in 0 … 1 -> scores [n, 10]."""
+    """Images float [n, 1, 28, 28] in 0 … 1 -> scores [n, 10]."""
 
     def __init__(self) -> None:
         layers: list[nn.Module] = []
@@ -58,24 +58,24 @@ class Network(nn.Sequential):
         super().__init__(*layers, nn.Flatten(), nn.Dropout(0.2), nn.Linear(96 * 3 * 3, 10))
 
 
-def read(images: record.Images) -> record.Labels:
-    """Return what the cached reader takes each digit for: uint8 [n, 28, 28] -> uint8 [n]."""
-    return read_with(trained()[0], images)
+def classify(images: record.Images) -> record.Labels:
+    """Return the label of each image: uint8 [n, 28, 28] -> uint8 [n]."""
+    return labels_of(trained()[0], images)
 
 
 def accuracy() -> float:
-    """Return the share of the test digits that the cached reader reads as they are labelled."""
+    """Return the share of the test labels that the independent classifier gives."""
     return trained()[1]
 
 
-def share_changed(before: record.Labels, after: record.Labels) -> float:
+def change_rate(before: record.Labels, after: record.Labels) -> float:
     """Return the share of labels that differ; 0 without any."""
     return float((before != after).mean()) if len(before) else 0.0
 
 
 @torch.no_grad()
-def read_with(network: nn.Module, images: record.Images) -> record.Labels:
-    """Return the likeliest label, uint8 [n], of digits uint8 [n, 28, 28]."""
+def labels_of(network: nn.Module, images: record.Images) -> record.Labels:
+    """Return the likeliest label, uint8 [n], of images uint8 [n, 28, 28]."""
     network.eval()
     labels = [
         network(pixels_of(images[start : start + 500])).argmax(dim=1)
@@ -86,9 +86,9 @@ def read_with(network: nn.Module, images: record.Images) -> record.Labels:
 
 @cache
 def trained(path: Path = CACHED) -> tuple[nn.Module, float]:
-    """Return the cached reader and its accuracy on the test set."""
+    """Return the independent classifier and its accuracy on the test set."""
     if not path.exists():
-        raise SystemExit(f"no reader at {path}: run python -m benchmarks classifier")
+        raise SystemExit(f"no classifier at {path}: run python -m benchmarks classifier")
     stored: dict[str, Any] = torch.load(path, weights_only=True)
     if stored["recipe"] != asdict(Recipe()):
         raise SystemExit(f"{path} has another recipe: run python -m benchmarks classifier")
@@ -100,7 +100,7 @@ def trained(path: Path = CACHED) -> tuple[nn.Module, float]:
 def train(
     images: record.Images, labels: record.Labels, recipe: Recipe, untrained: nn.Module | None = None
 ) -> nn.Module:
-    """Learn digits uint8 [n, 28, 28] and labels uint8 [n]; return the average of the weights."""
+    """Learn images uint8 [n, 28, 28] and labels uint8 [n]; return the average of the weights."""
     torch.manual_seed(recipe.seed)
     random = torch.Generator().manual_seed(recipe.seed)
     x, y = torch.from_numpy(images.copy()), torch.from_numpy(labels.astype(np.int64))
@@ -141,7 +141,7 @@ def train(
 def measure_statistics(
     network: nn.Module, x: Tensor, recipe: Recipe, random: torch.Generator
 ) -> None:
-    """Measure the BatchNorm statistics of averaged weights on digits uint8 [n, 28, 28]."""
+    """Measure the BatchNorm statistics of averaged weights on images uint8 [n, 28, 28]."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
@@ -153,14 +153,14 @@ def measure_statistics(
 
 
 def augmented(x: Tensor, share: float, random: torch.Generator) -> Tensor:
-    """Digits uint8 [n, 28, 28] -> float [n, 1, 28, 28], the first `share` of them warped."""
+    """Images uint8 [n, 28, 28] -> float [n, 1, 28, 28], the first `share` of them warped."""
     rows = x.flatten(1).float() / 255
     n = int(len(rows) * share)
     return torch.cat([warp(rows[:n], 28, 28, random), rows[n:]]).view(-1, 1, 28, 28)
 
 
 def pixels_of(images: record.Images) -> Tensor:
-    """Digits uint8 [n, 28, 28] -> float [n, 1, 28, 28] in 0 … 1."""
+    """Images uint8 [n, 28, 28] -> float [n, 1, 28, 28] in 0 … 1."""
     return torch.from_numpy(images[:, None].astype(np.float32) / 255)
 
 
@@ -168,12 +168,8 @@ def main() -> None:
     torch.set_num_threads(1)
     recipe = Recipe()
     network = train(record.train_images(), record.train_labels(), recipe)
-    right = float((read_with(network, record.test_images()) == record.test_labels()).mean())
+    right = float((labels_of(network, record.test_images()) == record.test_labels()).mean())
     CACHED.parent.mkdir(exist_ok=True)
     stored = {"recipe": asdict(recipe), "accuracy": right, "weights": network.state_dict()}
     torch.save(stored, CACHED)
-    print(f"reads {right:.2%} of the test digits as they are labelled; kept in {CACHED}")
-
-
-if __name__ == "__main__":
-    main()
+    print(f"{right:.2%} of the test labels are right; kept in {CACHED}")

@@ -68,7 +68,7 @@ ROWS: Final = (
 
 
 class Lines:
-    """A watcher that prints what is said."""
+    """A listener that prints lines."""
 
     def step(self, done: int, total: int, loss: float) -> None: ...
 
@@ -101,7 +101,7 @@ def measured(recipe: Recipe, test: record.Images) -> dict[str, Any]:
 
 
 def name_of(recipe: Recipe) -> str:
-    """Return the name of a network's folder: what distinguishes it from the others."""
+    """Return the name of the folder of a network."""
     sizes = "-".join(map(str, recipe.encoder_network))
     return f"{sizes}-noise-{recipe.noise_level:g}-{recipe.optimizer}-epochs-{recipe.epochs}"
 
@@ -125,7 +125,7 @@ def through_a_file(path: Path, levels: int, test: record.Images) -> dict[str, An
     quality = read_model(path).qualities.index(levels) + 1
     data = digitzip.compress(test, model=path, quality=quality, effort=EFFORT, guard=False)
     error = rmse(test, digitzip.decompress(data, model=path))
-    return {"levels": levels, "bytes_per_digit": len(data) / len(test), "rmse": error}
+    return {"levels": levels, "bytes_per_image": len(data) / len(test), "rmse": error}
 
 
 def main() -> None:
@@ -147,7 +147,3 @@ def main() -> None:
                 record.write("experiment", {**environment, "bar": BAR, "rows": rows})
     if epochs == EXPERIMENT_2016.epochs:
         record.enter_in_ledger({**record.environment(learned=True), "experiment": rows})
-
-
-if __name__ == "__main__":
-    main()

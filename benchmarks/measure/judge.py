@@ -1,7 +1,7 @@
-"""A second reader of digits, by which the shipped one's margin is chosen; results use neither.
+"""Train the judge, a classifier that serves only to choose the margin of the bundled classifier.
 
-It is smaller than `reader`, of another shape and seed, and learns the training digits but the last
-10,000, which it judges. `python -m benchmarks judge` trains it, two minutes on one core.
+It is smaller than `classifier`, of another shape and seed, and learns the training images but the
+last 10,000, which it judges. `python -m benchmarks judge` trains it, two minutes on one core.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import torch
 from torch import nn
 
 from benchmarks import record
-from benchmarks.measure import classifier as reader
+from benchmarks.measure import classifier
 
 HELD_OUT: Final = 10_000
 CACHED: Final = record.CACHE / "judge.pt"
-RECIPE: Final = reader.Recipe(seed=77, epochs=5, warp_share=0.5)
+RECIPE: Final = classifier.Recipe(seed=77, epochs=5, warp_share=0.5)
 
 
 class Judge(nn.Sequential):
-    """Digits float [n, 1, 28, 28] in 0 … 1 -> scores [n, 10]."""
+    """Images float [n, 1, 28, 28] in 0 … 1 -> scores [n, 10]."""
 
     def __init__(self) -> None:
         layers: list[nn.Module] = []
@@ -34,7 +34,7 @@ class Judge(nn.Sequential):
 
 @cache
 def judge() -> nn.Module:
-    """Return the judge that was kept."""
+    """Return the trained judge."""
     if not CACHED.exists():
         raise SystemExit(f"no judge at {CACHED}: run python -m benchmarks judge")
     network = Judge()
@@ -45,12 +45,8 @@ def judge() -> nn.Module:
 def main() -> None:
     torch.set_num_threads(1)
     images, labels = record.train_images(), record.train_labels()
-    network = reader.train(images[:-HELD_OUT], labels[:-HELD_OUT], RECIPE, Judge())
+    network = classifier.train(images[:-HELD_OUT], labels[:-HELD_OUT], RECIPE, Judge())
     CACHED.parent.mkdir(exist_ok=True)
     torch.save(network.state_dict(), CACHED)
-    right = (reader.read_with(network, images[-HELD_OUT:]) == labels[-HELD_OUT:]).mean()
-    print(f"reads {right:.2%} of the digits held out as they are labelled; kept in {CACHED}")
-
-
-if __name__ == "__main__":
-    main()
+    right = (classifier.labels_of(network, images[-HELD_OUT:]) == labels[-HELD_OUT:]).mean()
+    print(f"{right:.2%} of the held-out labels are right; kept in {CACHED}")

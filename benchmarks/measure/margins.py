@@ -1,8 +1,8 @@
-"""With which margin must a decoded digit be read? What each margin flags, and what it lets through.
+"""Measure margins of the bundled classifier: what each flags, and which label changes it misses.
 
-On the last 10,000 training digits, which neither the shipped reader nor the judge has learned (the
-model has). A digit is flagged where its decoded image is not read as the original was with this
-margin; with the second rule also where the original itself was not.
+On the last 10,000 training images, which neither that classifier nor the judge has learned (the
+model has). An image is flagged where its reconstruction does not have the label of the original
+with this margin; by the second rule also where the original itself does not.
 """
 
 from __future__ import annotations
@@ -15,68 +15,60 @@ import numpy.typing as npt
 
 import digitzip
 from benchmarks import record
-from benchmarks.measure.classifier import read_with
+from benchmarks.measure.classifier import labels_of
 from benchmarks.measure.judge import HELD_OUT, judge
 from digitzip.model import load_classifier
 
 MARGINS: Final = range(0, 321, 16)
-READER: Final = "mnist-reader"
+CLASSIFIER: Final = "mnist-reader"
 
 Margins = npt.NDArray[np.int32]
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one margin does to the digits held out."""
+    """What one margin does to the held-out images."""
 
-    margin: int  # in units of the reader
+    margin: int  # in units of the classifier
     flagged: int
-    missed: int  # read differently by the judge, and not flagged
+    missed: int  # label changes by the judge that are not flagged
     flagged_by_both: int  # the second rule
     missed_by_both: int
 
 
-def row(margin: int, before: Margins, after: Margins, different: Flags) -> Row:
-    """Margins int [n] of originals and decoded digits, which the judge reads differently."""
+def row(margin: int, before: Margins, after: Margins, changed: npt.NDArray[np.bool_]) -> Row:
+    """Margins int [n] of originals and reconstructions; the judge's label changes, bool [n]."""
     flagged = after < margin
     both = flagged | (before < margin)
     return Row(
         margin,
         int(flagged.sum()),
-        int((different & ~flagged).sum()),
+        int((changed & ~flagged).sum()),
         int(both.sum()),
-        int((different & ~both).sum()),
+        int((changed & ~both).sum()),
     )
 
 
 def main() -> None:
-    codec, reader = digitzip.load_codec(), load_classifier(READER)
-    digits, truth = record.train_images()[-HELD_OUT:], record.train_labels()[-HELD_OUT:]
-    decoded = codec.decode(codec.encode(digits))
-    labels, judged = reader.read(digits), read_with(judge(), digits)
-    different = judged != read_with(judge(), decoded)
-    before, after = reader.margins(digits, labels), reader.margins(decoded, labels)
-    rows = [row(margin, before, after, different) for margin in MARGINS]
+    codec, classifier = digitzip.load_codec(), load_classifier(CLASSIFIER)
+    images, truth = record.train_images()[-HELD_OUT:], record.train_labels()[-HELD_OUT:]
+    recon = codec.decode(codec.encode(images))
+    labels, judged = classifier.read(images), labels_of(judge(), images)
+    changed = judged != labels_of(judge(), recon)
+    before, after = classifier.margins(images, labels), classifier.margins(recon, labels)
+    rows = [row(margin, before, after, changed) for margin in MARGINS]
     result = {
         **record.environment(codec.model, learned=True),
-        "digits": len(digits),  # the last training digits
+        "images": len(images),  # the last training images
         "levels": codec.levels,
         "effort": codec.effort,
-        "reader": {"name": reader.name, "id": reader.id.hex()},
-        "reader_accuracy": (labels == truth[:, None]).mean(axis=0).tolist(),
+        "classifier": {"name": classifier.name, "id": classifier.id.hex()},
+        "classifier_accuracy": (labels == truth[:, None]).mean(axis=0).tolist(),
         "judge_accuracy": float((judged == truth).mean()),
-        "judged_differently": int(different.sum()),
+        "label_changes": int(changed.sum()),
         "rows": [asdict(row) for row in rows],
     }
     record.write("margins", result)
-    print(f"judged differently: {different.sum()} of {len(digits)}")
-    print("margin  flagged  missed   both: flagged  missed")
-    for r in rows:
-        print(
-            f"{r.margin:6} {r.flagged:8} {r.missed:7} {r.flagged_by_both:15} {r.missed_by_both:7}"
-        )
-
-
-if __name__ == "__main__":
-    main()
+    print(f"label changes by the judge: {changed.sum()} of {len(images)}")
+    for found in rows:
+        print(found)

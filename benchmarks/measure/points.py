@@ -1,9 +1,8 @@
-"""One setting of one model, measured: what a file costs, what it loses, what it could cost."""
+"""Measure one case, a setting of one model: what a file costs, and what it loses."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
@@ -12,77 +11,132 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import zstandard
+
 import digitzip
 from benchmarks import record
-from digitzip.archive.writer import Writer
-from digitzip.codec import Codec
+from benchmarks.record import Images, Labels
+from digitzip.codec import Codec, Codes
 from digitzip.entropy.probability import ideal_bits
-from digitzip.format.header import Header
 from digitzip.metrics import d32, psnr, rmse, ssim
 from digitzip.model import Model, load_model, shipped_folder
 
 _NAME: Final = re.compile(r"mnist-(\d+)")
+_SKIPPABLE: Final = 0x184D2A5  # the magic number of a skippable frame without its last digit
+_REPEATED: Final = 1  # a Zstandard block of one byte, RFC 8878 section 3.1.1.2.2
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Case:
     """What a file is made with."""
 
-    path: Path
-    levels: int
+    model: str
+    quality: int
     effort: int
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a file of all test digits costs and what it loses."""
+    """What a file of all test images costs and what it loses."""
 
     model: str
     dims: int
     levels: int
-    quality: int  # 1 for the fewest levels of the model
+    quality: int
     effort: int
     bytes: int
-    bytes_per_digit: float
-    ideal_bytes_per_digit: float  # of an arithmetic coder with the model's own predictor
-    codes_over_ideal: float  # bytes of the codes alone over that, less 1
+    bytes_per_image: float
+    ideal_bytes_per_image: float  # of an arithmetic coder with the model's own entropy model
+    codes_over_ideal: float  # bytes of the codes alone over the ideal, less 1
     rmse: float
     psnr: float
     ssim: float
     d32: float
-    read_differently: float
+    label_change_rate: float
     default_levels: bool  # of its model
-    default: bool  # what `digitzip.compress(images)` does
+    default: bool  # `digitzip.compress(images, guard=False)`
 
 
-def shipped() -> list[Path]:
-    """Return the shipped models of MNIST, by how many numbers a code of theirs has."""
+def bundled() -> list[Path]:
+    """Return the bundled models of MNIST in the order of their dims."""
     found = (path for path in shipped_folder().glob("*.safetensors") if _NAME.fullmatch(path.stem))
     return sorted(found, key=lambda path: int(path.stem.partition("-")[2]))
 
 
-def compressed(images: record.Images, codec: Codec) -> bytes:
-    """Return the bytes of a file of these images."""
-    out = io.BytesIO()
-    with Writer(out, codec) as writer:
-        writer.append(images)
-    return out.getvalue()
+def path_of(case: Case) -> Path:
+    return shipped_folder() / f"{case.model}.safetensors"
 
 
-def measure_once(setting: Setting) -> Point:
-    """Return what `measure` gives, kept in `runs/` for as long as code and model stay the same.
+def round_trip(images: Images, case: Case) -> tuple[bytes, Codes, Images]:
+    """Return the file of images uint8 [n, 28, 28], its codes and what it decompresses to.
 
-    A run that is broken off goes on where it was.
+    Raises `ValueError` unless the file holds the codes of the encoder, their reconstructions come
+    back, and these are nearer to the images than blank images are.
     """
-    from benchmarks.measure import classifier as reader
+    model = load_model(path_of(case))
+    codec = Codec(model, model.qualities[case.quality - 1], case.effort)
+    data = digitzip.compress(
+        images, model=model, quality=case.quality, effort=case.effort, guard=False
+    )
+    recon = digitzip.decompress(data, model=model)
+    with digitzip.open(data, model=model) as dz:
+        codes = dz.codes[:]
+    few = slice(0, 100)
+    if not np.array_equal(codes[few], codec.encode(images[few])):
+        raise ValueError(f"{case}: the file has other codes than the encoder gives")
+    if not np.array_equal(recon, codec.decode(codes)):
+        raise ValueError(f"{case}: the file gives other images than its codes")
+    if rmse(images, recon) >= rmse(images, np.zeros_like(images)):
+        raise ValueError(f"{case}: the images that come back are no nearer than blank ones")
+    return data, codes, recon
 
-    digest = hashlib.sha256(repr((setting.path.stem, setting.levels, setting.effort)).encode())
-    for path in (setting.path, *_sources(), reader.CACHED):
+
+def measure(case: Case) -> Point:
+    """Compress and decompress all test images; classify what comes back."""
+    from benchmarks.measure import classifier  # imports torch, which nothing else here needs
+
+    images, model = record.test_images(), load_model(path_of(case))
+    data, codes, recon = round_trip(images, case)
+    levels = model.qualities[case.quality - 1]
+    ideal = ideal_bits(model.level_set(levels).predict, codes) / 8
+    default = Codec(model)
+    return Point(
+        model=model.name,
+        dims=model.shape.dims,
+        levels=levels,
+        quality=case.quality,
+        effort=case.effort,
+        bytes=len(data),
+        bytes_per_image=len(data) / len(images),
+        ideal_bytes_per_image=ideal,
+        codes_over_ideal=(len(data) - overhead(data)) / len(images) / ideal - 1,
+        rmse=rmse(images, recon),
+        psnr=psnr(images, recon),
+        ssim=ssim(images, recon),
+        d32=d32(images, recon),
+        label_change_rate=classifier.change_rate(_labels_before(), classifier.classify(recon)),
+        default_levels=levels == default.levels,
+        default=(levels, case.effort) == (default.levels, default.effort) and _is_default(model),
+    )
+
+
+def measure_once(case: Case) -> Point:
+    """Return what `measure` gives, kept in `runs/` until code, model or classifier change.
+
+    A run that was stopped continues with the next case.
+    """
+    from benchmarks.measure import classifier  # imports torch, which nothing else here needs
+
+    package = Path(digitzip.__file__).parent
+    digest = hashlib.sha256(repr(case).encode())
+    sources = [path_of(case), Path(__file__), *sorted(package.rglob("*.py")), classifier.CACHED]
+    for path in sources:
         digest.update(path.read_bytes())
     kept = record.CACHE / "points" / f"{digest.hexdigest()[:32]}.json"
     if kept.exists():
         return Point(**json.loads(kept.read_text(encoding="utf-8")))
-    point = measure(setting)
+    point = measure(case)
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = kept.with_suffix(f".{os.getpid()}")
     part.write_text(json.dumps(asdict(point)), encoding="utf-8")
@@ -90,62 +144,28 @@ def measure_once(setting: Setting) -> Point:
     return point
 
 
-def measure(setting: Setting) -> Point:
-    """Compress and decompress all test digits at one setting, and read what comes back."""
-    from benchmarks.measure import classifier as reader
-
-    images = record.test_images()
-    model = load_model(setting.path)
-    codec = Codec(model, setting.levels, setting.effort)
-    data = compressed(images, codec)
-    with digitzip.open(data, model=model) as dz:
-        codes = dz.codes[:]
-    decoded = digitzip.decompress(data, model=model)
-    ideal = ideal_bits(model.level_set(setting.levels).predict, codes) / 8
-    default = Codec(model)
-    default_levels = setting.levels == default.levels
-    return Point(
-        model=model.name,
-        dims=model.shape.dims,
-        levels=setting.levels,
-        quality=model.qualities.index(setting.levels) + 1,
-        effort=setting.effort,
-        bytes=len(data),
-        bytes_per_digit=len(data) / len(images),
-        ideal_bytes_per_digit=ideal,
-        codes_over_ideal=(len(data) - overhead(data)) / len(images) / ideal - 1,
-        rmse=rmse(images, decoded),
-        psnr=psnr(images, decoded),
-        ssim=ssim(images, decoded),
-        d32=d32(images, decoded),
-        read_differently=reader.share_changed(_read_before(), reader.read(decoded)),
-        default_levels=default_levels,
-        default=default_levels and setting.effort == default.effort and _is_default(model),
-    )
-
-
 def overhead(data: bytes) -> int:
-    """Return how many bytes of a file of one unnamed chunk are not the codes themselves.
+    """Return how many bytes of a file without names or corrections are not codes.
 
-    Counts header, trailer, frame header, chunk head, the header of every Zstandard block, checksum.
+    The first Zstandard block of a chunk is its head, the others are codes. Headers of frames and
+    blocks, checksums, header and trailer of the file are overhead.
     """
-    header = Header.from_bytes(data)
-    position = header.size + 5 + {0: 1, 1: 2, 2: 4, 3: 8}[data[header.size + 4] >> 6]
-    codes, blocks, last = 0, 0, False
-    while not last:
-        block = int.from_bytes(data[position : position + 3], "little")
-        last, kind, size = bool(block & 1), block >> 1 & 3, block >> 3
-        stored = 1 if kind == 1 else size
-        codes += stored if blocks else 0  # the first block is the head of the chunk
-        position += 3 + stored
-        blocks += 1
+    offset, codes = 0, 0
+    while offset < len(data):
+        if int.from_bytes(data[offset : offset + 4], "little") >> 4 == _SKIPPABLE:
+            offset += 8 + int.from_bytes(data[offset + 4 : offset + 8], "little")
+            continue
+        offset += zstandard.frame_header_size(data[offset : offset + 18])
+        first, last = True, False
+        while not last:
+            block = int.from_bytes(data[offset : offset + 3], "little")
+            last, kind, size = bool(block & 1), block >> 1 & 3, block >> 3
+            stored = 1 if kind == _REPEATED else size
+            codes += 0 if first else stored
+            offset += 3 + stored
+            first = False
+        offset += 4  # checksum
     return len(data) - codes
-
-
-def _sources() -> list[Path]:
-    """Return the code that a point depends on."""
-    package = Path(digitzip.__file__).parent
-    return [Path(__file__), *sorted(package.rglob("*.py"))]
 
 
 def _is_default(model: Model) -> bool:
@@ -153,7 +173,7 @@ def _is_default(model: Model) -> bool:
 
 
 @cache
-def _read_before() -> record.Labels:
-    from benchmarks.measure import classifier as reader
+def _labels_before() -> Labels:
+    from benchmarks.measure import classifier
 
-    return reader.read(record.test_images())
+    return classifier.classify(record.test_images())

@@ -1,8 +1,7 @@
-"""Time and peak memory of the command line against the number of digits, `.npy` in and out.
+"""Measure time and peak memory of the command line against the number of images (`.npy`).
 
-Digits are written as they are made, never all held. `--full` measures ten million, once, into a
-result of its own. What a billion would take is reckoned along the line through the two largest
-runs.
+`--full` measures ten million images, once, into a result of its own. What a billion would take lies
+on the line through the two largest runs.
 """
 
 from __future__ import annotations
@@ -16,33 +15,30 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 import digitzip
 from benchmarks import record
-from benchmarks.measure.access import random_access
-from benchmarks.measure.speed import elsewhere
+from benchmarks.measure.access import index_bytes
+from benchmarks.measure.timing import elsewhere, spread
+from benchmarks.record import Images, Result
 from digitzip.metrics import rmse
 from digitzip.model import load_model
 
 ROUNDS: Final = {10_000: 3, 100_000: 3, 1_000_000: 1}
-"""How often each number of digits is compressed and decompressed."""
+"""How often each number of images is compressed and decompressed."""
 FULL: Final = 10_000_000
 UNTIMED: Final = 100_000
-"""As many digits are checked before they are timed; what is run once is its own check."""
-UNGUARDED: Final = ("--guard", "off")  # shifted digits are not what the models were made for
+"""Up to so many images are checked before they are timed; what runs once is checked after."""
 ENDS: Final = 1_000
-"""Digits, the first and the last, that have to be those of a round trip in memory."""
+"""Images at each end that must equal those of a round trip in memory."""
 NEAR: Final = 0.75
-"""Of the error of a blank page; digits shifted by up to two pixels have half to two thirds."""
+"""Of the RMSE of blank images; images shifted by up to two pixels reach half to two thirds."""
 BATCH: Final = 10_000
-"""Digits that are compared at once."""
 PAPER: Final = 1_000_000_000
-"""Digits of the estimate."""
-
-Result = dict[str, Any]
+"""Images of the estimate."""
 
 _MEASURE: Final = """
 import resource, subprocess, sys
@@ -52,20 +48,17 @@ sys.exit(code)
 """
 
 
-def write_digits(path: Path, images: record.Images, n: int) -> None:
-    """Write `n` digits, the test set over and over with each copy shifted, as `.npy`."""
+def write_images(path: Path, images: Images, n: int) -> None:
+    """Write `n` images as `.npy`: the test set over and over, each copy shifted."""
     out = np.lib.format.open_memmap(path, "w+", np.uint8, (n, 28, 28))
-    for number, start in enumerate(range(0, n, len(images))):
+    for copy, start in enumerate(range(0, n, len(images))):
         part = out[start : start + len(images)]
-        part[:] = np.roll(images, (number % 5 - 2, number // 5 % 5 - 2), axis=(1, 2))[: len(part)]
+        part[:] = np.roll(images, (copy % 5 - 2, copy // 5 % 5 - 2), axis=(1, 2))[: len(part)]
     out.flush()
 
 
 def measured(rounds: int, *arguments: str) -> dict[str, float]:
-    """Run `digitzip` with these arguments, each time in a process of its own.
-
-    Returns the median, the least and the most seconds, and the highest peak in MB.
-    """
+    """Run `digitzip` in processes of its own; return seconds and the highest peak in MB."""
     command = [sys.executable, "-c", _MEASURE, sys.executable, "-m", "digitzip", *arguments]
     seconds, peaks = [], []
     for _ in range(rounds):
@@ -73,82 +66,77 @@ def measured(rounds: int, *arguments: str) -> dict[str, float]:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         seconds.append(time.perf_counter() - start)
         peaks.append(peak_bytes(int(done.stdout.split()[-1]), sys.platform) / 1e6)
-    return {
-        "seconds": float(np.median(seconds)),
-        "least": min(seconds),
-        "most": max(seconds),
-        "peak_mb": max(peaks),
-    }
+    found = spread(seconds)
+    return {"seconds": found.pop("median"), **found, "peak_mb": max(peaks)}
 
 
 def peak_bytes(ru_maxrss: int, platform: str) -> int:
-    """Return a peak resident size in bytes; macOS tells it so, other systems in KiB."""
+    """Return a peak resident size in bytes; macOS gives bytes, other systems KiB."""
     return ru_maxrss if platform == "darwin" else ru_maxrss * 1024
 
 
-def space(n: int, alone: bool) -> int:
-    """Return the bytes on disk that a run of `n` digits takes: pixels and files, with a reserve."""
-    pixels, files = (3, 2) if alone else (2, 1)
-    return n * (784 * pixels + 20 * files) + 50_000_000
-
-
-def require_space(n: int, alone: bool) -> None:
-    """Raise `SystemExit` unless the temporary folder has room for `n` digits."""
-    free, needed = shutil.disk_usage(tempfile.gettempdir()).free, space(n, alone)
+def require_space(n: int, one_thread: bool) -> None:
+    """Raise `SystemExit` unless the temporary folder has room for a run of `n` images."""
+    pixels, files = (3, 2) if one_thread else (2, 1)
+    needed = n * (784 * pixels + 20 * files) + 50_000_000
+    free = shutil.disk_usage(tempfile.gettempdir()).free
     if free < needed:
         raise SystemExit(
-            f"{n:,} digits need {needed / 1e9:.1f} GB of temporary space, {free / 1e9:.1f} are free"
+            f"{n:,} images need {needed / 1e9:.1f} GB of temporary space, {free / 1e9:.1f} are free"
         )
 
 
-def verified(digits: record.Images, decoded: record.Images, effort: int) -> float:
-    """Return the RMSE of decoded digits uint8 [n, 28, 28] of a file.
+def verified(images: Images, recon: Images, effort: int) -> float:
+    """Return the RMSE of decompressed images uint8 [n, 28, 28].
 
-    Raises `ValueError` unless their ends are those of a round trip in memory, and all of them come
-    well nearer than a blank page.
+    Raises `ValueError` unless both ends equal a round trip in memory, and all are well nearer to
+    the originals than blank images are.
     """
-    n = len(digits)
-    if (decoded.shape, decoded.dtype) != (digits.shape, digits.dtype):
-        raise ValueError(f"{n} digits: {decoded.dtype} {list(decoded.shape)} came back")
+    n = len(images)
+    if (recon.shape, recon.dtype) != (images.shape, images.dtype):
+        raise ValueError(f"{n} images: {recon.dtype} {list(recon.shape)} came back")
     for end in (slice(ENDS), slice(max(0, n - ENDS), n)):
-        again = digitzip.decompress(digitzip.compress(digits[end], effort=effort, guard=False))
-        if not np.array_equal(decoded[end], again):
-            raise ValueError(f"{n} digits: a round trip in memory gives others")
-    parts = [(digits[i : i + BATCH], decoded[i : i + BATCH]) for i in range(0, n, BATCH)]
+        again = digitzip.decompress(digitzip.compress(images[end], effort=effort, guard=False))
+        if not np.array_equal(recon[end], again):
+            raise ValueError(f"{n} images: a round trip in memory gives others")
+    parts = [(images[i : i + BATCH], recon[i : i + BATCH]) for i in range(0, n, BATCH)]
     error = math.sqrt(sum(rmse(x, y) ** 2 * len(x) for x, y in parts) / n)
     blank = math.sqrt(sum(rmse(x, np.zeros_like(x)) ** 2 * len(x) for x, _ in parts) / n)
     if error > NEAR * blank:
-        raise ValueError(f"{n} digits: RMSE {error:.3f}, and a blank page has {blank:.3f}")
+        raise ValueError(f"{n} images: RMSE {error:.3f}, and blank images have {blank:.3f}")
     return error
 
 
-def run_of(n: int, images: record.Images, effort: int, rounds: int, alone: bool = True) -> Result:
-    """Return what `n` digits take on all cores and, if `alone`, on one thread as well.
+def run_of(n: int, images: Images, effort: int, rounds: int, one_thread: bool = True) -> Result:
+    """Return what `n` images take on all cores and, if asked, on one thread.
 
-    Up to `UNTIMED` digits are compressed and decompressed once before, and checked; what was timed
-    last is checked after. Raises `ValueError` if the digits do not come back, or if one thread
-    writes another file than all cores do.
+    Raises `ValueError` if other images come back, or if one thread writes another file.
     """
-    require_space(n, alone)
+    require_space(n, one_thread)
     with tempfile.TemporaryDirectory() as name:
         source, packed, back, packed_1, back_1 = (
             Path(name) / file for file in ("in.npy", "x.dz", "out.npy", "1.dz", "1.npy")
         )
-        write_digits(source, images, n)
-        digits = np.load(source, mmap_mode="r")
-        compress = ("compress", str(source), "--effort", str(effort), *UNGUARDED, "-f", "-o")
+        write_images(source, images, n)
+        originals = np.load(source, mmap_mode="r")
+        # No guard: shifted images are not what the models were made for.
+        options = ("--effort", str(effort), "--guard", "off", "-f", "-o")
+        compress = ("compress", str(source), *options)
         decompress = ("decompress", str(packed), "-f", "-o")
         if n <= UNTIMED:
             measured(1, *compress, str(packed))
             measured(1, *decompress, str(back))
-            verified(digits, np.load(back, mmap_mode="r"), effort)
-        run: Result = {"digits": n, "rounds": rounds}
-        run["compress"] = measured(rounds, *compress, str(packed))
-        run["decompress"] = measured(rounds, *decompress, str(back))
-        run["bytes"] = packed.stat().st_size
-        decoded = np.load(back, mmap_mode="r")
-        run["rmse"] = verified(digits, decoded, effort)
-        if alone:
+            verified(originals, np.load(back, mmap_mode="r"), effort)
+        run: Result = {
+            "images": n,
+            "rounds": rounds,
+            "compress": measured(rounds, *compress, str(packed)),
+            "decompress": measured(rounds, *decompress, str(back)),
+            "bytes": packed.stat().st_size,
+            "rmse": verified(originals, np.load(back, mmap_mode="r"), effort),
+            "index_bytes": index_bytes(packed),
+        }
+        if one_thread:
             one = ("--threads", "1")
             run["one_thread"] = {
                 "compress": measured(rounds, *compress, str(packed_1), *one),
@@ -156,8 +144,7 @@ def run_of(n: int, images: record.Images, effort: int, rounds: int, alone: bool 
             }
             for file, other in ((packed, packed_1), (back, back_1)):
                 if not filecmp.cmp(file, other, shallow=False):
-                    raise ValueError(f"{n} digits: one thread wrote another {file.name}")
-        run["random_access"] = random_access(packed, decoded)
+                    raise ValueError(f"{n} images: one thread wrote another {file.name}")
         return run
 
 
@@ -166,29 +153,29 @@ def along(x: tuple[float, float], y: tuple[float, float], at: float) -> float:
     return y[1] + (y[1] - y[0]) / (x[1] - x[0]) * (at - x[1])
 
 
-def estimate(runs: list[Result], digits: int = PAPER) -> Result:
-    """Return what so many digits would take by the slope between the last two runs.
+def estimate(runs: list[Result], images: int = PAPER) -> Result:
+    """Return what so many images would take by the slope between the last two runs.
 
-    Memory is the highest peak seen, and what the index of an open archive grows by: all else is
-    of a fixed size, and its peaks differ by chance more than by the number of digits.
+    Memory is the highest peak plus the growth of an open archive's index: all else has a fixed
+    size, and its peaks differ by chance more than by the number of images.
     """
     before, last = runs[-2:]
-    n = before["digits"], last["digits"]
+    n = before["images"], last["images"]
 
     def hours(way: str) -> float:
         seconds = tuple(run["one_thread"][way]["seconds"] for run in (before, last))
-        return along(n, (seconds[0], seconds[1]), digits) / 3600
+        return along(n, (seconds[0], seconds[1]), images) / 3600
 
-    held = before["random_access"]["held_bytes"], last["random_access"]["held_bytes"]
+    held = before["index_bytes"], last["index_bytes"]
     peak = max(run[way]["peak_mb"] for run in runs for way in ("compress", "decompress"))
     return {
-        "digits": digits,
-        "from_digits": list(n),
-        "bytes": round(along(n, (before["bytes"], last["bytes"]), digits)),
+        "images": images,
+        "from_images": list(n),
+        "bytes": round(along(n, (before["bytes"], last["bytes"]), images)),
         "threads": 1,
         "compress_hours": hours("compress"),
         "decompress_hours": hours("decompress"),
-        "peak_mb": peak + (along(n, held, digits) - held[1]) / 1e6,
+        "peak_mb": peak + (along(n, held, images) - held[1]) / 1e6,
     }
 
 
@@ -197,23 +184,16 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(prog="python -m benchmarks scale", description=__doc__)
     parser.add_argument("--effort", type=int, default=0)
-    parser.add_argument("--full", action="store_true", help=f"{FULL:,} digits, all cores")
+    parser.add_argument("--full", action="store_true", help=f"{FULL:,} images, all cores")
     arguments = parser.parse_args(sys.argv[2:])
-    images = record.test_images()
+    images, effort = record.test_images(), arguments.effort
+    result = {**record.environment(load_model()), "effort": effort}
     if arguments.full:
-        runs = [run_of(FULL, images, arguments.effort, 1, alone=False)]
-    else:
-        runs = []
-        require_space(max(ROUNDS), alone=True)
-        for n, rounds in ROUNDS.items():
-            runs.append(run_of(n, images, arguments.effort, rounds))
-            print(runs[-1], flush=True)
-    result = {**record.environment(load_model()), "effort": arguments.effort, "runs": runs}
-    if arguments.full:
-        record.write("scale_full", result)
-    else:
-        record.write("scale", result | {"estimate": estimate(runs)})
-
-
-if __name__ == "__main__":
-    main()
+        record.write("scale_full", result | {"runs": [run_of(FULL, images, effort, 1, False)]})
+        return
+    runs = []
+    require_space(max(ROUNDS), one_thread=True)
+    for n, rounds in ROUNDS.items():
+        runs.append(run_of(n, images, effort, rounds))
+        print(runs[-1], flush=True)
+    record.write("scale", result | {"runs": runs, "estimate": estimate(runs)})

@@ -1,11 +1,10 @@
-"""How long the command line takes to start, beside `cwebp`, `flac` and `zstd` where there are any.
+"""Measure how long command lines take to start, beside `cwebp`, `flac` and `zstd` where installed.
 
-What a program says of its version, and one digit: compressed by all, decompressed by ours.
+Each program prints its version and compresses one image; ours also decompresses one.
 """
 
 from __future__ import annotations
 
-import io
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import zstandard
@@ -21,7 +20,9 @@ from PIL import Image
 
 import digitzip
 from benchmarks import record
-from benchmarks.measure.speed import Timed, elsewhere, interleaved
+from benchmarks.measure.speed import pillow_encode
+from benchmarks.measure.timing import Task, Timed, elsewhere, interleaved, spread
+from benchmarks.record import Images, Result
 from digitzip.model import load_model
 
 ROUNDS: Final = 15
@@ -29,29 +30,23 @@ ROUNDS: Final = 15
 _RAW: Final = ("--force-raw-format", "--endian=little", "--sign=unsigned")
 _SOUND: Final = ("--channels=1", "--bps=8", "--sample-rate=8000")
 
-Result = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A compressor with a command line of its own, made to pack one digit without loss."""
+    """A program that compresses one image without loss, and how its output is checked."""
 
     name: str
-    version: str  # the option that asks for it
-    source: Callable[[record.Images], bytes]  # the file that it is given
+    version: str  # the option that prints it
+    source: Callable[[Images], bytes]  # the file that it is given
     options: tuple[str, ...]
     unpack: Callable[[Path], bytes]  # what the packed file holds, as `source` gives it
 
     def pack(self, source: Path, packed: Path) -> list[str]:
-        """Return the command that packs a file."""
         return [self.name, *self.options, str(source), "-o", str(packed)]
 
 
-def png(image: record.Images) -> bytes:
-    """Return an image, uint8 [28, 28], as a PNG file."""
-    out = io.BytesIO()
-    Image.fromarray(image).save(out, "PNG")
-    return out.getvalue()
+def png(image: Images) -> bytes:
+    return pillow_encode(image[None], "PNG")[0]
 
 
 def _webp_as_png(packed: Path) -> bytes:
@@ -71,45 +66,44 @@ def _unzstd(packed: Path) -> bytes:
 COMMANDS: Final = (
     Command("cwebp", "-version", png, ("-quiet", "-lossless"), _webp_as_png),
     Command(
-        "flac", "--version", np.ndarray.tobytes,
-        ("--silent", "--force", *_RAW, *_SOUND), _unflac,
+        "flac", "--version", np.ndarray.tobytes, ("--silent", "--force", *_RAW, *_SOUND), _unflac
     ),
     Command("zstd", "--version", np.ndarray.tobytes, ("-q", "-f"), _unzstd),
-)  # fmt: skip
+)
 
 
 def run(*command: str) -> str:
-    """Run a command to its end; return what it prints."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def our_tasks(image: record.Images, folder: Path) -> dict[str, Callable[[], object]]:
-    """Return what is timed of digitzip on an image, uint8 [28, 28], checked."""
-    python = sys.executable
+def our_tasks(image: Images, folder: Path) -> dict[str, Task]:
+    """Return our command lines on an image, uint8 [28, 28], checked against the library."""
+    digitzip_ = (sys.executable, "-m", "digitzip")
     source, one, packed, out = (
         str(folder / name) for name in ("one.npy", "one.dz", "packed.dz", "out.npy")
     )
     np.save(source, image[None])
-    Path(one).write_bytes(digitzip.compress(image[None]))
-    compress = (python, "-m", "digitzip", "compress", source, "-f", "-o", packed)
-    decompress = (python, "-m", "digitzip", "decompress", one, "-f", "-o", out)
+    compress = (*digitzip_, "compress", source, "-f", "-o", packed)
+    decompress = (*digitzip_, "decompress", one, "-f", "-o", out)
     run(*compress)
+    shutil.copyfile(packed, one)
     run(*decompress)
-    same = np.array_equal(np.load(out), digitzip.decompress(Path(one).read_bytes()))
-    if not same or Path(packed).read_bytes() != Path(one).read_bytes():
+    data = Path(one).read_bytes()
+    recon = digitzip.decompress(data)
+    if not np.array_equal(np.load(out), recon) or not np.array_equal(
+        recon, digitzip.decompress(digitzip.compress(image[None]))
+    ):
         raise ValueError("digitzip: the command line and the library disagree")
     return {
-        "python -c pass": lambda: run(python, "-c", "pass"),
-        "digitzip --version": lambda: run(python, "-m", "digitzip", "--version"),
-        "decompress one digit": lambda: run(*decompress),
-        "compress one digit": lambda: run(*compress),
+        "python -c pass": lambda: run(sys.executable, "-c", "pass"),
+        "digitzip --version": lambda: run(*digitzip_, "--version"),
+        "decompress one image": lambda: run(*decompress),
+        "compress one image": lambda: run(*compress),
     }
 
 
-def their_tasks(
-    command: Command, image: record.Images, folder: Path
-) -> dict[str, Callable[[], object]]:
-    """Return what is timed of another program on an image, uint8 [28, 28], checked."""
+def peer_tasks(command: Command, image: Images, folder: Path) -> dict[str, Task]:
+    """Return the command lines of a peer on an image, uint8 [28, 28], checked."""
     name = Path(command.name).name
     source, packed = folder / f"{name}.source", folder / f"{name}.packed"
     source.write_bytes(command.source(image))
@@ -119,33 +113,31 @@ def their_tasks(
         raise ValueError(f"{command.name}: other pixels came back")
     return {
         f"{command.name} --version": lambda: run(command.name, command.version),
-        f"{command.name} one digit": lambda: run(*pack),
+        f"{command.name} one image": lambda: run(*pack),
     }
 
 
-def measured(image: record.Images, rounds: int) -> Result:
-    """Time the command lines by turns on an image, uint8 [28, 28]; returns what the JSON has.
+def measured(image: Images, rounds: int) -> Result:
+    """Time the command lines by turns on an image, uint8 [28, 28].
 
     Raises `ValueError` if a round trip fails.
     """
     present = [command for command in COMMANDS if shutil.which(command.name)]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        tasks = our_tasks(image, folder)
+        tasks = our_tasks(image, Path(name))
         for command in present:
-            tasks |= their_tasks(command, image, folder)
+            tasks |= peer_tasks(command, image, Path(name))
         seconds = interleaved(tasks, rounds)
     timed = {name: Timed(1, times) for name, times in seconds.items()}
+    spreads = {name: spread(times) for name, times in seconds.items()}
     return {
         "rounds": rounds,
-        "median_seconds": {name: float(np.median(times)) for name, times in seconds.items()},
-        "spread_seconds": {
-            name: {"least": min(times), "most": max(times)} for name, times in seconds.items()
-        },
+        "median_seconds": {name: found.pop("median") for name, found in spreads.items()},
+        "spread_seconds": spreads,
         "times_as_long": {
             command.name: {
                 "version": timed[f"{command.name} --version"].over(timed["digitzip --version"]),
-                "one digit": timed[f"{command.name} one digit"].over(timed["compress one digit"]),
+                "one image": timed[f"{command.name} one image"].over(timed["compress one image"]),
             }
             for command in present
         },
@@ -167,7 +159,3 @@ def main() -> None:
         return
     result = measured(record.test_images()[0], ROUNDS)
     record.write("startup", {**record.environment(load_model()), **result})
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
-"""What a peer is: a coder of digits, whose round trip can be checked, or a format of pictures.
+"""Define a peer: a coder of images whose round trip is checked, or an image format.
 
-A format makes a file of each digit, or one mosaic of all digits, because headers dominate a small
-file. Which coders there are, `benchmarks/peers/formats.py` says.
+A format makes a file of each image, or one mosaic of all, because headers dominate a small file.
+`formats.py` lists the coders.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from digitzip.metrics import rmse
 
 SIDE: Final = 28
 
-_COUNT: Final = struct.Struct("<I")  # before a mosaic: how many digits it holds
+_COUNT: Final = struct.Struct("<I")  # images of a mosaic, before it
 
-Picture = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 Encode = Callable[[Images], list[bytes]]
 Decode = Callable[[list[bytes]], Images]
 
 
 @dataclass(frozen=True, slots=True)
 class Coder:
-    """An encoder of digits, uint8 [n, 28, 28], at one setting, and its decoder."""
+    """An encoder of images, uint8 [n, 28, 28], at one setting, and its decoder."""
 
     name: str
     setting: str
@@ -49,38 +49,38 @@ class Coder:
         return self.name.removesuffix(" mosaic")
 
     def round_trip(self, images: Images) -> tuple[list[bytes], Images]:
-        """Return the files of digits, uint8 [n, 28, 28], and what came back from them alone.
+        """Return the files of images, uint8 [n, 28, 28], and what decodes from them alone.
 
-        Raises `ValueError` if other than these digits came back: another shape, a changed pixel
-        where the coder promises none, or, with loss, nothing nearer than a blank page.
+        Raises `ValueError` for another shape, a changed pixel of a lossless coder, or, with loss,
+        images that are no nearer than blank ones.
         """
         files = self.encode(images)
-        decoded = self.decode(files)
-        if (decoded.shape, decoded.dtype) != (images.shape, images.dtype):
+        recon = self.decode(files)
+        if (recon.shape, recon.dtype) != (images.shape, images.dtype):
             raise ValueError(
-                f"{self.title}: {decoded.dtype} {decoded.shape} came back, "
+                f"{self.title}: {recon.dtype} {recon.shape} came back, "
                 f"expected {images.dtype} {images.shape}"
             )
-        if not np.array_equal(decoded, images):
+        if not np.array_equal(recon, images):
             if self.lossless:
-                raise ValueError(f"{self.title}: lossless, and other pixels came back")
-            if rmse(images, decoded) >= rmse(images, np.zeros_like(images)):
-                raise ValueError(f"{self.title}: what came back is no nearer than a blank page")
-        return files, decoded
+                raise ValueError(f"{self.title}: lossless, but other pixels came back")
+            if rmse(images, recon) >= rmse(images, np.zeros_like(images)):
+                raise ValueError(f"{self.title}: what came back is no nearer than blank images")
+        return files, recon
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """An image format at one setting: a grey picture, uint8 [height, width], to bytes and back."""
+    """An image format at one setting: uint8 [height, width] to bytes and back."""
 
     name: str
     setting: str
     lossless: bool
-    write: Callable[[Picture], bytes]
-    read: Callable[[bytes], Picture]
+    write: Callable[[Pixels], bytes]
+    read: Callable[[bytes], Pixels]
 
     def singly(self) -> Coder:
-        """Return the coder that makes a file of each digit."""
+        """Return the coder that makes a file of each image."""
 
         def encode(images: Images) -> list[bytes]:
             return [self.write(image) for image in images]
@@ -91,9 +91,9 @@ class Format:
         return Coder(self.name, self.setting, False, self.lossless, encode, decode)
 
     def mosaic(self, sheet: int | None = None) -> Coder:
-        """Return the coder that makes one picture of all digits, or one of each `sheet` digits.
+        """Return the coder of one mosaic of all images, or one of each `sheet` images.
 
-        Four bytes before the picture say how many digits it holds.
+        Four bytes before a mosaic say how many images it holds.
         """
 
         def pack(images: Images) -> bytes:
@@ -114,8 +114,8 @@ class Format:
         return Coder(f"{self.name} mosaic", setting, True, self.lossless, encode, decode)
 
 
-def tiled(images: Images) -> Picture:
-    """Return digits [n, 28, 28] as one picture, square or a row less, blank after the last."""
+def tiled(images: Images) -> Pixels:
+    """Return images [n, 28, 28] as one mosaic, square or a row less, blank after the last."""
     columns = math.isqrt(len(images) - 1) + 1
     rows = -(-len(images) // columns)
     blank = np.zeros((rows * columns - len(images), SIDE, SIDE), np.uint8)
@@ -123,10 +123,10 @@ def tiled(images: Images) -> Picture:
     return np.ascontiguousarray(grid).reshape(rows * SIDE, columns * SIDE)
 
 
-def untiled(picture: Picture, n: int) -> Images:
-    """Return the n digits [n, 28, 28] of a picture that `tiled` made."""
-    height, width = picture.shape
-    grid = picture.reshape(height // SIDE, SIDE, width // SIDE, SIDE).swapaxes(1, 2)
+def untiled(mosaic: Pixels, n: int) -> Images:
+    """Return the n images [n, 28, 28] of a mosaic that `tiled` made."""
+    height, width = mosaic.shape
+    grid = mosaic.reshape(height // SIDE, SIDE, width // SIDE, SIDE).swapaxes(1, 2)
     return grid.reshape(-1, SIDE, SIDE)[:n]
 
 
@@ -134,7 +134,7 @@ def raw(
     name: str, setting: str, pack: Callable[[bytes], bytes], unpack: Callable[[bytes], bytes], *,
     solid: bool = True,
 ) -> Coder:  # fmt: skip
-    """Return the coder that packs plain pixels: of all digits, or of each digit on its own."""
+    """Return the coder that packs plain pixels: of all images, or of each image."""
 
     def encode(images: Images) -> list[bytes]:
         return [pack(images.tobytes())] if solid else [pack(image.tobytes()) for image in images]

@@ -1,9 +1,8 @@
-"""How the factorised prior of `prior.py` is trained and kept.
+"""Train the factorised prior of `prior.py` and keep it.
 
 `python -m benchmarks factorised` trains it for one λ after the other, twenty minutes on one core in
-all, and keeps each under `runs/` as it is done; a run that was stopped goes on with the next. Only
-training images serve for it: the last of them are held out, and settings were chosen by what they
-gave.
+all, and keeps each in `runs/`; a run that was stopped continues with the next. Only training images
+are used; the last of them are held out, and chose the settings.
 """
 
 from __future__ import annotations
@@ -49,8 +48,8 @@ class Recipe:
     epochs: tuple[int, ...] = (5, 3, 3, 2)
     channels: int = 48
     seed: int = 2026
-    held_out: int = 5_000  # the last training digits
-    ranged: int = 10_000  # the first training digits, whose latents the tables have
+    held_out: int = 5_000  # the last training images
+    ranged: int = 10_000  # the first training images, whose latents the tables cover
     batch: int = 32
     learning_rate: float = 2e-3
 
@@ -76,7 +75,7 @@ def title(trade: float) -> str:
 
 
 def kept(path: Path, recipe: Recipe) -> Stored:
-    """Return what is kept of a recipe: nothing is trained where there is no file."""
+    """Return what is kept of a recipe; nothing is trained where there is no file."""
     stored: Stored = {"recipe": asdict(recipe), "trained": {}}
     if path.exists():
         found: Stored = torch.load(path, weights_only=True)
@@ -90,13 +89,13 @@ def restored(stored: Stored) -> tuple[Network, Tables]:
     """Return the network and the tables of one λ."""
     network = Network(len(stored["low"]))
     network.load_state_dict(stored["weights"])
-    return network, Tables(stored["low"].numpy(), stored["bounds"].numpy())
+    return network, Tables(stored["low"].numpy(), stored["cdf"].numpy())
 
 
 def train(
     network: Network, images: record.Images, trade: float, epochs: int, recipe: Recipe
 ) -> None:
-    """Learn digits uint8 [n, 28, 28] for one λ, from the weights that are there."""
+    """Learn images uint8 [n, 28, 28] for one λ, from the present weights."""
     random = torch.Generator().manual_seed(recipe.seed)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
@@ -124,7 +123,7 @@ def train(
 
 
 def costs(network: Network, pixels: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Pixels [n, 1, 32, 32] -> bits a digit, and the mean squared error within its 28x28."""
+    """Pixels [n, 1, 32, 32] -> bits an image, and the mean squared error within its 28x28."""
     with torch.autocast("cpu", torch.bfloat16):
         latents = network.analysis(pixels.contiguous(memory_format=torch.channels_last)).float()
         noisy = latents + torch.rand(latents.shape, generator=random) - 0.5
@@ -134,13 +133,13 @@ def costs(network: Network, pixels: Tensor, random: torch.Generator) -> tuple[Te
 
 
 def finished(network: Network, images: record.Images) -> Stored:
-    """Return what is kept of a network, with tables that have all latents of these digits."""
+    """Return what is kept of a network, with tables that cover all latents of these images."""
     latents = latents_of(network, images)
     tables = tables_of(network.density, latents.min(axis=(0, 2)), latents.max(axis=(0, 2)))
     return {
         "weights": {name: tensor.clone() for name, tensor in network.state_dict().items()},
         "low": torch.from_numpy(tables.low),
-        "bounds": torch.from_numpy(tables.bounds),
+        "cdf": torch.from_numpy(tables.cdf),
     }
 
 
@@ -150,7 +149,7 @@ def main() -> None:
 
 
 def run(images: record.Images, recipe: Recipe, path: Path) -> None:
-    """Train what is not kept yet, from digits uint8 [n, 28, 28]."""
+    """Train what is not kept yet, from images uint8 [n, 28, 28]."""
     stored = kept(path, recipe)
     torch.manual_seed(recipe.seed)
     network = Network(recipe.channels)
@@ -167,11 +166,7 @@ def run(images: record.Images, recipe: Recipe, path: Path) -> None:
         files = found.encode(held_out)
         lost = rmse(held_out, found.decode(files))
         print(
-            f"{found.title}: {len(files[0]) / len(held_out):.3f} bytes a digit, RMSE {lost:.4f} "
+            f"{found.title}: {len(files[0]) / len(held_out):.3f} bytes an image, RMSE {lost:.4f} "
             f"of {len(held_out):,} held out",
             flush=True,
         )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,8 @@
-"""Encoders that everybody has, by title: image formats and general compressors.
+"""List the image formats and general compressors by title.
 
-Settings are fixed here or by what they gave on training images. Nothing here measures: `CODERS` are
-at their smallest, for the table, and `FAST` at their fastest, for who times them. Both lack what
-the libraries at hand were built without, and `left_out` says it.
+Settings are fixed here or by what they gave on training images. `CODERS` are at their smallest, for
+the table, and `FAST` at their fastest, for timing. Both lack what the installed libraries were
+built without, and `left_out` lists it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import zstandard
 from PIL import Image, features
 
 from benchmarks.peers.coder import Coder as Coder
-from benchmarks.peers.coder import Format, Picture, raw
+from benchmarks.peers.coder import Format, Pixels, raw
 
 LACKING: Final = {
     name: f"{library} was built without it"
@@ -33,19 +33,19 @@ LACKING: Final = {
     )
     if not there
 }
-"""The formats that the libraries at hand do not have, and why."""
+"""The formats that the installed libraries lack, and why."""
 
 
 def pillow(name: str, setting: str, options: dict[str, Any], *, lossless: bool = False) -> Format:
     """Return a format of Pillow's, saved with these options and read as grey."""
     kind = name.upper()
 
-    def write(picture: Picture) -> bytes:
+    def write(image: Pixels) -> bytes:
         out = io.BytesIO()
-        Image.fromarray(picture).save(out, kind, **options)
+        Image.fromarray(image).save(out, kind, **options)
         return out.getvalue()
 
-    def read(data: bytes) -> Picture:
+    def read(data: bytes) -> Pixels:
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             return np.asarray(image.convert("L"))
 
@@ -83,7 +83,7 @@ def jpeg(quality: int) -> Format:
 
 
 def avif(quality: int, speed: int = 6) -> Format:
-    """Return AVIF without chroma: slower ones than Pillow's default, 6, take minutes a setting."""
+    """Return AVIF without chroma; speeds below 6, Pillow's default, take minutes a setting."""
     options = {
         "quality": quality, "subsampling": "4:0:0", "speed": speed, "codec": "aom",
         "max_threads": 1,
@@ -92,42 +92,42 @@ def avif(quality: int, speed: int = 6) -> Format:
 
 
 def jpeg_xl_lossless(effort: int) -> Format:
-    def write(picture: Picture) -> bytes:
-        return bytes(imagecodecs.jpegxl_encode(picture, lossless=True, effort=effort, numthreads=1))
+    def write(image: Pixels) -> bytes:
+        return bytes(imagecodecs.jpegxl_encode(image, lossless=True, effort=effort, numthreads=1))
 
     return Format("JPEG XL", f"lossless, effort {effort}", True, write, _read_jpeg_xl)
 
 
 def jpeg_xl(distance: int) -> Format:
-    def write(picture: Picture) -> bytes:
-        return bytes(imagecodecs.jpegxl_encode(picture, distance=distance, effort=7, numthreads=1))
+    def write(image: Pixels) -> bytes:
+        return bytes(imagecodecs.jpegxl_encode(image, distance=distance, effort=7, numthreads=1))
 
     return Format("JPEG XL", f"distance {distance}, effort 7", False, write, _read_jpeg_xl)
 
 
-def _read_jpeg_xl(data: bytes) -> Picture:
+def _read_jpeg_xl(data: bytes) -> Pixels:
     return np.asarray(imagecodecs.jpegxl_decode(data, numthreads=1))
 
 
 def jpeg_ls(near: int) -> Format:
     """Return JPEG-LS that keeps every pixel within `near` of its value: 0 is lossless."""
 
-    def write(picture: Picture) -> bytes:
-        return bytes(imagecodecs.jpegls_encode(picture, level=near))
+    def write(image: Pixels) -> bytes:
+        return bytes(imagecodecs.jpegls_encode(image, level=near))
 
-    def read(data: bytes) -> Picture:
+    def read(data: bytes) -> Pixels:
         return np.asarray(imagecodecs.jpegls_decode(data))
 
     return Format("JPEG-LS", f"near {near}" if near else "lossless", near == 0, write, read)
 
 
 def qoi() -> Format:
-    """Return QOI, which knows no grey: three equal channels are stored, and one of them read."""
+    """Return QOI, which has no grey mode: it stores three equal channels, of which one is read."""
 
-    def write(picture: Picture) -> bytes:
-        return bytes(imagecodecs.qoi_encode(np.repeat(picture[:, :, None], 3, axis=2)))
+    def write(image: Pixels) -> bytes:
+        return bytes(imagecodecs.qoi_encode(np.repeat(image[:, :, None], 3, axis=2)))
 
-    def read(data: bytes) -> Picture:
+    def read(data: bytes) -> Pixels:
         return np.asarray(imagecodecs.qoi_decode(data)[:, :, 0])
 
     return Format("QOI", "grey as RGB", True, write, read)
@@ -147,7 +147,7 @@ def xz(data: bytes) -> bytes:
     return lzma.compress(data, preset=9 | lzma.PRESET_EXTREME)
 
 
-def xz_of_digit(data: bytes) -> bytes:
+def xz_of_image(data: bytes) -> bytes:
     """Return the same of a few bytes: no checksum, and a window that takes no time to clear."""
     window = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 4096}
     return lzma.compress(data, check=lzma.CHECK_NONE, filters=[window])
@@ -172,8 +172,8 @@ MOSAICS: Final = (
     qoi(),
 )  # fmt: skip
 SHEET: Final = 2_500
-"""Digits in a lossless JPEG XL mosaic: of training digits, 2,500 or 4,900 in a square cost 132 to
-144 bytes each, but 16 to 22 more where a side of the picture has 2,800 pixels."""
+"""Images in a lossless JPEG XL mosaic: of training images, 2,500 or 4,900 in a square cost 132 to
+144 bytes each, but 16 to 22 more where a side of the mosaic has 2,800 pixels."""
 GENERAL: Final = (
     raw("zstd", "level 19", zstd, unzstd),
     raw("zstd", "level 22", partial(zstd, level=22), unzstd),
@@ -183,7 +183,7 @@ GENERAL: Final = (
         "zstd singly", "level 19", zstandard.ZstdCompressor(level=19).compress, unzstd, solid=False
     ),
     raw("bzip2 singly", "level 9", bz2.compress, bz2.decompress, solid=False),
-    raw("xz singly", "level 9, extreme", xz_of_digit, lzma.decompress, solid=False),
+    raw("xz singly", "level 9, extreme", xz_of_image, lzma.decompress, solid=False),
 )
 SMALL: Final = (
     *(format.singly() for format in SINGLY),
@@ -204,7 +204,7 @@ def left_out(lacking: dict[str, str] = LACKING) -> list[str]:
 
 
 CODERS: Final = at_hand(SMALL, LACKING)
-"""The image formats and the general compressors by title: `encode` and `decode` are theirs."""
+"""Image formats and general compressors at their smallest settings, by title."""
 FAST: Final = at_hand(
     (
         *(format.singly() for format in (png_fast(), webp_lossless_fast(), webp_fast())),

@@ -1,7 +1,7 @@
-"""Peers that are learned from the training images: their models are stated, and not counted.
+"""Peers that learn from the training images; their models are stated and not counted.
 
-Principal components and codebooks of whole images, a file of all digits each, and Zstandard with a
-dictionary of training digits, a file a digit.
+Principal components and codebooks of whole images, with one file of all images, and Zstandard with
+a dictionary of training images, a file an image.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import numpy.typing as npt
 import zstandard
 
 from benchmarks import record
-from benchmarks.measure import dims
+from benchmarks.peers import kmeans
 from benchmarks.peers.coder import SIDE, Coder, raw
 from benchmarks.peers.formats import unzstd, zstd
 from benchmarks.record import Images
 from digitzip.kernels import rans
 
-NUMBERS: Final = (2, 5, 10, 16, 24, 32, 64)  # principal components
+COMPONENTS: Final = (2, 5, 10, 16, 24, 32, 64)  # kept
 FINENESS: Final = (1, 2, 4)  # of their steps, see `step_of`
 DICTIONARY: Final = 112 * 1024  # bytes, what `zstd --train` makes
-DICTIONARY_FROM: Final = 10_000  # the first training digits
+DICTIONARY_FROM: Final = 10_000  # the first training images
 
 _BATCH: Final = 4096
 _LANES: Final = 8  # of the entropy coder: each costs four bytes
-_PLANES_HEAD: Final = struct.Struct("<I")  # how many digits there are
-_PLANE_HEAD: Final = struct.Struct("<bB")  # the least number of a plane, how far the most is above
+_PLANES_HEAD: Final = struct.Struct("<I")  # images
+_PLANE_HEAD: Final = struct.Struct("<bB")  # the least value of a plane, the range of its values
 _CELLS_HEAD: Final = struct.Struct("<BI")  # whether Zstandard packed the cells, how many there are
 
 Planes = npt.NDArray[np.int8]
@@ -39,7 +39,7 @@ Planes = npt.NDArray[np.int8]
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Principal components, those along which digits vary most first."""
+    """Principal components, in descending order of variance."""
 
     mean: npt.NDArray[np.float32]  # [p]
     axes: npt.NDArray[np.float32]  # [k, p], orthonormal
@@ -60,7 +60,7 @@ def components(images: Images, k: int) -> Components:
 
 
 def step_of(found: Components, k: int, fineness: int) -> int:
-    """Return the step of k numbers: that of reverse water-filling, or a `fineness`-th of it.
+    """Return the step of k components: that of reverse water-filling, or a `fineness`-th of it.
 
     Its noise, step² / 12, is the variance of the first component left out: a component earns its
     bits as far as it varies more than the noise of those that are kept.
@@ -69,26 +69,26 @@ def step_of(found: Components, k: int, fineness: int) -> int:
 
 
 def pca(found: Components, k: int, step: int) -> Coder:
-    """Return the coder of k components, each number rounded to a multiple of `step`.
+    """Return the coder of k components, each coefficient rounded to a multiple of `step`.
 
     The file is what `pack_planes` makes; what is beyond ±127 steps is clipped.
     """
     mean, axes = found.mean, found.axes[:k]
 
     def encode(images: Images) -> list[bytes]:
-        numbers = (images.reshape(len(images), -1) - mean) @ axes.T
-        return [pack_planes(np.clip(np.rint(numbers / step), -127, 127).astype(np.int8).T)]
+        coefficients = (images.reshape(len(images), -1) - mean) @ axes.T
+        return [pack_planes(np.clip(np.rint(coefficients / step), -127, 127).astype(np.int8).T)]
 
     def decode(files: list[bytes]) -> Images:
         rows = (unpack_planes(files[0], k).T * np.float32(step)) @ axes + mean
         return np.clip(np.rint(rows), 0, 255).astype(np.uint8).reshape(-1, SIDE, SIDE)
 
-    setting = f"{k} numbers, step {step}"
+    setting = f"{k} components, step {step}"
     return Coder("PCA", setting, True, False, encode, decode, mean.nbytes + axes.nbytes)
 
 
 def pack_planes(planes: Planes) -> bytes:
-    """Return planes [k, n] of numbers as bytes, each entropy-coded by how often it has each number.
+    """Return planes [k, n] as bytes, each entropy-coded by the frequencies of its values.
 
     Square roots of these frequencies, a byte each, come before the codes of all planes.
     """
@@ -98,36 +98,36 @@ def pack_planes(planes: Planes) -> bytes:
         counts = np.bincount(plane - low)
         roots = np.ceil(255 * np.sqrt(counts / counts.max())).astype(np.uint8)
         heads.append(_PLANE_HEAD.pack(low, len(roots) - 1) + roots.tobytes())
-        bounds = _bounds(roots)
-        rounds.append((bounds[plane - low], bounds[plane - low + 1]))
+        cdf = _cdf(roots)
+        rounds.append((cdf[plane - low], cdf[plane - low + 1]))
     return _PLANES_HEAD.pack(planes.shape[1]) + b"".join(heads) + rans.encode(rounds, _LANES)
 
 
 def unpack_planes(data: bytes, k: int) -> Planes:
     """Return the planes [k, n] that `pack_planes` made bytes of."""
     (n,) = _PLANES_HEAD.unpack_from(data)
-    place, tables = _PLANES_HEAD.size, []
+    offset, tables = _PLANES_HEAD.size, []
     for _ in range(k):
-        low, above = _PLANE_HEAD.unpack_from(data, place)
-        place += _PLANE_HEAD.size
-        tables.append((low, _bounds(np.frombuffer(data, np.uint8, above + 1, place))))
-        place += above + 1
-    decoder = rans.Decoder(data[place:], _LANES, k * n)
+        low, above = _PLANE_HEAD.unpack_from(data, offset)
+        offset += _PLANE_HEAD.size
+        tables.append((low, _cdf(np.frombuffer(data, np.uint8, above + 1, offset))))
+        offset += above + 1
+    decoder = rans.Decoder(data[offset:], _LANES, k * n)
     planes = [
-        low + decoder.take(np.broadcast_to(bounds, (n, len(bounds)))) for low, bounds in tables
+        low + decoder.take(np.broadcast_to(cdf, (n, len(cdf)))) for low, cdf in tables
     ]
     decoder.finish()
     return np.stack(planes).astype(np.int8)
 
 
-def _bounds(roots: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
-    """Return intervals [m + 1] of m numbers, none empty, from the roots of their frequencies."""
+def _cdf(roots: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
+    """Return a CDF table [m + 1] of m values, none empty, from roots of frequencies."""
     less = np.append(0, np.cumsum(roots.astype(np.intp) ** 2))
-    bounds: npt.NDArray[np.intp] = less * (rans.TOTAL - len(roots)) // less[-1]
-    return bounds + np.arange(len(less))
+    cdf: npt.NDArray[np.intp] = less * (rans.TOTAL - len(roots)) // less[-1]
+    return cdf + np.arange(len(less))
 
 
-def pack_cells(cells: dims.Cells, k: int) -> bytes:
+def pack_cells(cells: kmeans.Cells, k: int) -> bytes:
     """Return cells [n] below k as bytes: bit by bit, or by Zstandard where that is less."""
     bits = (k - 1).bit_length()
     plain = np.packbits(cells[:, None] >> np.arange(bits)[::-1] & 1).tobytes()
@@ -136,7 +136,7 @@ def pack_cells(cells: dims.Cells, k: int) -> bytes:
     return _CELLS_HEAD.pack(packed, len(cells)) + (frame if packed else plain)
 
 
-def unpack_cells(data: bytes, k: int) -> dims.Cells:
+def unpack_cells(data: bytes, k: int) -> kmeans.Cells:
     """Return the cells [n] that `pack_cells` made bytes of."""
     packed, n = _CELLS_HEAD.unpack_from(data)
     body = data[_CELLS_HEAD.size :]
@@ -157,7 +157,7 @@ def codebook(book: Images) -> Coder:
 
     def encode(images: Images) -> list[bytes]:
         rows = images.reshape(len(images), -1).astype(np.float32)
-        return [pack_cells(dims.nearest(rows, centres), k)]
+        return [pack_cells(kmeans.nearest(rows, centres), k)]
 
     def decode(files: list[bytes]) -> Images:
         return book[unpack_cells(files[0], k)]
@@ -166,7 +166,7 @@ def codebook(book: Images) -> Coder:
 
 
 def with_dictionary(images: Images) -> Coder:
-    """Return the coder of a Zstandard frame a digit, with a dictionary learned from images."""
+    """Return the coder of a Zstandard frame an image, with a dictionary learned from images."""
     samples = [image.tobytes() for image in images]
     learned = zstandard.train_dictionary(DICTIONARY, samples)
     compressor = zstandard.ZstdCompressor(level=19, dict_data=learned, write_dict_id=False)
@@ -180,7 +180,7 @@ def with_dictionary(images: Images) -> Coder:
 def coders(cells: tuple[int, ...]) -> Iterator[Coder]:
     """Yield the coders that are learned here, with codebooks of so many cells."""
     images = record.train_images()
-    found = components(images, max(NUMBERS))
-    yield from (pca(found, k, step_of(found, k, fine)) for k in NUMBERS for fine in FINENESS)
-    yield from map(codebook, map(dims.codebook, cells))
+    found = components(images, max(COMPONENTS))
+    yield from (pca(found, k, step_of(found, k, fine)) for k in COMPONENTS for fine in FINENESS)
+    yield from map(codebook, map(kmeans.codebook, cells))
     yield with_dictionary(images[:DICTIONARY_FROM])

@@ -1,9 +1,9 @@
-"""A learned image codec of the published design, trained on digits: the factorised prior.
+"""The factorised prior: a learned image codec of the published design, trained on digits.
 
-Convolutions with GDN between them make latents of a digit, and of latents a digit; how likely a
-latent is, a density learned for each channel says, the same at every place. In training uniform
-noise stands for rounding. It is a peer: its decoder computes in floats, and the integers that the
-entropy coder needs are part of the model. How it is trained, `factorised.py` says.
+Convolutions with GDN turn an image into latents and back; a learned density for each channel, the
+same at every position, gives the probabilities of latents. In training, uniform noise stands for
+rounding. It is a peer: its decoder computes in floats, and the CDF tables of the entropy coder are
+part of the model. `factorised.py` trains it.
 
 Sources: J. Ballé, V. Laparra, E. P. Simoncelli, arXiv 1611.01704; the density: appendix 6.1 of
 J. Ballé, D. Minnen, S. Singh, S. J. Hwang, N. Johnston, arXiv 1802.01436. It is CompressAI's
@@ -29,12 +29,12 @@ from benchmarks.record import Images
 from digitzip.kernels import rans
 
 NAME: Final = "factorised prior"
-PAD: Final = 2  # of zeros around a digit: halved four times, 32 pixels are 2
-PLACES: Final = 4  # of each channel
+PAD: Final = 2  # zeros around an image: halved four times, 32 pixels are 2
+POSITIONS: Final = 4  # of each channel
 LANES: Final = 64
 
-_BATCH: Final = 500  # digits
-_HEAD: Final = struct.Struct("<I")  # how many digits there are
+_BATCH: Final = 500  # images
+_HEAD: Final = struct.Struct("<I")  # images
 
 Latents = npt.NDArray[np.int64]
 
@@ -103,20 +103,20 @@ class Network(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The integers of the entropy coder: value `low + s` of a channel has interval s."""
+    """CDF tables of the entropy coder: value `low + s` of a channel has interval s."""
 
     low: Latents  # [channels]
-    bounds: Latents  # [channels, s + 1], up to `rans.TOTAL`; where values end, intervals are empty
+    cdf: Latents  # [channels, s + 1], up to `rans.TOTAL`; where values end, intervals are empty
 
     def clipped(self, latents: Latents) -> Latents:
-        """Return latents [n, channels, places], each the nearest that its channel's table has."""
-        high = self.low + (np.diff(self.bounds) > 0).sum(axis=1) - 1
+        """Return latents [n, channels, positions], clipped to its channel's table."""
+        high = self.low + (np.diff(self.cdf) > 0).sum(axis=1) - 1
         return np.clip(latents, self.low[:, None], high[:, None])
 
 
 @torch.no_grad()
 def tables_of(density: Density, low: Latents, high: Latents) -> Tables:
-    """Return the tables of values from `low` to `high`, [channels] each, of all a part at least.
+    """Return the tables of values from `low` to `high`, [channels] each, none of frequency 0.
 
     What is beyond counts with the first and the last value, to which it is clipped.
     """
@@ -126,34 +126,34 @@ def tables_of(density: Density, low: Latents, high: Latents) -> Tables:
     less = torch.sigmoid(density.logits(edges.float())).double().numpy()
     less[:, 0] = 0
     less[steps >= counts[:, None]] = 1
-    bounds = np.rint(less * (rans.TOTAL - counts[:, None])) + np.minimum(steps, counts[:, None])
-    return Tables(low, bounds.astype(np.int64))
+    cdf = np.rint(less * (rans.TOTAL - counts[:, None])) + np.minimum(steps, counts[:, None])
+    return Tables(low, cdf.astype(np.int64))
 
 
 def pack(latents: Latents, tables: Tables) -> bytes:
-    """Return latents [n, channels, places], which the tables have, as bytes."""
+    """Return latents [n, channels, positions] within the tables as bytes."""
     rounds = []
     for c, low in enumerate(tables.low):
         for symbols in (latents[:, c] - low).T:
-            rounds.append((tables.bounds[c][symbols], tables.bounds[c][symbols + 1]))
+            rounds.append((tables.cdf[c][symbols], tables.cdf[c][symbols + 1]))
     return _HEAD.pack(len(latents)) + rans.encode(rounds, LANES)
 
 
 def unpack(data: bytes, tables: Tables) -> Latents:
-    """Return the latents [n, channels, places] that `pack` made bytes of."""
+    """Return the latents [n, channels, positions] that `pack` made bytes of."""
     (n,) = _HEAD.unpack_from(data)
-    latents = np.empty((n, len(tables.low), PLACES), np.int64)
+    latents = np.empty((n, len(tables.low), POSITIONS), np.int64)
     decoder = rans.Decoder(data[_HEAD.size :], LANES, latents.size)
-    for c, (low, bounds) in enumerate(zip(tables.low, tables.bounds, strict=True)):
-        for place in range(PLACES):
-            latents[:, c, place] = low + decoder.take(np.broadcast_to(bounds, (n, len(bounds))))
+    for c, (low, cdf) in enumerate(zip(tables.low, tables.cdf, strict=True)):
+        for position in range(POSITIONS):
+            latents[:, c, position] = low + decoder.take(np.broadcast_to(cdf, (n, len(cdf))))
     decoder.finish()
     return latents
 
 
 @torch.no_grad()
 def latents_of(network: Network, images: Images) -> Latents:
-    """Digits uint8 [n, 28, 28] -> rounded latents [n, channels, places]."""
+    """Images uint8 [n, 28, 28] -> rounded latents [n, channels, positions]."""
     found = [
         network.analysis(pixels_of(images[start : start + _BATCH])).round().flatten(2)
         for start in range(0, len(images), _BATCH)
@@ -163,14 +163,14 @@ def latents_of(network: Network, images: Images) -> Latents:
 
 @torch.no_grad()
 def images_of(network: Network, latents: Latents) -> Images:
-    """Latents [n, channels, places] -> digits uint8 [n, 28, 28]."""
+    """Latents [n, channels, positions] -> images uint8 [n, 28, 28]."""
     values = torch.from_numpy(latents).float().view(*latents.shape[:2], 2, 2)
     found = [cropped(network.synthesis(batch)) for batch in torch.split(values, _BATCH)]
     return (torch.cat(found) * 255).round().clamp(0, 255).numpy().astype(np.uint8)
 
 
 def pixels_of(images: Images) -> Tensor:
-    """Digits uint8 [n, 28, 28] -> float [n, 1, 32, 32] in 0 … 1, with zeros around."""
+    """Images uint8 [n, 28, 28] -> float [n, 1, 32, 32] in 0 … 1, with zeros around."""
     return F.pad(torch.from_numpy(images[:, None].astype(np.float32) / 255), (PAD,) * 4)
 
 
@@ -180,7 +180,7 @@ def cropped(pixels: Tensor) -> Tensor:
 
 
 def coder(setting: str, network: Network, tables: Tables) -> Coder:
-    """Return the coder of all digits in one stream of latents."""
+    """Return the coder of all images in one stream of latents."""
 
     def encode(images: Images) -> list[bytes]:
         return [pack(tables.clipped(latents_of(network, images)), tables)]
@@ -188,6 +188,6 @@ def coder(setting: str, network: Network, tables: Tables) -> Coder:
     def decode(files: list[bytes]) -> Images:
         return images_of(network, unpack(files[0], tables))
 
-    numbers = sum(p.numel() for p in network.synthesis.parameters())
-    size = 4 * (numbers + tables.low.size + tables.bounds.size)
+    parameters = sum(p.numel() for p in network.synthesis.parameters())
+    size = 4 * (parameters + tables.low.size + tables.cdf.size)
     return Coder(NAME, setting, True, False, encode, decode, size)

@@ -1,4 +1,4 @@
-"""What others have published on the MNIST test set, as figures to stand beside ours."""
+"""Published results on the MNIST test set."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A point that somebody else measured: whole bytes of float32 for a code, RMSE over pixels."""
+    """A published point: a code in bytes of float32, RMSE over pixels."""
 
     name: str
     dims: int
-    bytes_per_digit: float
+    bytes_per_image: float
     rmse: float
 
 
@@ -36,7 +36,7 @@ NERD: Final = (
     (32.26, 6.289),
     (35.85, 5.456),
 )
-"""Bits a digit and D32 of the "DNN compressor" of Lei, Hassani, Saeedi Bidokhti (NERD-RCC)."""
+"""Bits an image and D32 of the "DNN compressor" of Lei, Hassani, Saeedi Bidokhti (NERD-RCC)."""
 
 RMSE_PER_ROOT_D32: Final = 1.235
 """RMSE at 28x28 over sqrt(D32 / 1024), measured on our own reconstructions: 1.23 to 1.24."""

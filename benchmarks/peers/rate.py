@@ -1,9 +1,9 @@
-"""What stands beside digitzip on the test digits: real encoders, real bytes, checked round trips.
+"""Measure peers on the test images: real encoders, real bytes, checked round trips.
 
-The coders of `benchmarks/peers/formats.py`, those of `learned.py`, the factorised prior if it
-was trained before, and digitzip with a file a digit; its files of all digits are in `rate.json`.
-Models are stated and not counted. Settings are fixed or derived from the training images, never
-chosen by what the test digits gave. Nothing is timed here, so two coders work at once.
+The coders of `formats.py` and `learned.py`, the factorised prior if it was trained before, and
+digitzip with a file an image; `rate.json` has its files of all images. Models are stated and not
+counted. Settings are fixed or derived from the training images. Nothing is timed, so two coders
+work at once.
 """
 
 from __future__ import annotations
@@ -25,40 +25,39 @@ from PIL import features
 
 import digitzip
 from benchmarks import record
-from benchmarks.measure import dims
-from benchmarks.peers import formats, learned
+from benchmarks.peers import formats, kmeans, learned
 from benchmarks.peers.coder import Coder
 from benchmarks.record import Images
 from digitzip.metrics import d32, psnr, rmse, ssim
 from digitzip.model import load_model, shipped_folder
 
 AT_ONCE: Final = 2  # coders: their libraries compute without Python's lock
-QUICK: Final = 200  # digits
-QUICK_CELLS: Final = dims.CELLS[:2]  # codebooks that are learned within half a minute
+QUICK: Final = 50  # images
+QUICK_CELLS: Final = kmeans.CELLS[:1]  # codebooks that are learned within seconds
 
-Changed = Callable[[Images], float]  # decoded digits -> the share that reads differently now
+ChangeRate = Callable[[Images], float]  # reconstructions -> the share of labels that change
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """What the files of all digits cost at one setting of one encoder, and what they lose."""
+    """What the files of all images cost at one setting of one encoder, and what they lose."""
 
     name: str
     setting: str
-    solid: bool  # many digits a file; otherwise one
+    solid: bool  # many images a file; otherwise one
     bytes: int
-    bytes_per_digit: float
+    bytes_per_image: float
     rmse: float
     psnr: float  # infinite where nothing is lost
     ssim: float
     d32: float
-    read_differently: float | None  # None where nobody read
+    label_change_rate: float | None  # None where no classifier was asked
     lossless: bool  # every pixel came back
     model_bytes: int  # needed once to decode, not in `bytes`
 
 
 def ours_singly() -> Coder:
-    """Return the coder of digitzip, default model and effort, that makes a file of each digit."""
+    """Return digitzip with the default model and effort, no guard, a file of each image."""
     model = load_model()
 
     def encode(images: Images) -> list[bytes]:
@@ -72,47 +71,47 @@ def ours_singly() -> Coder:
     return Coder("digitzip", setting, False, False, encode, decode, size)
 
 
-def measure(coder: Coder, images: Images, changed: Changed | None = None) -> Peer:
-    """Encode digits, uint8 [n, 28, 28], decode them from the bytes alone, and compare.
+def measure(coder: Coder, images: Images, change_rate: ChangeRate | None = None) -> Peer:
+    """Encode images, uint8 [n, 28, 28], decode them from the bytes alone, and compare.
 
     Raises `ValueError` as `Coder.round_trip` does.
     """
-    files, decoded = coder.round_trip(images)
-    exact = np.array_equal(decoded, images)
+    files, recon = coder.round_trip(images)
+    lossless = np.array_equal(recon, images)
     size = sum(map(len, files))
     return Peer(
         name=coder.name,
         setting=coder.setting,
         solid=coder.solid,
         bytes=size,
-        bytes_per_digit=size / len(images),
-        rmse=rmse(images, decoded),
-        psnr=psnr(images, decoded),
-        ssim=ssim(images, decoded),
-        d32=d32(images, decoded),
-        read_differently=0.0 if exact else changed and changed(decoded),
-        lossless=exact,
+        bytes_per_image=size / len(images),
+        rmse=rmse(images, recon),
+        psnr=psnr(images, recon),
+        ssim=ssim(images, recon),
+        d32=d32(images, recon),
+        label_change_rate=0.0 if lossless else change_rate and change_rate(recon),
+        lossless=lossless,
         model_bytes=coder.model_bytes,
     )
 
 
-def changed_from(images: Images, needed: bool) -> Changed | None:
-    """Return what tells the share of digits that the reader takes for others than before."""
-    from benchmarks.measure import classifier as reader
+def change_rate_from(images: Images, needed: bool) -> ChangeRate | None:
+    """Return what tells the share of labels that change, if a classifier is trained or needed."""
+    from benchmarks.measure import classifier  # imports torch
 
-    if not (needed or reader.CACHED.exists()):
+    if not (needed or classifier.CACHED.exists()):
         return None
-    before = reader.read(images)
-    return lambda decoded: reader.share_changed(before, reader.read(decoded))
+    before = classifier.classify(images)
+    return lambda recon: classifier.change_rate(before, classifier.classify(recon))
 
 
 def as_json(peer: Peer) -> dict[str, Any]:
-    """Return a peer as JSON has it, which knows no infinite PSNR: null."""
+    """Return a peer as JSON has it; an infinite PSNR is null."""
     return {**asdict(peer), "psnr": peer.psnr if math.isfinite(peer.psnr) else None}
 
 
 def versions() -> dict[str, str | None]:
-    """Return the versions of the libraries that do the work, None where one is not there."""
+    """Return the versions of the libraries that do the work, None where one is absent."""
     inside = imagecodecs.version(dict)
     pillows = {"libwebp": "webp", "libavif": "avif", "libjpeg-turbo": "libjpeg_turbo"}
     return {
@@ -126,7 +125,7 @@ def versions() -> dict[str, str | None]:
 
 def coders(cells: tuple[int, ...]) -> Iterator[Coder]:
     """Yield every coder, with codebooks of so many cells."""
-    from benchmarks.peers import factorised
+    from benchmarks.peers import factorised  # imports torch
 
     yield from formats.CODERS.values()
     yield ours_singly()
@@ -134,43 +133,42 @@ def coders(cells: tuple[int, ...]) -> Iterator[Coder]:
     yield from factorised.coders()
 
 
-def measured(cells: tuple[int, ...], images: Images, changed: Changed | None) -> Iterator[Peer]:
-    """Yield what every coder gives on digits, uint8 [n, 28, 28], in their order, and print it."""
-    print(f"{'':50} bytes a digit   RMSE   PSNR  SSIM    D32 reads otherwise  seconds")
+def measured(
+    chosen: Iterator[Coder], images: Images, change_rate: ChangeRate | None
+) -> Iterator[Peer]:
+    """Yield what each coder gives on images, uint8 [n, 28, 28], in their order, and print it."""
+    print(f"{'':50} bytes an image   RMSE   PSNR  SSIM    D32 label changes  seconds")
 
     def timed(coder: Coder) -> tuple[str, Peer, float]:
         start = time.perf_counter()
-        return coder.title, measure(coder, images, changed), time.perf_counter() - start
+        return coder.title, measure(coder, images, change_rate), time.perf_counter() - start
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for title, peer, took in pool.map(timed, coders(cells)):
-            read = "–" if peer.read_differently is None else f"{peer.read_differently:.2%}"
+        for title, peer, took in pool.map(timed, chosen):
+            changes = "–" if peer.label_change_rate is None else f"{peer.label_change_rate:.2%}"
             print(
-                f"{title:50} {peer.bytes_per_digit:13.3f} {peer.rmse:.4f} {peer.psnr:6.2f} "
-                f"{peer.ssim:.3f} {peer.d32:6.2f} {read:>15} {took:8.1f}",
+                f"{title:50} {peer.bytes_per_image:14.3f} {peer.rmse:.4f} {peer.psnr:6.2f} "
+                f"{peer.ssim:.3f} {peer.d32:6.2f} {changes:>13} {took:8.1f}",
                 flush=True,
             )
             yield peer
 
 
 def main() -> None:
-    from benchmarks.peers import factorised
+    from benchmarks.peers import factorised  # imports torch
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks peers", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} digits; writes nothing")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} images; writes nothing")
     quick = parser.parse_args(sys.argv[2:]).quick
     images = record.test_images()[: QUICK if quick else None]
-    changed = changed_from(images, needed=not quick)
-    found = list(measured(QUICK_CELLS if quick else dims.CELLS, images, changed))
+    change_rate = change_rate_from(images, needed=not quick)
+    chosen = coders(QUICK_CELLS if quick else kmeans.CELLS)
+    found = list(measured(chosen, images, change_rate))
     left_out = formats.left_out() + factorised.left_out()
     print("".join(f"left out: {line}\n" for line in left_out), end="")
     if quick:
         return
     result = record.environment(load_model(), learned=True)
     result["versions"] |= versions() | {"torch": version("torch")}
-    result |= {"digits": len(images), "peers": list(map(as_json, found)), "left_out": left_out}
+    result |= {"images": len(images), "peers": list(map(as_json, found)), "left_out": left_out}
     record.write("peers", result)
-
-
-if __name__ == "__main__":
-    main()

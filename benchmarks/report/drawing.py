@@ -1,10 +1,15 @@
-"""How the pictures look: ink, type, and the two habits that all of them share."""
+"""Draw figures: one style, and the few habits that all of them share."""
 
 from __future__ import annotations
 
-from typing import Final
+import io
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
 INK: Final = "#111111"
 GREY: Final = "#767676"
@@ -29,18 +34,63 @@ STYLE: Final = {
     "lines.solid_capstyle": "round",
 }
 
+BYTES: Final = "bytes per image"
+RMSE: Final = "RMSE, pixels in 0 … 1"
+
+Place = tuple[float, float]  # x, y in data
+
+
+def figure_of(size: tuple[float, float], draw: Callable[[Figure], None]) -> Figure:
+    """Return a figure of `size` inches, drawn in the style."""
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=size, facecolor="white")
+        figure.subplots_adjust(left=0.1, right=0.975, top=0.93, bottom=0.14)
+        draw(figure)
+    return figure
+
+
+def svg(figure: Figure, description: str) -> bytes:
+    """Return a figure as an SVG file; the same figure gives the same bytes."""
+    out = io.BytesIO()
+    notes = {"Date": None, "Creator": "digitzip", "Description": description}
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+        figure.savefig(out, format="svg", metadata=notes)
+    return out.getvalue()
+
 
 def quiet(axes: Axes) -> None:
+    """Draw light horizontal lines and short ticks."""
     axes.grid(axis="y", color="#e6e6e6", lw=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(length=3)
 
 
+def log_ticks(axes: Axes, name: Literal["x", "y"], ticks: Sequence[float]) -> None:
+    """Make the x or y axis logarithmic, with labels at these values only."""
+    axes.set(**{f"{name}scale": "log"})
+    axis = axes.xaxis if name == "x" else axes.yaxis
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_ticklabels([f"{tick:g}" for tick in ticks])
+
+
+def points(
+    axes: Axes, places: Sequence[Place], style: str, color: str = INK, **more: object
+) -> None:
+    """Draw places as markers, joined by a line where `style` has one."""
+    options = {"color": color, "mec": color, "lw": 1, "ms": 6, "zorder": 2} | more
+    axes.plot(*zip(*places, strict=True), style, **options)  # type: ignore[arg-type]
+
+
 def label(
-    axes: Axes, x: float, y: float, text: str, away: tuple[float, float], *,
+    axes: Axes, place: Place, text: str, away: Place, *,
     ha: str = "left", color: str = INK, size: float = 8.5,
 ) -> None:  # fmt: skip
-    """Write `text` at a point, `away` from it in points of type."""
+    """Write `text` at a place, `away` from it in points of type."""
     axes.annotate(
-        text, (x, y), away, textcoords="offset points", ha=ha, va="center", color=color, size=size
+        text, place, away, textcoords="offset points", ha=ha, va="center", color=color, size=size
     )
+
+
+def footnote(figure: Figure, text: str) -> None:
+    figure.text(0.1, 0.016, text, color=GREY, size=7.5)

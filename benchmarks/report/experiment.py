@@ -1,16 +1,13 @@
-"""What `experiment` says of the experiment of 2016, as a table."""
+"""The table of `experiment.json`: the experiment of 2016."""
 
 from __future__ import annotations
 
-from typing import Any
-
+from benchmarks.record import Result
 from benchmarks.report import tables
-
-Result = dict[str, Any]
 
 
 def table(experiment: Result | None) -> str:
-    """Return the table of the experiment; what is not measured yet stands as a dash."""
+    """Return the table of the experiment; what is not measured yet is a dash."""
     if experiment is None:
         return tables.NOT_YET
     head = (
@@ -31,7 +28,7 @@ def table(experiment: Result | None) -> str:
 
 
 def _off(network: Result | None, published: float, bar: float) -> str:
-    """Return how far a loss is from what was published, and whether that is within the bar."""
+    """Return how far a loss is from what was published, and whether that misses the bar."""
     if network is None:
         return "—"
     off = network["float_rmse"] / published - 1
@@ -46,5 +43,5 @@ def _as_codec(network: Result | None) -> str:
     if network is None:
         return "—"
     return "; ".join(
-        f"{point['bytes_per_digit']:.2f} B, {point['rmse']:.4f}" for point in network["codec"]
+        f"{point['bytes_per_image']:.2f} B, {point['rmse']:.4f}" for point in network["codec"]
     )

@@ -1,7 +1,7 @@
-"""The picture of everything side by side: ours, every peer of `peers.json`, and what is published.
+"""Draw everything side by side: ours, every peer of `peers.json`, and what is published.
 
 It can be read without colour: each family has its marker and its name at the line, filled where a
-file holds many digits, hollow where each digit is a file.
+file holds many images, hollow where each image is a file.
 """
 
 from __future__ import annotations
@@ -13,13 +13,26 @@ from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator
 
 from benchmarks.peers.published import AUTOENCODERS_2016, NERD, rmse_of_d32
-from benchmarks.report.drawing import ACCENT, GREY, INK, LIGHT, label, quiet
+from benchmarks.report.drawing import (
+    ACCENT,
+    BYTES,
+    GREY,
+    INK,
+    LIGHT,
+    RMSE,
+    Place,
+    footnote,
+    label,
+    log_ticks,
+    points,
+    quiet,
+)  # fmt: skip
 from benchmarks.report.shown import Mark, Shown
 
-OURS: Final = "digitzip"  # a file a digit; our files of many are no peers
+OURS: Final = "digitzip"  # with a file an image; our files of many are no peers
 MARKERS: Final = {
     "PCA": "P", "k-means": "v", "WebP": "s", "JPEG": "D", "JPEG XL": "^", "AVIF": "*",
     "JPEG-LS": "X", "PNG": "p", "QOI": "h", "factorised prior": ">", OURS: "o",
@@ -41,36 +54,33 @@ NAMED: Final = {
     "JPEG-LS mosaic": (0, 7, 9, "center"),
     OURS: (0, -5, 4, "right"),
 }
-"""At which point of a line, by bytes, its name stands, and how far from it, in points of type;
-above the first point unless it stands here."""
-
-Place = tuple[float, float]  # bytes a digit, RMSE
+"""Which point of a line carries its name, and how far away it stands, in points of type; other
+lines have their name above the first point."""
 
 
 def draw_peers(figure: Figure, results: Shown) -> None:
-    """RMSE against bytes a digit, from less than a byte to hundreds."""
+    """RMSE against bytes per image, from less than a byte to hundreds."""
     axes = figure.subplots()
     quiet(axes)
     lossless = [mark for mark in results.peers if mark.lossless]
     lossy = [mark for mark in results.peers if not mark.lossless]
-    ours = [(dot.bytes, dot.rmse) for dot in results.ours]
-    _frame(axes, [*ours, *((mark.bytes, mark.rmse) for mark in results.peers)])
+    ours = [dot.place for dot in results.ours]
+    _frame(axes, [*ours, *(mark.place for mark in results.peers)])
     for name, marks in families(lossy):
         _draw_lossy(axes, name, marks)
     across = axes.get_position().width * figure.get_figwidth() * 72
     _draw_lossless(axes, lossless, across)
     _draw_published(axes)
     best = frontier(ours)
-    axes.plot(*zip(*best, strict=True), "-", color=ACCENT, lw=2.2, zorder=3)
-    axes.plot(*zip(*ours, strict=True), "o", color=ACCENT, ms=4.5, zorder=4)
-    label(axes, *best[-1], OURS, (-7, -9), ha="right", color=ACCENT, size=10)
-    figure.text(
-        0.1, 0.014,
-        "MNIST test set, the bytes of all files over all digits. Filled: many digits a file. "
-        "Hollow: a file a digit. Lines join the points\nof a family that no smaller one beats. "
-        "digitzip: default effort. The models of what is learned, digitzip's too, are not counted.",
-        color=GREY, size=7.5,
-    )  # fmt: skip
+    points(axes, best, "-", ACCENT, lw=2.2, zorder=3)
+    points(axes, ours, "o", ACCENT, ms=4.5, zorder=4)
+    label(axes, best[-1], OURS, (-7, -9), ha="right", color=ACCENT, size=10)
+    footnote(
+        figure,
+        "MNIST test set, the bytes of all files over all images. Filled: many images a file. "
+        "Hollow: a file an image. Lines join the\npoints of a family that no smaller one beats. "
+        "digitzip: default effort, guard off. Models are not counted, ours neither.",
+    )
 
 
 def families(marks: Iterable[Mark]) -> list[tuple[str, list[Mark]]]:
@@ -79,7 +89,7 @@ def families(marks: Iterable[Mark]) -> list[tuple[str, list[Mark]]]:
 
 
 def frontier(places: Iterable[Place]) -> list[Place]:
-    """Return the places that lose less than every place of fewer bytes."""
+    """Return the places that lose less than every place with fewer bytes."""
     best: list[Place] = []
     for place in sorted(places):
         if not best or place[1] < best[-1][1]:
@@ -89,7 +99,7 @@ def frontier(places: Iterable[Place]) -> list[Place]:
 
 def spread(places: list[float], pitch: float, most: float = math.inf) -> list[float]:
     """Return rising places moved apart to a pitch, up to `most`, as little as crowds allow."""
-    crowds: list[tuple[float, int]] = []  # the sum of what `place - index * pitch` is, and of whom
+    crowds: list[tuple[float, int]] = []  # sum of `place - index * pitch`, count
     for i, place in enumerate(places):
         total, count = place - i * pitch, 1
         while crowds and crowds[-1][0] / crowds[-1][1] > total / count:
@@ -104,37 +114,33 @@ def spread(places: list[float], pitch: float, most: float = math.inf) -> list[fl
 def _frame(axes: Axes, places: list[Place]) -> None:
     sizes, losses = zip(*places, strict=True)
     highest = max(losses) * 1.06
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(TICKS))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([f"{tick:g}" for tick in TICKS])
+    log_ticks(axes, "x", TICKS)
     axes.yaxis.set_major_locator(FixedLocator([i / 20 for i in range(int(highest * 20) + 1)]))
     axes.set(xlim=(min(sizes) * 0.85, max(sizes) * 1.25), ylim=(-BAND, highest))
-    axes.set(xlabel="bytes a digit", ylabel="RMSE, pixels in 0 … 1")
-    axes.set_title("Everything side by side")
+    axes.set(xlabel=BYTES, ylabel=RMSE, title="Everything side by side")
     axes.spines["left"].set_bounds(0, highest)
 
 
 def _draw_lossy(axes: Axes, name: str, marks: list[Mark]) -> None:
-    places = [(mark.bytes, mark.rmse) for mark in marks]
+    places = [mark.place for mark in marks]
     line = "-" if marks[0].solid else "--"
-    axes.plot(*zip(*frontier(places), strict=True), line, color=GREY, lw=0.9, zorder=2)
+    points(axes, frontier(places), line, GREY, lw=0.9)
     for mark in marks:
         _draw(axes, mark)
     point, x, y, ha = NAMED.get(name, (0, 0, 8, "center"))
     color = ACCENT if name == OURS else INK
-    label(axes, *places[point], name, (x, y), ha=ha, color=color, size=8)
+    label(axes, places[point], name, (x, y), ha=ha, color=color, size=8)
 
 
 def _draw_published(axes: Axes) -> None:
     """Draw what others say of themselves: no file of theirs was made here."""
     nerd = [(bits / 8, rmse_of_d32(d)) for bits, d in NERD]
-    axes.plot(*zip(*nerd, strict=True), ":x", color=INK, lw=1, ms=4.5, mew=1.2, zorder=2)
-    label(axes, *nerd[2], "NERD,\npublished", (6, 0), size=8)
-    others = [(point.bytes_per_digit, point.rmse) for point in AUTOENCODERS_2016]
-    axes.plot(*zip(*others, strict=True), "+", color=INK, ms=6.5, mew=1.2, zorder=2)
-    label(axes, *others[0], "autoencoders of 2016,\nten floats, published", (7, 0), size=8)
-    label(axes, *others[-1], "autoencoder of 2016,\none float, published", (7, 0), size=8)
+    points(axes, nerd, ":x", ms=4.5, mew=1.2)
+    label(axes, nerd[2], "NERD,\npublished", (6, 0), size=8)
+    others = [(point.bytes_per_image, point.rmse) for point in AUTOENCODERS_2016]
+    points(axes, others, "+", ms=6.5, mew=1.2)
+    label(axes, others[0], "autoencoders of 2016,\nten floats, published", (7, 0), size=8)
+    label(axes, others[-1], "autoencoder of 2016,\none float, published", (7, 0), size=8)
 
 
 def _draw_lossless(axes: Axes, marks: list[Mark], across: float) -> None:
@@ -152,13 +158,11 @@ def _draw_lossless(axes: Axes, marks: list[Mark], across: float) -> None:
         axes.text(at, -0.018, mark.name, rotation=90, ha="center", va="top", size=7.5)
     for mark in marks:
         _draw(axes, mark)
-    label(axes, 10**low, -0.018, "lossless: RMSE 0", (4, 0), size=8)
+    label(axes, (10**low, -0.018), "lossless: RMSE 0", (4, 0), size=8)
 
 
 def _draw(axes: Axes, mark: Mark) -> None:
     shape = MARKERS.get(mark.name.removesuffix(" mosaic"), GENERAL)
     color = ACCENT if mark.name == OURS else INK
-    axes.plot(
-        [mark.bytes], [mark.rmse], shape, mfc=color if mark.solid else "white", mec=color, mew=0.8,
-        ms=5, zorder=5, clip_on=False,
-    )  # fmt: skip
+    face = color if mark.solid else "white"
+    points(axes, [mark.place], shape, color, mfc=face, mew=0.8, ms=5, zorder=5, clip_on=False)

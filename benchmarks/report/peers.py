@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.peers.published import AUTOENCODERS_2016, NERD, rmse_of_d32
+from benchmarks.record import Result
 from benchmarks.report import tables
-from benchmarks.report.bars import percent
 from benchmarks.report.rate import defaults
 
-Result = dict[str, Any]
-
-PICTURE: Final = "![RMSE against bytes a digit, ours and every peer](figures/peers.svg)"
+FIGURE: Final = "![RMSE against bytes per image, ours and every peer](figures/peers.svg)"
 HEAD: Final = (
-    "", "setting", "files", "bytes a digit", "RMSE", "PSNR, dB", "SSIM", "D32",
-    "read differently", "model, bytes",
+    "", "setting", "files", "bytes per image", "RMSE", "PSNR, dB", "SSIM", "D32", "label changes",
+    "model, bytes",
 )  # fmt: skip
 KINDS: Final = (
-    "digitzip", "learned", "with loss, solid", "with loss, one a digit", "lossless, solid",
-    "lossless, one a digit",
+    "digitzip", "learned", "lossy, solid", "lossy, single", "lossless, solid", "lossless, single",
 )  # fmt: skip
 
 
 def table(rate: Result, peers: Result) -> str:
-    """Return the picture and the table: ours at default levels and effort, others by kind."""
+    """Return the figure and the table: ours at default levels and effort, others by kind."""
     rows = [*ours(rate), *peers["peers"]]
     lines = []
     for kind in KINDS:
         chosen = [row for row in rows if kind_of(row) == kind]
         lines += [heading(kind)] if chosen else []
-        lines += [cells(row) for row in sorted(chosen, key=lambda row: row["bytes_per_digit"])]
-    return f"{PICTURE}\n\n{tables.table(HEAD, *lines, heading('published'), *published())}"
+        lines += [cells(row) for row in sorted(chosen, key=lambda row: row["bytes_per_image"])]
+    return f"{FIGURE}\n\n{tables.table(HEAD, *lines, heading('published'), *published())}"
 
 
 def heading(kind: str) -> tuple[str, ...]:
@@ -39,9 +36,9 @@ def heading(kind: str) -> tuple[str, ...]:
 
 
 def published() -> Iterator[tuple[str, ...]]:
-    """Yield the rows of what others say of themselves: no file of theirs was made here."""
-    for point in sorted(AUTOENCODERS_2016, key=lambda point: (point.bytes_per_digit, point.rmse)):
-        size, loss = f"{point.bytes_per_digit:.3f}", f"{point.rmse:.4f}"
+    """Yield the rows of published results: no file of theirs was made here."""
+    for point in sorted(AUTOENCODERS_2016, key=lambda point: (point.bytes_per_image, point.rmse)):
+        size, loss = f"{point.bytes_per_image:.3f}", f"{point.rmse:.4f}"
         yield "autoencoder of 2016", f"{point.name}, float32", "", size, loss, *[""] * 5
     for bits, d32 in NERD:
         loss = f"≈ {rmse_of_d32(d32):.4f}"
@@ -66,21 +63,21 @@ def ours(rate: Result) -> list[Result]:
 def kind_of(row: Result) -> str:
     """Return under which of the `KINDS` a row stands."""
     if row["model_bytes"] and row["solid"]:
-        return KINDS[0] if row["name"] == "digitzip" else KINDS[1]
-    return f"{'lossless' if row['lossless'] else 'with loss'}, {files_of(row)}"
+        return "digitzip" if row["name"] == "digitzip" else "learned"
+    return f"{'lossless' if row['lossless'] else 'lossy'}, {files_of(row)}"
 
 
 def files_of(row: Result) -> str:
-    return "solid" if row["solid"] else "one a digit"
+    return "solid" if row["solid"] else "single"
 
 
 def cells(row: Result) -> tuple[str, ...]:
-    """Return a row of the table."""
     psnr = "∞" if row["psnr"] is None else f"{row['psnr']:.2f}"
-    read = "–" if row["read_differently"] is None else percent(row["read_differently"])
+    rate = row["label_change_rate"]
+    changes = "–" if rate is None else tables.percent(rate)
     model = f"{row['model_bytes']:,}" if row["model_bytes"] else ""
     return (
         row["name"], row["setting"], files_of(row),
-        f"{row['bytes_per_digit']:.3f}", f"{row['rmse']:.4f}", psnr, f"{row['ssim']:.3f}",
-        f"{row['d32']:.2f}", read, model,
+        f"{row['bytes_per_image']:.3f}", f"{row['rmse']:.4f}", psnr, f"{row['ssim']:.3f}",
+        f"{row['d32']:.2f}", changes, model,
     )  # fmt: skip

@@ -1,37 +1,20 @@
-"""What `rate.json` says of bytes and loss, as tables and sentences."""
+"""Tables and sentences of `rate.json`: bytes and loss, with the guard off."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from benchmarks.peers.published import AUTOENCODERS_2016
-from benchmarks.report.bars import percent
-from benchmarks.report.tables import table
-
-Result = dict[str, Any]
-
-
-def headline(rate: Result) -> str:
-    """Return what a file of all digits costs and loses at the default."""
-    point = default(rate)
-    ratio = 784 / point["bytes_per_digit"]
-    return (
-        f"The {rate['digits']:,} digits of the MNIST test set become a file of "
-        f"**{point['bytes']:,} bytes: {point['bytes_per_digit']:.2f} bytes a digit, "
-        f"{ratio:.0f} times smaller, at RMSE {point['rmse']:.4f}** (pixels in 0 … 1; "
-        "`--guard off`). "
-        f"The model, needed once for any number of files, is {rate['model_bytes'] / 1e6:.1f} MB."
-    )
+from benchmarks.record import Result
+from benchmarks.report.tables import percent, table, wrapped
 
 
 def default(rate: Result) -> Result:
-    """Return the point of the default model, level count and effort."""
+    """Return the point of the default model, levels and effort."""
     point: Result = next(point for point in rate["points"] if point["default"])
     return point
 
 
 def defaults(rate: Result) -> list[Result]:
-    """Return the point of each model at its default level count and effort."""
+    """Return the point of each model at its default levels and effort."""
     return [
         point
         for point in rate["points"]
@@ -46,39 +29,38 @@ def points(rate: Result) -> str:
         mark = "**default**" if p["default"] else "default levels" if p["default_levels"] else ""
         rows.append(
             (
-                p["model"], str(p["levels"]), str(p["effort"]), f"{p['bytes_per_digit']:.3f}",
+                p["model"], str(p["levels"]), str(p["effort"]), f"{p['bytes_per_image']:.3f}",
                 f"{p['rmse']:.4f}", f"{p['psnr']:.2f}", f"{p['ssim']:.3f}", f"{p['d32']:.2f}",
-                percent(p["read_differently"]), mark,
+                percent(p["label_change_rate"]), mark,
             )
         )  # fmt: skip
     head = (
-        "model", "levels", "effort", "bytes a digit", "RMSE", "PSNR, dB", "SSIM", "D32",
-        "read differently", "",
+        "model", "levels", "effort", "bytes per image", "RMSE", "PSNR, dB", "SSIM", "D32",
+        "label changes", "",
     )  # fmt: skip
     return table(head, *rows)
 
 
 def ideals(rate: Result) -> str:
-    """Return how far the codes of each model stand above its predictor's ideal."""
+    """Return how far the codes of each model are above the ideal of its entropy model."""
     rows = [
         (
-            p["model"], str(p["levels"]), f"{p['bytes_per_digit']:.3f}",
-            f"{p['ideal_bytes_per_digit']:.3f}", percent(p["codes_over_ideal"]),
+            p["model"], str(p["levels"]), f"{p['bytes_per_image']:.3f}",
+            f"{p['ideal_bytes_per_image']:.3f}", percent(p["codes_over_ideal"]),
         )
         for p in defaults(rate)
     ]  # fmt: skip
-    head = ("model", "levels", "bytes a digit", "ideal of the predictor", "codes above it")
-    return table(head, *rows)
+    return table(("model", "levels", "bytes per image", "ideal", "codes above it"), *rows)
 
 
-def numbers(rate: Result, dims: Result) -> str:
-    """Return how many numbers are enough: each model, and what stands beside."""
+def latents(rate: Result, dims: Result) -> str:
+    """Return how many latents are enough: each model, and what stands beside."""
     lines = [
-        (p["dims"], f"{p['model']}, {p['levels']} levels", p["bytes_per_digit"], p["rmse"])
+        (p["dims"], f"{p['model']}, {p['levels']} levels", p["bytes_per_image"], p["rmse"])
         for p in defaults(rate)
     ]
     lines += [
-        (p.dims, f"autoencoder of 2016, {p.name}, float32", p.bytes_per_digit, p.rmse)
+        (p.dims, f"autoencoder of 2016, {p.name}, float32", p.bytes_per_image, p.rmse)
         for p in AUTOENCODERS_2016
     ]
     rows = [
@@ -86,26 +68,24 @@ def numbers(rate: Result, dims: Result) -> str:
         for count, name, size, rmse in sorted(lines, key=lambda line: (line[0], line[2]))
     ]
     rows += [
-        (
-            "–", f"k-means, {book['cells']:,} cells, ideal", f"{book['bytes_per_digit']:.3f}",
-            f"{book['rmse']:.4f}",
-        )
+        ("–", f"k-means, {book['cells']:,} cells, ideal", f"{book['bytes_per_image']:.3f}",
+         f"{book['rmse']:.4f}")
         for book in dims["codebooks"]
     ]  # fmt: skip
-    return table(("numbers", "", "bytes a digit", "RMSE"), *rows)
+    return table(("latents", "", "bytes per image", "RMSE"), *rows)
 
 
 def payback(rate: Result) -> str:
-    """Return after how many digits the model has paid for itself."""
-    solid, size = rate["solid_xz_bytes_per_digit"], default(rate)["bytes_per_digit"]
-    digits = rate["model_bytes"] / (solid - size)
-    return (
-        f"All test digits in one solid xz file cost {solid:.1f} bytes a digit, exactly kept; here "
-        f"{size:.2f}, with loss. The {rate['model_bytes'] / 1e6:.2f} MB of the default model are "
-        f"paid back after {digits:,.0f} digits. A model is needed once for any number of files."
+    """Return after how many images the model has paid for itself."""
+    solid, size = rate["solid_xz_bytes_per_image"], default(rate)["bytes_per_image"]
+    images = rate["model_bytes"] / (solid - size)
+    return wrapped(
+        f"One solid xz file of all test images costs {solid:.1f} bytes per image and is lossless; "
+        f"digitzip costs {size:.2f} with the guard off and is lossy. The default model has "
+        f"{rate['model_bytes'] / 1e6:.2f} MB, which {images:,.0f} images pay back."
     )
 
 
-def reader(rate: Result) -> str:
-    accuracy = percent(rate["reader_accuracy"])
-    return f"The reader reads {accuracy} of the test digits as they are labelled."
+def classifier(rate: Result) -> str:
+    accuracy = percent(rate["classifier_accuracy"])
+    return f"The independent classifier gives {accuracy} of the test images their label."

@@ -1,7 +1,7 @@
-"""Results as text: fills the marked blocks of README.md and docs/BENCHMARKS.md from the JSON.
+"""Fill the marked blocks of the pages, and draw the figures, from the results as JSON.
 
 A block stands between `<!-- name -->` and `<!-- /name -->`. `python -m benchmarks render` writes
-them, and draws the pictures; a test checks that nobody wrote them by hand.
+them; a test checks that nobody wrote them by hand.
 """
 
 from __future__ import annotations
@@ -10,18 +10,12 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from benchmarks.record import RESULTS, ROOT
-from benchmarks.report import bars as claims
-from benchmarks.report import experiment as render_experiment
-from benchmarks.report import figures
-from benchmarks.report import guard as render_guard
-from benchmarks.report import peers as render_peers
-from benchmarks.report import rate as render_rate
-from benchmarks.report import speed as render_speed
+from benchmarks.record import RESULTS, ROOT, Result
+from benchmarks.report import bars, experiment, figures, guard, peers, rate, speed, summary
 from benchmarks.report.shown import Shown, shown
-from benchmarks.report.tables import NOT_YET, table
+from benchmarks.report.tables import NOT_YET, percent, table, wrapped
 
 PAGES: Final = (
     ROOT / "README.md",
@@ -29,8 +23,10 @@ PAGES: Final = (
     ROOT / "docs" / "TRAINING.md",
 )
 BLOCK: Final = re.compile(r"<!-- (?P<name>[a-z-]+) -->\n.*?<!-- /(?P=name) -->", re.DOTALL)
-
-Result = dict[str, Any]
+PARTS: Final = (
+    "rate", "dims", "speed", "peer_speed", "startup", "scale", "scale_full", "access", "peers",
+    "looks", "guard", "margins", "experiment",
+)  # fmt: skip
 
 
 def load(name: str) -> Result:
@@ -43,80 +39,20 @@ def loaded(name: str) -> Result | None:
     return load(name) if (RESULTS / f"{name}.json").exists() else None
 
 
-def headline() -> str:
-    return render_rate.headline(load("rate"))
+def all_bars() -> str:
+    claimed = bars.claimed(load("rate"), load("speed")) + bars.guarded(load("guard"))
+    standing = bars.standing(*map(load, ("rate", "speed", "startup", "scale")))
+    rows = (bar.cells for bar in claimed + standing)
+    return table(("measure", "bar", "beyond", "measured", ""), *rows)
 
 
-def bars() -> str:
-    rate, speed, startup, scale = (load(name) for name in ("rate", "speed", "startup", "scale"))
-    guard = loaded("guard")
-    chosen = [
-        *claims.claimed(rate, speed),
-        *(render_guard.bars(guard) if guard else ()),
-        *claims.standing(rate, speed, startup, scale),
-    ]
-    return table(("measure", "bar", "beyond", "measured", ""), *(bar.cells for bar in chosen))
-
-
-def points() -> str:
-    return render_rate.points(load("rate"))
-
-
-def ideals() -> str:
-    return render_rate.ideals(load("rate"))
-
-
-def numbers() -> str:
-    return render_rate.numbers(load("rate"), load("dims"))
-
-
-def efforts() -> str:
-    return render_speed.efforts(load("rate"), load("speed"))
-
-
-def payback() -> str:
-    return render_rate.payback(load("rate"))
-
-
-def reader() -> str:
-    return render_rate.reader(load("rate"))
-
-
-def throughput() -> str:
-    return render_speed.throughput(load("speed"))
-
-
-def growth() -> str:
-    return render_speed.growth(load("scale"), loaded("scale_full"))
-
-
-def pace() -> str:
-    return render_speed.pace(loaded("peer_speed"), load("scale"))
-
-
-def beside() -> str:
-    return render_speed.beside(loaded("peer_speed"))
-
-
-def start() -> str:
-    return render_speed.start(load("startup"))
-
-
-def access() -> str:
-    return render_speed.access(load("scale"), loaded("scale_full"))
-
-
-def billion() -> str:
-    return render_speed.billion(load("scale"), load("speed"))
-
-
-def peers() -> str:
+def side_by_side() -> str:
     found = loaded("peers")
-    return render_peers.table(load("rate"), found) if found else NOT_YET
+    return peers.table(load("rate"), found) if found else NOT_YET
 
 
 def looks() -> str:
-    """Return how RMSE spreads over the digits, and how many are read differently."""
+    """Return how RMSE spreads over the images, and how many labels change."""
     result = loaded("looks")
     if result is None:
         return NOT_YET
@@ -124,96 +60,82 @@ def looks() -> str:
     percentiles = result["rmse_percentiles"]
     heads = [names.get(percentile, f"{percentile} %") for percentile in percentiles]
     cells = [f"{value:.4f}" for value in percentiles.values()]
-    count, digits = len(result["looks"]["read_differently"]), result["digits"]
-    share = claims.percent(count / digits)
+    count, images = len(result["looks"]["label_changes"]), result["images"]
     return (
-        table(("", *heads), ("RMSE of a digit", *cells))
-        + f"\n\nRead differently after the round trip: {count:,} of {digits:,}, {share}."
+        table(("", *heads), ("RMSE of an image", *cells))
+        + f"\n\nLabel changes after the round trip: {count:,} of {images:,}, "
+        f"{percent(count / images)}."
     )
 
 
 def machine() -> str:
+    """Return where and with what each result was measured."""
     lines = []
-    parts = (
-        "rate", "dims", "speed", "peer_speed", "startup", "scale", "scale_full", "peers", "looks",
-        "guard", "margins", "experiment",
-    )  # fmt: skip
-    for name in parts:
-        if (result := loaded(name)) is None:
-            continue
-        cores = result["cores"]
-        lines.append(
-            f"- `{name}.json`: {result['date']}, commit {result['commit']}, {result['cpu']}, "
-            f"{cores} core{'s' if cores > 1 else ''}, Python {result['python']}, "
-            + ", ".join(f"{package} {v}" for package, v in result["versions"].items())
-        )
+    for name in PARTS:
+        if result := loaded(name):
+            cores = result["cores"]
+            versions = (f"{package} {v}" for package, v in result["versions"].items())
+            line = (
+                f"- `{name}.json`: {result['date']}, commit {result['commit']}, {result['cpu']}, "
+                f"{cores} core{'s' if cores > 1 else ''}, Python {result['python']}, "
+                + ", ".join(versions)
+            )
+            lines.append(wrapped(line, indent="  "))
     return "\n".join(lines)
 
 
-def of_guard(part: Callable[[Result], str]) -> str:
-    result = loaded("guard")
-    return part(result) if result else NOT_YET
-
-
-def guard() -> str:
-    return of_guard(render_guard.curve)
-
-
-def guarded() -> str:
-    return of_guard(render_guard.settings)
-
-
-def bounds() -> str:
-    return of_guard(render_guard.bounds)
-
-
-def odd() -> str:
-    return of_guard(render_guard.odd)
-
-
-def protected() -> str:
-    return of_guard(render_guard.headline)
-
-
-def experiment() -> str:
-    return render_experiment.table(loaded("experiment"))
-
-
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
-    block.__name__: block
-    for block in (
-        headline, bars, points, ideals, numbers, efforts, payback, reader, throughput, growth,
-        pace, beside, start, access, billion,
-        peers, looks, machine, experiment,
-        guard, guarded, bounds, odd, protected,
-    )
-}  # fmt: skip
+    "headline": lambda: summary.headline(load("rate"), load("guard")),
+    "results": lambda: summary.results(load("rate"), load("guard"), loaded("peers"), load("speed")),
+    "bars": all_bars,
+    "points": lambda: rate.points(load("rate")),
+    "ideals": lambda: rate.ideals(load("rate")),
+    "latents": lambda: rate.latents(load("rate"), load("dims")),
+    "payback": lambda: rate.payback(load("rate")),
+    "classifier": lambda: rate.classifier(load("rate")),
+    "looks": looks,
+    "guard": lambda: guard.curve(load("guard")),
+    "guarded": lambda: guard.settings(load("guard")),
+    "bounds": lambda: guard.bounds(load("guard")),
+    "odd": lambda: guard.odd(load("guard")),
+    "peers": side_by_side,
+    "throughput": lambda: speed.throughput(load("speed")),
+    "efforts": lambda: speed.efforts(load("rate"), load("speed")),
+    "pace": lambda: speed.pace(loaded("peer_speed"), load("scale")),
+    "beside": lambda: speed.beside(loaded("peer_speed")),
+    "start": lambda: speed.start(load("startup")),
+    "growth": lambda: speed.growth(load("scale"), loaded("scale_full")),
+    "access": lambda: speed.access(loaded("access")),
+    "billion": lambda: speed.billion(load("scale"), load("speed")),
+    "experiment": lambda: experiment.table(loaded("experiment")),
+    "machine": machine,
+}
 
 
 def rendered(page: str) -> str:
     """Return a page with every block as the results have it."""
-    return BLOCK.sub(
-        lambda block: (
-            f"<!-- {block['name']} -->\n{BLOCKS[block['name']]()}\n<!-- /{block['name']} -->"
-        ),
-        page,
-    )
+
+    def block(found: re.Match[str]) -> str:
+        name = found["name"]
+        return f"<!-- {name} -->\n{BLOCKS[name]()}\n<!-- /{name} -->"
+
+    return BLOCK.sub(block, page)
 
 
 def main() -> None:
     for path in PAGES:
         text = path.read_text(encoding="utf-8")
         write_if_changed(path, text.encode(), rendered(text).encode())
-    results = pictured()
+    results = drawn_from()
     figures.FOLDER.mkdir(exist_ok=True)
-    for name in figures.drawn(results):
+    for name in figures.available(results):
         path = figures.FOLDER / name
         before = path.read_bytes() if path.exists() else b""
-        write_if_changed(path, before, figures.picture(name, results))
+        write_if_changed(path, before, figures.image(name, results))
 
 
-def pictured() -> Shown:
-    """Return what the pictures show of what has been measured."""
+def drawn_from() -> Shown:
+    """Return what the figures show of what has been measured."""
     return shown(load("rate"), load("dims"), loaded("peers"), loaded("guard"))
 
 
@@ -221,7 +143,3 @@ def write_if_changed(path: Path, before: bytes, after: bytes) -> None:
     if after != before:
         path.write_bytes(after)
         print(f"rendered {path.relative_to(ROOT)}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,60 @@
+"""The headline and the small table of results, which stand in the README."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from benchmarks.record import Result
+from benchmarks.report import guard as guards
+from benchmarks.report import rate as rates
+from benchmarks.report.tables import table, wrapped
+
+PEERS: Final = (
+    ("WebP mosaic, quality 0, method 6", "WebP, lowest quality, one mosaic"),
+    ("JPEG XL mosaic, distance 25, effort 7", "JPEG XL, distance 25, one mosaic"),
+    ("JPEG XL mosaic, lossless, effort 9, 2,500 a file", "JPEG XL, lossless, four mosaics"),
+    ("PNG mosaic, optimised", "PNG, one mosaic"),
+    ("xz, level 9, extreme", "xz, one file"),
+)
+"""Peers of the small table by title, and their names there: fixed, not chosen by figures."""
+
+
+def headline(rate: Result, guard: Result) -> str:
+    """Return what the quick start gives: the command line at its defaults, on the test images."""
+    on = guard.get("quick_start") or guards.default(guard)
+    per_image = on["bytes"] / rate["images"]
+    return wrapped(
+        f"`digitzip compress` turns the {rate['images']:,} images of the MNIST test set into a "
+        f"file of **{on['bytes']:,} bytes: {per_image:.2f} bytes per image, "
+        f"{784 / per_image:.0f} times smaller, at RMSE {on['rmse']:.4f}** (pixels in 0 … 1). An "
+        f"independent classifier sees another digit in {on['label_changes']} of them than before."
+    )
+
+
+def results(rate: Result, guard: Result, peers: Result | None, speed: Result) -> str:
+    """Return the small table, and our speed as ratios to Pillow."""
+    on = guard.get("quick_start") or guards.default(guard)
+    one = next(point for point in rates.defaults(rate) if point["dims"] == 1)
+    rows = [
+        ("**digitzip, default**", on),
+        ("digitzip, `--guard off`", rates.default(rate)),
+        ("digitzip, `--dims 1 --guard off`", one),
+        ("digitzip, `--lossless`", guards.lossless(guard)),
+    ]
+    found = {f"{p['name']}, {p['setting']}": p for p in (peers["peers"] if peers else ())}
+    rows += [(name, found[title]) for title, name in PEERS if title in found]
+    size = rate["model_bytes"] / 1e6
+    png, webp = speed["decompress_over_png_decode"], speed["compress_over_webp_encode"]
+    return (
+        table(("", "bytes per image", "RMSE"), *((name, *cells(row)) for name, row in rows))
+        + "\n\n"
+        + wrapped(
+            f"The model, {size:.1f} MB, is needed once and not counted. On one thread, "
+            f"decompressing is {png:.2f} times as fast as decoding PNG with Pillow, and "
+            f"compressing (`--guard off`) {webp:.2f} times as fast as encoding lossless WebP."
+        )
+    )
+
+
+def cells(row: Result) -> tuple[str, str]:
+    return f"{row['bytes_per_image']:.2f}", f"{row['rmse']:.4f}" if row["rmse"] else "0"
