@@ -199,7 +199,7 @@ def test_an_estimate_lies_on_the_line_through_the_last_two_runs() -> None:
 
 
 def test_too_little_space_stops_a_run_before_it_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scale.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10**9))
     scale.require_space(10_000, one_thread=True)
     with pytest.raises(SystemExit, match=r"need 2\.4 GB of temporary space, 1\.0 are free"):
         scale.require_space(1_000_000, one_thread=True)
@@ -225,7 +225,7 @@ def test_programs_are_checked_before_they_start(tmp_path: Path) -> None:
 
 def test_our_command_lines_agree_with_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(startup, "COMMANDS", (startup.COMMANDS[0],))
-    monkeypatch.setattr(startup.shutil, "which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
     found = startup.measured(IMAGES[0], 1)
     assert len(found["median_seconds"]) == 4
     assert found["absent"] == ["cwebp"]

@@ -73,7 +73,8 @@ def searched(images: Images) -> Result:
     colours = np.stack(pillow_decode(webp()))
     np.testing.assert_array_equal(colours, np.repeat(images[:, :, :, None], 3, axis=3))
     webp_seconds: list[float] = []
-    rates, ratios, rounds_of = {}, {}, {}
+    rates, ratios = {}, {}
+    rounds_of: dict[str, int] = {}
     for efforts, rounds in TURNS:
         ours: dict[str, Task] = {
             str(effort): partial(digitzip.compress, images, effort=effort, guard=False)

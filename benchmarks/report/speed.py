@@ -35,9 +35,9 @@ def efforts(rate: Result, speed: Result) -> str:
         cells = between(timed, ",.0f"), "" if over is None else ratio(over), rounds
         rows.append((effort, *cells, *loss, mark))
     if guarded := speed.get("guarded"):
-        cells = between(guarded["images_per_second"], ",.0f"), ratio(guarded["over_webp"])
+        pace_, over = between(guarded["images_per_second"], ",.0f"), ratio(guarded["over_webp"])
         rounds = str(speed["rounds_of_effort"].get(usual, ""))
-        rows.append((usual, *cells, rounds, "", "", "guard on: the default"))
+        rows.append((usual, pace_, over, rounds, "", "", "guard on: the default"))
     head = ("effort", "images per second", "/ WebP lossless", "rounds", "bytes per image", "RMSE")
     return table((*head, ""), *rows)
 
