@@ -113,9 +113,7 @@ def unpack_planes(data: bytes, k: int) -> Planes:
         tables.append((low, _cdf(np.frombuffer(data, np.uint8, above + 1, offset))))
         offset += above + 1
     decoder = rans.Decoder(data[offset:], _LANES, k * n)
-    planes = [
-        low + decoder.take(np.broadcast_to(cdf, (n, len(cdf)))) for low, cdf in tables
-    ]
+    planes = [low + decoder.take(np.broadcast_to(cdf, (n, len(cdf)))) for low, cdf in tables]
     decoder.finish()
     return np.stack(planes).astype(np.int8)
 
