@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import digitzip
+from digitzip import atomic
+from digitzip.archive import appending
 from digitzip.cli import digitzip as command
 from digitzip.errors import (
     BoundError,
@@ -28,6 +29,7 @@ from digitzip.format import Guard
 from digitzip.model import Model
 from tests.archives import with_promise
 from tests.conftest import TINY
+from tests.stops import killed_at
 from tests.test_join import VALID, pack
 
 Images = npt.NDArray[np.uint8]
@@ -240,60 +242,30 @@ def test_the_owner_is_kept(old: bytes, images: Images) -> None:
     assert (Path("old.dz").stat().st_uid, Path("old.dz").stat().st_gid) == (1234, 2345)
 
 
-KILLED = """
-import os, random, signal, sys, time
-from pathlib import Path
-import numpy as np
-import digitzip
-from digitzip.model import read_model
-
-file, model = Path("in.dz"), read_model(Path(sys.argv[1]))
-images = np.random.default_rng(7).integers(0, 256, (50, 28, 28), dtype=np.uint8)
-codes = digitzip.load_codec(model, effort=0).encode(images)
-
-def grow():
-    with digitzip.append(file, model=model, effort=0) as out:
-        n = len(digitzip.open(file))
-        out.append(images[np.arange(n, n + 700) % 50])
-
-grow()  # and learn how long it takes here and now
-start = time.monotonic()
-grow()
-took = time.monotonic() - start
-random.seed(3)
-grown = 0
-for _ in range(60):
-    before = file.read_bytes()
-    n = len(digitzip.open(before))
-    child = os.fork()
-    if not child:
-        while True:
-            grow()
-    time.sleep(random.uniform(0, 3 * took))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    data = file.read_bytes()
-    with digitzip.open(data, model=model) as dz:
-        dz.test()
-        assert len(dz) >= n and len(dz) % 700 == 0, len(dz)
-        assert (dz.codes[:] == codes[np.arange(len(dz)) % 50]).all()
-        grown += len(dz) > n
-    if len(dz) > 30_000:
-        with digitzip.create(file, model=model, overwrite=True):
-            pass
-print(grown)
-"""
+# Where a run is killed, and whether the new file is there then.
+STOPS = [
+    pytest.param(appending, "_like", False, False, id="before anything is written"),
+    pytest.param(atomic._Part, "write", False, False, id="before the new file is written"),
+    pytest.param(atomic._Part, "write", True, False, id="when half of it is written"),
+    pytest.param(os, "fsync", False, False, id="before it is on the disk"),
+    pytest.param(atomic, "_rename", False, False, id="before it is renamed"),
+    pytest.param(atomic, "_sync_folder", False, True, id="after it is renamed"),
+]
 
 
 @posix
-def test_a_killed_run_leaves_the_old_file_or_the_new_one(place: Path, tiny: Model) -> None:
-    Path("in.dz").write_bytes(digitzip.compress(np.empty((0, 28, 28), np.uint8), model=tiny))
-    program = [sys.executable, "-c", KILLED, str(TINY)]
-    done = subprocess.run(program, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert 0 < int(done.stdout) < 60
-    add("in.dz", np.zeros((1, 28, 28), np.uint8))
-    assert [path.name for path in place.iterdir()] == ["in.dz"]
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize(("owner", "name", "half", "new"), STOPS)
+def test_a_killed_run_leaves_the_old_file_or_the_new_one(
+    owner: object, name: str, half: bool, new: bool, place: Path, tiny: Model, images: Images
+) -> None:
+    Path("old.dz").write_bytes(old := pack(tiny, images[:10]))
+    assert killed_at(owner, name, lambda: add("old.dz", images[10:20]), half=half)
+    found = images[:20] if new else images[:10]
+    assert Path("old.dz").read_bytes() == (pack(tiny, found) if new else old)
+    add("old.dz", images[20:])
+    assert Path("old.dz").read_bytes() == pack(tiny, np.concatenate([found, images[20:]]))
+    assert [path.name for path in place.iterdir()] == ["old.dz"]
 
 
 @posix
@@ -301,16 +273,25 @@ def test_a_killed_run_leaves_the_old_file_or_the_new_one(place: Path, tiny: Mode
 def test_a_killed_command_leaves_the_old_file_and_no_lock(
     sent: signal.Signals, old: bytes, place: Path, tiny: Model, images: Images
 ) -> None:
-    code = "import signal; signal.signal(2, signal.default_int_handler); "
-    code += "from digitzip.__main__ import main; main()"
+    code = """
+import signal, sys
+from digitzip.__main__ import main
+from digitzip.archive import appending
+signal.signal(signal.SIGINT, signal.default_int_handler)
+like = appending._like
+def told(*arguments):
+    like(*arguments)
+    print("appending", flush=True)
+appending._like = told
+main()
+"""
     program = [sys.executable, "-c", code, "append", "old.dz", "-", "--effort", "0"]
     pipe = subprocess.PIPE
-    with subprocess.Popen([*program, "--model", str(TINY)], stdin=pipe, stderr=pipe) as process:
-        deadline = time.monotonic() + 20
-        while len(list(place.iterdir())) == 1:
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.01)
+    with subprocess.Popen(
+        [*program, "--model", str(TINY)], stdin=pipe, stdout=pipe, stderr=pipe
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"appending\n"
         with pytest.raises(OutputError, match="another run is appending"):
             add("old.dz", images)
         process.send_signal(sent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import multiprocessing
 import pickle
@@ -24,6 +25,7 @@ from PIL import Image
 import digitzip
 from digitzip.archive import Archive
 from digitzip.archive.indexing import select
+from digitzip.archive.sink import ChunkSink
 from digitzip.codec import Codec
 from digitzip.errors import (
     ClosedError,
@@ -39,6 +41,13 @@ from digitzip.model import Model, read_model
 from tests.conftest import TINY
 
 Images = npt.NDArray[np.uint8]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
@@ -449,3 +458,43 @@ def test_a_failed_run_leaves_the_old_file(path: Path, tiny: Model, images: Image
     with digitzip.create(path, model=tiny, overwrite=True) as out:
         out.append(images)
     assert len(digitzip.decompress(path.read_bytes(), model=tiny)) == len(images)
+
+
+def test_a_writer_needs_no_with_block(place: Path, tiny: Model, images: Images) -> None:
+    out = digitzip.create("a.dz", model=tiny, effort=0)
+    out.append(images[:2])
+    assert not Path("a.dz").exists()
+    out.close()
+    out.close()
+    assert Path("a.dz").read_bytes() == digitzip.compress(images[:2], model=tiny, effort=0)
+    more = digitzip.append("a.dz", model=tiny, effort=0)
+    more.append(images[2:4])
+    more.close()
+    assert Path("a.dz").read_bytes() == digitzip.compress(images[:4], model=tiny, effort=0)
+    assert [path.name for path in place.iterdir()] == ["a.dz"]
+    for writer in (out, more):
+        with pytest.raises(ClosedError, match="the writer is closed"):
+            writer.append(images)
+
+
+def test_a_writer_that_is_dropped_leaves_nothing(place: Path, tiny: Model, images: Images) -> None:
+    Path("old.dz").write_bytes(old := digitzip.compress(images[:2], model=tiny))
+    for writer in (digitzip.create("new.dz", model=tiny), digitzip.append("old.dz", model=tiny)):
+        writer.append(images[:3])
+        del writer
+        gc.collect()
+    assert [path.name for path in place.iterdir()] == ["old.dz"]
+    assert Path("old.dz").read_bytes() == old
+
+
+def test_a_writer_that_cannot_be_closed_leaves_nothing(
+    place: Path, tiny: Model, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = digitzip.create("a.dz", model=tiny, effort=0)
+    out.append(images)
+    monkeypatch.setattr(ChunkSink, "close", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        out.close()
+    with pytest.raises(ClosedError):
+        out.append(images)
+    assert list(place.iterdir()) == []

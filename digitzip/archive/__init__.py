@@ -6,7 +6,6 @@ This room joins codec and container; it does not know the command line.
 from __future__ import annotations
 
 import io
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -142,11 +141,12 @@ def create(
     margin: int | None = None,
     threads: int = 1,
     overwrite: bool = False,
-) -> AbstractContextManager[Writer]:
-    """Create a `.dz` file at a path, or write one to a binary file object.
+) -> Writer:
+    """Return a `Writer` of a new `.dz` file at a path, or to a binary file object.
 
-    A path gets its file whole, when the `with` block ends without an exception, or not at all.
-    Other arguments and errors are those of `compress`.
+    The file appears when the writer is closed, by `close` or by the end of a `with` block. Other
+    arguments and errors are those of `compress`; `OutputError` where the path exists and
+    `overwrite` is false, or cannot be written.
     """
     codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
     encoder = fidelity_encoder(

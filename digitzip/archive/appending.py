@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
@@ -23,42 +23,49 @@ from digitzip.fidelity import encoder_for
 from digitzip.model import Model
 
 
-@contextmanager
 def append(
     path: str | PathLike[str],
     *,
     model: str | Path | Model | None = None,
     effort: int | None = None,
     threads: int = 1,
-) -> Iterator[Writer]:
-    """Yield a `Writer` whose digits come after those of the archive at `path`.
+) -> Writer:
+    """Return a `Writer` that adds images after those of the archive at `path`.
 
-    They get the model and the quality of the file; `model` is needed only when no known folder
-    holds that model. The file changes when the block ends without an exception, or not at all:
-    at every moment it is the old one or the new one, of the same permissions and, where that is
-    allowed, owner and group. A symbolic link is followed; hard links keep the old file. What the
-    file promises of its digits is kept for the new ones.
+    They get the model, the quality and the promise of the file; `model` is needed only when no
+    known folder holds that model. The file changes when the writer is closed, or not at all: at
+    every moment it is the old one or the new one, with the same permissions and, where that is
+    allowed, owner and group. A symbolic link is followed; hard links keep the old file.
 
     Raises `OutputError` where the file cannot be written, or another run appends to it or changes
-    it meanwhile, `DamagedError` where it is damaged, and `BoundError` where it promises that a
-    reader reads digits as before which is not to be had.
+    it meanwhile, `DamagedError` where it is damaged, and `BoundError` where it promises labels by
+    a classifier that is not found.
     """
     target = Path(os.path.realpath(path))
-    with _alone(target) as old:
+    with ExitStack() as pending:
+        old = pending.enter_context(_alone(target))
         before = os.fstat(old.fileno())
-        with atomic.file(target, overwrite=True) as out:
-            _like(out, before)  # before anything is in it that others may not read
-            store = ChunkStore(old, model=model)
-            codec = Codec(store.codec.model, store.header.levels, effort, threads)
-            encoder = encoder_for(codec, store.header.guard)
-            writer = Writer(out, codec, encoder, promise=store.header.guard)
-            writer.resume(store)
-            if sys.platform == "win32":
-                old.close()  # Windows renames onto no open file
-            with writer:
-                yield writer
-            if _identity(target.stat()) != _identity(before):
-                raise OutputError(f"{str(path)!r} was changed meanwhile; append to it once more")
+        out = pending.enter_context(atomic.file(target, overwrite=True))
+        _like(out, before)  # before anything is in it that others may not read
+        pending.enter_context(_unchanged(target, before))
+        store = ChunkStore(old, model=model)
+        codec = Codec(store.codec.model, store.header.levels, effort, threads)
+        encoder = encoder_for(codec, store.header.guard)
+        outputs = ExitStack()
+        writer = Writer(out, codec, encoder, promise=store.header.guard, outputs=outputs)
+        writer.resume(store)
+        if sys.platform == "win32":
+            old.close()  # Windows renames onto no open file
+        outputs.push(pending.pop_all())
+        return writer
+
+
+@contextmanager
+def _unchanged(target: Path, before: os.stat_result) -> Iterator[None]:
+    """Raise `OutputError` where the file was changed when the block ends."""
+    yield
+    if _identity(target.stat()) != _identity(before):
+        raise OutputError(f"{str(target)!r} was changed meanwhile; append to it once more")
 
 
 @contextmanager

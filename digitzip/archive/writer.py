@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, BinaryIO, Final
 
@@ -16,7 +16,7 @@ from digitzip.archive.store import ChunkStore
 from digitzip.archive.views import NamesView
 from digitzip.codec import Codec, EncodedBatch, Images
 from digitzip.entropy.corrections import packed_size
-from digitzip.errors import InputError
+from digitzip.errors import ClosedError, InputError
 from digitzip.fidelity import FidelityCounts, FidelityEncoder, promise_of
 from digitzip.format import Guard, Header, naming
 from digitzip.format.chunk import MAX_DIGITS
@@ -26,9 +26,10 @@ _STEP: Final = 4096  # images that are encoded at a time
 
 
 class Writer:
-    """Writes one archive to a binary file object, front to back, never seeking.
+    """Writes one archive, with or without a `with` block, front to back, never seeking.
 
-    Holds the images of at most one chunk. The archive is complete when `close` returns.
+    The file appears when `close` returns. Where a `with` block is left by an exception, or the
+    writer is dropped without `close`, nothing appears. Holds the images of at most one chunk.
     """
 
     def __init__(
@@ -37,8 +38,12 @@ class Writer:
         codec: Codec,
         encoder: FidelityEncoder | None = None,
         promise: Guard | None = None,
+        outputs: ExitStack | None = None,
     ) -> None:
-        """Write images that go through `encoder` to `out`; a promise replaces the encoder's own."""
+        """Write images that go through `encoder` to `out`; a promise replaces the encoder's own.
+
+        `outputs` are left when the writer is closed.
+        """
         shape = codec.model.shape
         header = Header(
             codec.model.id,
@@ -54,6 +59,7 @@ class Writer:
         self.taken: frozenset[str] = frozenset()
         """The names of the images that were in the file before, where it is appended to."""
         self.counts = FidelityCounts()
+        self._outputs = outputs or ExitStack()
         self._closed = False
 
     @property
@@ -118,11 +124,13 @@ class Writer:
             self.taken = frozenset(NamesView(store))
 
     def close(self) -> None:
-        """Write what is pending, and the trailer."""
-        if not self._closed:
+        """Complete the archive: the file appears. Closing twice does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        with self._outputs:
             self._write(self._builder.finish())
             self._sink.close()
-            self._closed = True
 
     def _write(self, chunks: Sequence[BuiltChunk]) -> None:
         for chunk in chunks:
@@ -132,7 +140,7 @@ class Writer:
     def _check(self, images: int, names: Sequence[str] | None) -> list[str]:
         """Return the names, if any, that so many images may have; raises `InputError`."""
         if self._closed:
-            raise InputError("the archive is closed; nothing can be appended")
+            raise ClosedError("the writer is closed; nothing can be appended")
         checked = [naming.check(name) for name in names or ()]
         if not images:
             return []
@@ -157,16 +165,22 @@ class Writer:
     ) -> None:
         if kind is None:
             self.close()
+        elif not self._closed:
+            self._closed = True
+            self._outputs.__exit__(kind, error, trace)
 
 
-@contextmanager
 def create(
-    file: Writable, codec: Codec, encoder: FidelityEncoder | None = None, *, overwrite: bool = False
-) -> Iterator[Writer]:
-    """Yield a `Writer` to a path or a binary file object, whose images go through an encoder.
+    file: Writable,
+    codec: Codec,
+    encoder: FidelityEncoder | None = None,
+    *,
+    overwrite: bool = False,
+) -> Writer:
+    """Return a `Writer` to a path or a binary file object.
 
-    A path is written beside and renamed at the end: it never shows part of an archive. Raises
-    `OutputError` when it exists and `overwrite` is false, or when it cannot be written.
+    Raises `OutputError` when the path exists and `overwrite` is false, or cannot be written.
     """
-    with opened(file, overwrite=overwrite) as out, Writer(out, codec, encoder) as writer:
-        yield writer
+    with ExitStack() as outputs:
+        out = outputs.enter_context(opened(file, overwrite=overwrite))
+        return Writer(out, codec, encoder, outputs=outputs.pop_all())
