@@ -45,15 +45,15 @@ def fingerprint(name: str, batch: int, library: str = "numpy") -> list[str]:
     """
     model, images = load_model(name), many_images()
     hashes = [hashlib.sha256() for _ in range(3)]
-    for level_set in model.level_sets:
-        codec = Codec(model, level_set.levels, effort=0)
+    for quantiser in model.quantisers:
+        codec = Codec(model, quantiser.levels, effort=0)
         codes = fixed_codes(codec.levels, model.shape.dims)
         if library == "torch":
             from digitzip.training.export.verify import forward
 
             pixels = images.reshape(len(images), -1)
-            encoded = level_set.quantise(forward(model.encoder, pixels))
-            decoded = forward(model.decoder, level_set.dequantise(codes)).astype(np.uint8)
+            encoded = quantiser.quantise(forward(model.encoder, pixels))
+            decoded = forward(model.decoder, quantiser.dequantise(codes)).astype(np.uint8)
         else:
             parts = range(0, CODES, batch)
             encoded = np.concatenate([codec.encode(images[i : i + batch]) for i in parts])

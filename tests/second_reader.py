@@ -134,9 +134,10 @@ class Model:
         # M 1: metadata
         text = {k: v for k, v in self.metadata.items() if not k.startswith("notes.")}
         keys = {"format", "version", "name", "id", "height", "width", "levels"}
-        need(keys <= text.keys() <= keys | {"reader"}, "metadata: other keys than the page's")
-        reader = text.get("reader", "0" * 32)
-        need(len(reader) == 32 and set(reader) <= set("0123456789abcdef"), "reader: no id")
+        need(keys <= text.keys() <= keys | {"classifier"}, "metadata: other keys than the page's")
+        classifier = text.get("classifier", "0" * 32)
+        need(len(classifier) == 32, "classifier: no id")
+        need(set(classifier) <= set("0123456789abcdef"), "classifier: no id")
         need(text["format"] == "digitzip-model" and text["version"] == "1", "not a model, 1")
         name = text["name"]
         need(1 <= len(name) <= 100 and name.isprintable() and "/" not in name, "name")

@@ -170,7 +170,7 @@ def test_the_promise_of_a_file_is_kept_for_new_digits(
 def test_a_promise_that_cannot_be_kept_is_refused(old: bytes, images: Images) -> None:
     Path("old.dz").write_bytes(with_promise(old, Guard(True, reader=bytes(4))))
     before = Path("old.dz").read_bytes()
-    with pytest.raises(BoundError, match="no reader with id 0000"):
+    with pytest.raises(BoundError, match="no classifier with id 0000"):
         add("old.dz", images)
     assert Path("old.dz").read_bytes() == before
 

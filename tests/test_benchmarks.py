@@ -71,8 +71,8 @@ def test_the_change_rate_is_a_share_of_images() -> None:
 
 
 def test_ideal_bits_of_scores_that_know_nothing_are_those_of_the_levels(tiny: Model) -> None:
-    level_set = tiny.level_set()
-    codes = np.random.default_rng(0).integers(0, level_set.levels, (400, 3), np.uint8)
+    quantiser = tiny.quantiser()
+    codes = np.random.default_rng(0).integers(0, quantiser.levels, (400, 3), np.uint8)
 
     class Knowing:
         """An entropy model that scores every value 0, and the true one `lead` / 32 nat."""
@@ -148,7 +148,7 @@ def test_a_margin_flags_labels_with_less() -> None:
 def test_the_margin_of_the_default_model_was_measured_with_its_classifier() -> None:
     model, measured = load_model(), render.load("margins")
     bundled = load_classifier(margins.CLASSIFIER)
-    assert model.reader == bundled.id
+    assert model.classifier_id == bundled.id
     assert measured["classifier"]["id"] == bundled.id.hex()
     (row,) = (row for row in measured["rows"] if row["margin"] == model.margin)
     assert row["missed"] < measured["label_changes"] / 4

@@ -1,4 +1,4 @@
-"""A reader gives the same scores everywhere, comes back from its file, and is no model."""
+"""A classifier gives the same scores everywhere, comes back from its file, and is no model."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from digitzip.images import read
 from digitzip.images.labels import read_labels
 from digitzip.kernels import Network
 from digitzip.model import (
+    bundled_folder,
     classifier_file,
     find_classifier,
     load_classifier,
     load_model,
     model_files,
     read_classifier,
-    shipped_folder,
     write_classifier,
 )
 from digitzip.model.classifier import Classifier
@@ -37,7 +37,7 @@ from tests.toy import make_classifier, make_images, make_pair, write_toy
 Tensors = dict[str, Any]
 Change = Callable[[Tensors, dict[str, str]], object]
 
-SHIPPED = "mnist-reader"
+BUNDLED = "mnist-classifier"
 DATA = os.environ.get("DIGITZIP_DATA")
 needs_mnist = pytest.mark.skipif(
     not DATA, reason="MNIST is not here: DIGITZIP_DATA names no folder of its IDX files"
@@ -45,19 +45,19 @@ needs_mnist = pytest.mark.skipif(
 
 
 def of_scores(scores: list[list[list[int]]], monkeypatch: pytest.MonkeyPatch) -> Classifier:
-    """Return a reader whose networks give these scores each, whatever they are shown."""
-    reader = make_classifier()
-    reader = replace(
-        reader, networks=tuple(Network(reader.networks[0].layers, 0, 255) for _ in scores)
+    """Return a classifier whose networks give these scores each, whatever they are shown."""
+    classifier = make_classifier()
+    classifier = replace(
+        classifier, networks=tuple(Network(classifier.networks[0].layers, 0, 255) for _ in scores)
     )
-    given = {id(network): each for network, each in zip(reader.networks, scores, strict=True)}
+    given = {id(network): each for network, each in zip(classifier.networks, scores, strict=True)}
     monkeypatch.setattr(
-        Network, "__call__", lambda network, x: np.array(given[id(network)], np.int32)
+        Network, "__call__", lambda network, x, _: np.array(given[id(network)], np.int32)
     )
-    return reader
+    return classifier
 
 
-def reader_called(name: str) -> Classifier:
+def classifier_called(name: str) -> Classifier:
     makers = {"toy": make_classifier, "pair": make_pair}
     return makers[name]() if name in makers else load_classifier(name)
 
@@ -68,25 +68,25 @@ def reader_called(name: str) -> Classifier:
 def test_an_image_reads_as_the_first_class_of_the_greatest_score(
     monkeypatch: pytest.MonkeyPatch, images: npt.NDArray[np.uint8]
 ) -> None:
-    reader = of_scores([[[1, 5, 5, 2], [-7, -9, -8, -7]]], monkeypatch)
-    assert reader.read(images[:2]).tolist() == [[1], [0]]
-    assert reader.read(images[:2]).dtype == np.uint8
+    classifier = of_scores([[[1, 5, 5, 2], [-7, -9, -8, -7]]], monkeypatch)
+    assert classifier.read(images[:2]).tolist() == [[1], [0]]
+    assert classifier.read(images[:2]).dtype == np.uint8
 
 
 def test_each_network_reads_for_itself(
     monkeypatch: pytest.MonkeyPatch, images: npt.NDArray[np.uint8]
 ) -> None:
     both = [[[1, 5, 5, 2], [9, 0, 0, 0]], [[0, 0, 0, 4], [0, 0, 3, 3]]]
-    reader = of_scores(both, monkeypatch)
-    assert reader.read(images[:2]).tolist() == [[1, 3], [0, 2]]
-    assert reader.scores(images[:2]).tolist() == np.swapaxes(both, 0, 1).tolist()
+    classifier = of_scores(both, monkeypatch)
+    assert classifier.read(images[:2]).tolist() == [[1, 3], [0, 2]]
+    assert classifier.scores(images[:2]).tolist() == np.swapaxes(both, 0, 1).tolist()
 
 
 def test_a_margin_is_the_score_less_the_best_other_one(
     monkeypatch: pytest.MonkeyPatch, images: npt.NDArray[np.uint8]
 ) -> None:
-    reader = of_scores([[[1, 5, 9, 2], [1, 5, 9, 2], [4, 4, 0, 0]]], monkeypatch)
-    margins = reader.margins(images[:3], np.array([[2], [0], [1]], np.uint8))
+    classifier = of_scores([[[1, 5, 9, 2], [1, 5, 9, 2], [4, 4, 0, 0]]], monkeypatch)
+    margins = classifier.margins(images[:3], np.array([[2], [0], [1]], np.uint8))
     assert margins.tolist() == [4, -8, 0]
     assert margins.dtype == np.int32
 
@@ -96,18 +96,18 @@ def test_the_margin_of_two_networks_is_the_lesser_one(
 ) -> None:
     first = [[1, 5, 9, 2], [1, 5, 9, 2], [1, 5, 9, 2]]
     second = [[0, 7, 0, 0], [3, 0, 0, 2], [0, -2, 0, 0]]
-    reader = of_scores([first, second], monkeypatch)
+    classifier = of_scores([first, second], monkeypatch)
     labels = np.array([[2, 1], [2, 0], [2, 1]], np.uint8)  # of each network its own
-    margins = reader.margins(images[:3], labels)
+    margins = classifier.margins(images[:3], labels)
     assert margins.tolist() == [4, 1, -2]
     assert margins.dtype == np.int32
-    assert reader.margins(images[:3], labels[:, ::-1]).tolist() == [-7, -8, -4]
+    assert classifier.margins(images[:3], labels[:, ::-1]).tolist() == [-7, -8, -4]
 
 
-@pytest.mark.parametrize("reader", [make_classifier(), make_pair()], ids=lambda reader: reader.name)
-def test_the_labels_that_are_read_have_no_margin_below_0(reader: Classifier) -> None:
+@pytest.mark.parametrize("classifier", [make_classifier(), make_pair()], ids=lambda each: each.name)
+def test_the_labels_that_are_read_have_no_margin_below_0(classifier: Classifier) -> None:
     digits = make_images(200)
-    margins = reader.margins(digits, reader.read(digits))
+    margins = classifier.margins(digits, classifier.read(digits))
     assert int(margins.min()) >= 0
     assert len(np.unique(margins)) > 50
 
@@ -128,13 +128,13 @@ def test_a_pair_is_its_networks_side_by_side() -> None:
     np.testing.assert_array_equal(both[1], np.minimum(*each))
 
 
-@pytest.mark.parametrize("name", ["toy", "pair", SHIPPED])
+@pytest.mark.parametrize("name", ["toy", "pair", BUNDLED])
 def test_the_same_scores_in_batches_of_any_size(name: str) -> None:
-    reader = reader_called(name)
+    classifier = classifier_called(name)
     digits = make_images(600)
-    scores = reader.scores(digits)
+    scores = classifier.scores(digits)
     for size in (1, 7, 300):
-        parts = [reader.scores(digits[start : start + size]) for start in range(0, 600, size)]
+        parts = [classifier.scores(digits[start : start + size]) for start in range(0, 600, size)]
         np.testing.assert_array_equal(np.concatenate(parts), scores)
     assert scores.dtype == np.int32
 
@@ -157,43 +157,43 @@ def in_64_bits(network: Network, digits: npt.NDArray[np.uint8]) -> npt.NDArray[n
     return x
 
 
-@pytest.mark.parametrize("name", ["toy", "pair", SHIPPED])
+@pytest.mark.parametrize("name", ["toy", "pair", BUNDLED])
 def test_the_scores_are_those_of_integers_of_64_bits(name: str) -> None:
-    reader, digits = reader_called(name), make_images(100)
-    expected = np.stack([in_64_bits(network, digits) for network in reader.networks], axis=1)
-    np.testing.assert_array_equal(reader.scores(digits), expected)
+    classifier, digits = classifier_called(name), make_images(100)
+    expected = np.stack([in_64_bits(network, digits) for network in classifier.networks], axis=1)
+    np.testing.assert_array_equal(classifier.scores(digits), expected)
 
 
 @pytest.mark.parametrize("name", ["toy", "pair"])
 def test_no_images_have_no_scores(name: str) -> None:
-    reader, none = reader_called(name), np.zeros((0, 28, 28), np.uint8)
-    count = len(reader.networks)
-    assert reader.scores(none).shape == (0, count, 4)
-    assert reader.read(none).shape == (0, count)
-    assert reader.margins(none, np.zeros((0, count), np.uint8)).shape == (0,)
+    classifier, none = classifier_called(name), np.zeros((0, 28, 28), np.uint8)
+    count = len(classifier.networks)
+    assert classifier.scores(none).shape == (0, count, 4)
+    assert classifier.read(none).shape == (0, count)
+    assert classifier.margins(none, np.zeros((0, count), np.uint8)).shape == (0,)
 
 
 def test_other_arrays_are_refused() -> None:
-    reader, digits = make_pair(), make_images(3)
+    classifier, digits = make_pair(), make_images(3)
     odd: Any
     for odd in (digits.astype(np.float32), digits[0], digits[:, :27]):
         with pytest.raises(InputError, match=r"expected uint8 \[n, 28, 28\]"):
-            reader.read(odd)
+            classifier.read(odd)
     for shape in ((3,), (2, 2), (3, 1), (3, 3), (3, 2, 1)):
         with pytest.raises(InputError, match=r"labels are uint8 \[.*\], expected uint8 \[3, 2\]"):
-            reader.margins(digits, np.zeros(shape, np.uint8))
+            classifier.margins(digits, np.zeros(shape, np.uint8))
     with pytest.raises(InputError, match=r"labels are int64 \[3, 2\], expected uint8 \[3, 2\]"):
-        reader.margins(digits, np.zeros((3, 2), np.int64))
+        classifier.margins(digits, np.zeros((3, 2), np.int64))
     with pytest.raises(InputError, match="a label is 4, expected below 4"):
-        reader.margins(digits, np.array([[0, 0], [0, 4], [0, 0]], np.uint8))
+        classifier.margins(digits, np.array([[0, 0], [0, 4], [0, 0]], np.uint8))
 
 
 # its file
 
 
-def changed(path: Path, change: Change, reader: Classifier | None = None) -> Path:
-    """Write a reader, by default the toy, with a change to its tensors and metadata."""
-    write_classifier(path, reader or make_classifier())
+def changed(path: Path, change: Change, classifier: Classifier | None = None) -> Path:
+    """Write a classifier, by default the toy, with a change to its tensors and metadata."""
+    write_classifier(path, classifier or make_classifier())
     with safe_open(path, framework="np") as file:
         metadata = dict(file.metadata())
         tensors = {name: file.get_tensor(name).copy() for name in file.keys()}  # noqa: SIM118
@@ -203,28 +203,28 @@ def changed(path: Path, change: Change, reader: Classifier | None = None) -> Pat
 
 
 @pytest.mark.parametrize("name", ["toy", "pair"])
-def test_a_reader_comes_back_as_it_was_written(name: str, tmp_path: Path) -> None:
-    reader = replace(reader_called(name), notes={"made": "by hand"})
-    write_classifier(tmp_path / "a.safetensors", reader)
+def test_a_classifier_comes_back_as_it_was_written(name: str, tmp_path: Path) -> None:
+    classifier = replace(classifier_called(name), notes={"made": "by hand"})
+    write_classifier(tmp_path / "a.safetensors", classifier)
     again = read_classifier(tmp_path / "a.safetensors")
-    assert (again.id, again.name, again.notes) == (reader.id, reader.name, reader.notes)
-    assert again.tensors().keys() == reader.tensors().keys()
-    for name, tensor in reader.tensors().items():
+    assert (again.id, again.name, again.notes) == (classifier.id, classifier.name, classifier.notes)
+    assert again.tensors().keys() == classifier.tensors().keys()
+    for name, tensor in classifier.tensors().items():
         np.testing.assert_array_equal(again.tensors()[name], tensor)
     write_classifier(tmp_path / "b.safetensors", again)
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
 def test_the_id_covers_what_reading_depends_on_and_nothing_else() -> None:
-    reader = make_classifier()
-    assert replace(reader, name="other", notes={"made": "later"}).id == reader.id
-    assert replace(reader, known_images=reader.known_images[:1]).id == reader.id
-    assert replace(reader, height=14, width=56).id != reader.id
-    assert make_classifier(seed=1).id != reader.id
-    assert len(reader.id) == 16
+    classifier = make_classifier()
+    assert replace(classifier, name="other", notes={"made": "later"}).id == classifier.id
+    assert replace(classifier, known_images=classifier.known_images[:1]).id == classifier.id
+    assert replace(classifier, height=14, width=56).id != classifier.id
+    assert make_classifier(seed=1).id != classifier.id
+    assert len(classifier.id) == 16
     pair = make_pair()
     assert replace(pair, networks=pair.networks[::-1]).id != pair.id
-    assert replace(pair, networks=pair.networks[:1]).id == reader.id
+    assert replace(pair, networks=pair.networks[:1]).id == classifier.id
     first, last = pair.networks[1].layers
     assert first.window is not None
     window = replace(first.window, height=29)  # of which it sees the same
@@ -233,15 +233,15 @@ def test_the_id_covers_what_reading_depends_on_and_nothing_else() -> None:
 
 
 REFUSED: dict[str, tuple[Change, str]] = {
-    "a model": (lambda t, m: m.update(format="digitzip-model"), "not a digitzip reader"),
+    "a model": (lambda t, m: m.update(format="digitzip-model"), "not a digitzip classifier"),
     "another version": (lambda t, m: m.update(version="2"), "version '2'; this build reads 1"),
     "an unknown key": (lambda t, m: m.update(levels="8"), "unknown metadata key 'levels'"),
     "a path as name": (lambda t, m: m.update(name="../x"), "name is missing, too long or unprint"),
-    "another id": (lambda t, m: m.update(id="00" * 16), "its id is"),
+    "another id": (lambda t, m: m.update(id="00" * 16), "id mismatch"),
     "width 1000": (lambda t, m: m.update(width="1000"), "width is '1000'"),
-    "another size": (lambda t, m: m.update(width="27"), "reader 0 maps 784 pixels to 4 scores"),
+    "another size": (lambda t, m: m.update(width="27"), "network 0 maps 784 pixels to 4 scores"),
     "missing tensor": (lambda t, m: t.pop("reader.0.1.bias"), "reader.0.1.bias is missing"),
-    "no network": (lambda t, m: t.pop("reader.0.0.weight"), "has no layers"),
+    "no network": (lambda t, m: t.pop("reader.0.0.weight"), "no layers"),
     "unknown tensor": (
         lambda t, m: t.update({"known.codes": np.zeros((1, 1), np.uint8)}),
         "unknown tensor 'known.codes'",
@@ -253,7 +253,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "one class": (
         lambda t, m: [t.update({f"reader.0.1.{part}": t[f"reader.0.1.{part}"][:1]})
                       for part in ("weight", "bias", "shift")],
-        "reader 0 maps 784 pixels to 1 scores, expected 784 to 2 … 256",
+        "network 0 maps 784 pixels to 1 scores, expected 784 to 2 … 256",
     ),
     "a score out of range": (
         lambda t, m: t.update({"reader.0.1.clip": np.array([-900, 40_000], np.int32)}),
@@ -270,7 +270,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "the layout of one network": (
         lambda t, m: t.update({f"reader.{name[9:]}": t.pop(name) for name in list(t)
                                if name.startswith("reader.0.")}),
-        "has no layers",
+        "no layers",
     ),
     "a known answer of one network": (
         lambda t, m: t.update({"known.scores": t["known.scores"][:, 0]}),
@@ -293,7 +293,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("why", REFUSED)
-def test_a_reader_that_breaks_a_rule_is_refused_in_one_line(why: str, tmp_path: Path) -> None:
+def test_a_classifier_that_breaks_a_rule_is_refused_in_one_line(why: str, tmp_path: Path) -> None:
     change, words = REFUSED[why]
     path = changed(tmp_path / "bad.safetensors", change)
     with pytest.raises(ModelError, match=re.escape(words)) as caught:
@@ -305,12 +305,12 @@ def test_a_reader_that_breaks_a_rule_is_refused_in_one_line(why: str, tmp_path: 
 PAIR_REFUSED: dict[str, tuple[Change, str]] = {
     "other pixels": (
         lambda t, m: t.update({"reader.1.0.window": np.array([27, 28, 6, 4], np.int32)}),
-        "reader 1 maps 756 pixels to 4 scores, expected 784 to 4",
+        "network 1 maps 756 pixels to 4 scores, expected 784 to 4",
     ),
     "other classes": (
         lambda t, m: t.update({f"reader.1.1.{part}": t[f"reader.1.1.{part}"][:3].copy()
                                for part in ("weight", "bias", "shift")}),
-        "reader 1 maps 784 pixels to 3 scores, expected 784 to 4",
+        "network 1 maps 784 pixels to 3 scores, expected 784 to 4",
     ),
     "a score out of range": (
         lambda t, m: t.update({"reader.1.1.clip": np.array([-900, 40_000], np.int32)}),
@@ -359,9 +359,9 @@ def test_networks_share_the_limit_of_multiplications(
 
 
 def test_eight_networks_are_read_and_nine_refused(tmp_path: Path) -> None:
-    reader = make_classifier()
+    classifier = make_classifier()
     for count in (8, 9):
-        many = replace(reader, networks=reader.networks * count)
+        many = replace(classifier, networks=classifier.networks * count)
         many = replace(many, known_scores=many.scores(many.known_images)[:, :8])
         write_classifier(tmp_path / f"{count}.safetensors", many)
     assert len(read_classifier(tmp_path / "8.safetensors").networks) == 8
@@ -380,10 +380,10 @@ def test_a_flipped_bit_gives_the_same_scores_or_a_model_error(
     data[place % len(data)] ^= 1 << bit
     path.write_bytes(data)
     try:
-        reader = read_classifier(path)
+        classifier = read_classifier(path)
     except ModelError:
         return
-    assert reader.id == make_pair().id
+    assert classifier.id == make_pair().id
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
@@ -397,68 +397,72 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> N
 # the shelf
 
 
-def test_readers_are_found_by_path_by_name_and_by_id(
+def test_classifiers_are_found_by_path_by_name_and_by_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = make_classifier()
-    with pytest.raises(ModelError, match="no reader named 'mine'; known readers: mnist-reader "):
+    classifier = make_classifier()
+    with pytest.raises(
+        ModelError, match="no classifier named 'mine'; known classifiers: mnist-classifier "
+    ):
         load_classifier("mine")
-    with pytest.raises(ModelError, match=f"no reader with id {reader.id.hex()}; set"):
-        find_classifier(reader.id)
-    write_classifier(tmp_path / "mine.safetensors", reader)
-    assert load_classifier(tmp_path / "mine.safetensors").id == reader.id
+    with pytest.raises(ModelError, match=f"no classifier with id {classifier.id.hex()}; set"):
+        find_classifier(classifier.id)
+    write_classifier(tmp_path / "mine.safetensors", classifier)
+    assert load_classifier(tmp_path / "mine.safetensors").id == classifier.id
     monkeypatch.setenv("DIGITZIP_MODELS", str(tmp_path))
-    assert load_classifier("mine").id == reader.id
-    assert find_classifier(reader.id).id == reader.id
+    assert load_classifier("mine").id == classifier.id
+    assert find_classifier(classifier.id).id == classifier.id
 
 
-def test_a_reader_is_no_model_and_a_model_no_reader(
+def test_a_classifier_is_no_model_and_a_model_no_classifier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIGITZIP_MODELS", str(tmp_path))
     write_classifier(tmp_path / "mine.safetensors", make_classifier())
     write_toy(tmp_path / "other.safetensors")
     assert next(path.stem for path in model_files()) == "other"
-    assert SHIPPED not in [path.stem for path in model_files()]
+    assert BUNDLED not in [path.stem for path in model_files()]
     with pytest.raises(ModelError, match="no model named 'mine'; known models: mnist-1, "):
         load_model("mine")
-    with pytest.raises(ModelError, match="no reader named 'other'; known readers: mine, mnist-r"):
+    with pytest.raises(
+        ModelError, match="no classifier named 'other'; known classifiers: mine, mn"
+    ):
         load_classifier("other")
     with pytest.raises(ModelError, match="not a digitzip model: its format is not"):
         load_model(tmp_path / "mine.safetensors")
 
 
-# the shipped one
+# the bundled one
 
 
-def test_every_shipped_model_names_the_shipped_reader_and_bounds() -> None:
-    reader = load_classifier(SHIPPED)
-    shipped = [path for path in model_files() if path.parent == shipped_folder()]
-    assert len(shipped) == 10
-    for path in shipped:
+def test_every_bundled_model_names_the_bundled_classifier_and_bounds() -> None:
+    classifier = load_classifier(BUNDLED)
+    bundled = [path for path in model_files() if path.parent == bundled_folder()]
+    assert len(bundled) == 10
+    for path in bundled:
         model = load_model(path)
-        assert find_classifier(model.reader or b"").id == reader.id
+        assert find_classifier(model.classifier_id or b"").id == classifier.id
         assert model.margin > 0
-        errors = [s.max_rmse or 0 for s in sorted(model.level_sets, key=lambda s: -s.levels)]
+        errors = [s.max_rmse or 0 for s in sorted(model.quantisers, key=lambda s: -s.levels)]
         assert errors[0] > 0
         assert errors == sorted(errors)  # fewer levels err more
 
 
-def test_the_shipped_reader_is_small() -> None:
-    assert (shipped_folder() / f"{SHIPPED}.safetensors").stat().st_size <= 1_700_000
-    networks = load_classifier(SHIPPED).networks
+def test_the_bundled_classifier_is_small() -> None:
+    assert (bundled_folder() / f"{BUNDLED}.safetensors").stat().st_size <= 1_700_000
+    networks = load_classifier(BUNDLED).networks
     assert sum(network.multiplications for network in networks) <= 2_600_000
 
 
-def test_the_networks_of_the_shipped_reader_are_unlike() -> None:
+def test_the_networks_of_the_bundled_classifier_are_unlike() -> None:
     looks = [
-        {layer.window is None for layer in net.layers} for net in load_classifier(SHIPPED).networks
+        {layer.window is None for layer in net.layers} for net in load_classifier(BUNDLED).networks
     ]
     assert looks == [{True}, {True, False}]
 
 
 @needs_mnist
-def test_the_shipped_reader_reads_digits_that_it_has_not_learned() -> None:
+def test_the_bundled_classifier_reads_digits_that_it_has_not_learned() -> None:
     folder = Path(DATA or "")
     (images,) = (folder / f"train-images-idx3-ubyte{end}" for end in ("", ".gz")
                  if (folder / f"train-images-idx3-ubyte{end}").exists())  # fmt: skip
@@ -466,6 +470,6 @@ def test_the_shipped_reader_reads_digits_that_it_has_not_learned() -> None:
     last = list(read([images]))[-3:]
     digits = np.concatenate([batch for batch, _ in last])[-2000:]
     truth = read_labels(labels, 60_000)[-2000:]
-    right = (load_classifier(SHIPPED).read(digits) == truth[:, None]).mean(axis=0)
+    right = (load_classifier(BUNDLED).read(digits) == truth[:, None]).mean(axis=0)
     assert right.shape == (2,)
     assert (right >= 0.99).all()

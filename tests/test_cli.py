@@ -205,7 +205,7 @@ def test_dims_pick_the_model_of_so_many_numbers(
     data = Path("a.dz").read_bytes()
     assert data == digitzip.compress(images, dims=4) == digitzip.compress(images, model="mnist-4")
     assert data != digitzip.compress(images)
-    monkeypatch.setattr("digitzip.model.registry.shipped_folder", lambda: shelf)
+    monkeypatch.setattr("digitzip.model.registry.bundled_folder", lambda: shelf)
     line = fails(4, "compress", "in.npy", "-o", "b.dz", "--dims", "3")
     assert "no model named 'mnist-3'; known models: mnist-10, mnist-4" in line
     both = ("--dims", "4", "--model", "mnist-4")
@@ -576,7 +576,7 @@ def test_a_refused_model_is_told_and_the_others_listed(
 def sample(place: Path, images: Images, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = place / "shipped"
     folder.mkdir()
-    monkeypatch.setattr("digitzip.model.shipped_folder", lambda: folder)
+    monkeypatch.setattr("digitzip.model.bundled_folder", lambda: folder)
     (folder / "demo.dz").write_bytes(digitzip.compress(images))
     return folder / "demo.dz"
 
@@ -685,8 +685,8 @@ def test_bounds_that_contradict_each_other_are_wrong_usage(
 
 
 def test_info_says_in_words_what_a_file_promises(guarded: Model) -> None:
-    assert guarded.reader is not None
-    read = f"read by toy-reader ({guarded.reader[:4].hex()}) as the originals"
+    assert guarded.classifier_id is not None
+    read = f"read by toy-reader ({guarded.classifier_id[:4].hex()}) as the originals"
     for arguments, words in (
         (["--guard", "off"], "off"),
         (["--lossless"], "every pixel exact"),
@@ -700,7 +700,7 @@ def test_info_says_in_words_what_a_file_promises(guarded: Model) -> None:
         "max_error": 9,
         "max_rmse": 25_000 / 65_535,
         "reader": "toy-reader",
-        "reader_id": guarded.reader[:4].hex(),
+        "reader_id": guarded.classifier_id[:4].hex(),
     }
     Path("guarded/toy-reader.safetensors").unlink()
     assert "read by a reader not known here (" in guard_of("out.dz")[0]

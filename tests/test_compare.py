@@ -46,8 +46,8 @@ def model(place: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
 
 @pytest.fixture
 def reader(model: Model) -> Classifier:
-    assert model.reader is not None
-    return find_classifier(model.reader)
+    assert model.classifier_id is not None
+    return find_classifier(model.classifier_id)
 
 
 @pytest.fixture

@@ -83,8 +83,8 @@ def test_final_pixels_satisfy_the_policy(
     if lossless or max_error == 0:
         assert promise == Guard(True, max_error=0)
     else:
-        rmse = model.level_sets[0].max_rmse if max_rmse is None else int(max_rmse * 65_535)
-        id_ = None if model.reader is None else model.reader[:4]
+        rmse = model.quantisers[0].max_rmse if max_rmse is None else int(max_rmse * 65_535)
+        id_ = None if model.classifier_id is None else model.classifier_id[:4]
         assert promise == Guard(True, max_error, rmse, id_)
 
 
@@ -173,7 +173,7 @@ def test_a_tie_of_scores_is_no_label(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = np.array([[5, 5, 0, 0], [5, 5, 0, 0], [4, 5, 0, 0]], np.int32)
     originals = checks.Labelled(np.array([[0], [1], [1]], np.uint8), np.zeros(3, np.int32))
     policy, recon = Policy(classifier=CLASSIFIER), some(3)
-    monkeypatch.setattr(Network, "__call__", lambda network, x: scores.copy())
+    monkeypatch.setattr(Network, "__call__", lambda network, x, dtype: scores.copy())
     for margin, expected in (
         (0, [False, False, True]),
         (1, [False, False, True]),
@@ -265,7 +265,7 @@ def test_a_classifier_of_another_size_is_an_error(folder: Path) -> None:
     other = make_classifier("wide", side=9)
     write_classifier(folder / "wide.safetensors", other)
     with pytest.raises(ModelError, match="wide takes 9 x 9 pixels, and images have 8 x 8"):
-        fidelity_encoder(Codec(replace(TOY, reader=other.id)))
+        fidelity_encoder(Codec(replace(TOY, classifier_id=other.id)))
 
 
 def test_a_promise_gives_the_encoder_that_keeps_it() -> None:

@@ -64,7 +64,7 @@ def test_values_and_coordinates_are_each_others_inverse(cells: int, axes: int, d
 
 
 def test_a_model_of_grids_is_nominal_and_written_like_any_other(model: Model) -> None:
-    assert model.nominal
+    assert model.categorical
     assert model.qualities == (36,)
     codec = Codec(model, effort=0)
     codes = codec.encode(make_images(100, seed=1))
@@ -75,14 +75,14 @@ def test_a_model_of_grids_is_nominal_and_written_like_any_other(model: Model) ->
 
 def priced(model: Model, lambda_: int) -> Model:
     """Return the model with another lambda."""
-    return replace(model, level_sets=(replace(model.level_set(), lambda_=lambda_),))
+    return replace(model, quantisers=(replace(model.quantiser(), lambda_=lambda_),))
 
 
 def worth(model: Model, images: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Return squared error + lambda * rate, [n], of codes."""
-    level_set = model.level_set()
+    quantiser = model.quantiser()
     missing = Codec(model).decode(codes).astype(np.int64) - images
-    total: np.ndarray = (missing**2).sum(axis=(1, 2)) + level_set.lambda_ * level_set.rate(codes)
+    total: np.ndarray = (missing**2).sum(axis=(1, 2)) + quantiser.lambda_ * quantiser.rate(codes)
     return total
 
 
@@ -115,7 +115,7 @@ def test_batches_change_no_code_of_a_grid(model: Model) -> None:
 
 
 def test_one_level_count_alone_has_a_lambda(model: Model) -> None:
-    assert model.level_set().lambda_ > 0
+    assert model.quantiser().lambda_ > 0
 
 
 @pytest.mark.parametrize(
@@ -135,11 +135,11 @@ def test_one_number_names_the_nearest_entry_of_a_list(tmp_path: Path) -> None:
         device="cpu", progress=Silence(),
     )  # fmt: skip
     codec = load_codec(path, effort=0)
-    assert codec.model.nominal
-    level_set = codec.model.level_set()
+    assert codec.model.categorical
+    quantiser = codec.model.quantiser()
     entries = codec.decode(np.arange(9, dtype=np.uint8)[:, None]).astype(np.int64)
     worth = ((images[:, None].astype(np.int64) - entries) ** 2).sum(axis=(2, 3))
-    worth = worth + level_set.lambda_ * level_set.costs(np.zeros((1, 0), np.uint8))
+    worth = worth + quantiser.lambda_ * quantiser.costs(np.zeros((1, 0), np.uint8))
     np.testing.assert_array_equal(codec.encode(images)[:, 0], worth.argmin(axis=1))
 
 

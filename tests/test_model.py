@@ -49,29 +49,29 @@ def test_the_id_is_the_one_every_build_must_find(tiny: Model) -> None:
 
 
 def test_the_id_covers_what_decoding_depends_on_and_nothing_else(tiny: Model) -> None:
-    level_set = tiny.level_sets[0]
-    new_thresholds = replace(level_set, thresholds=level_set.thresholds + 1)
-    assert replace(tiny, level_sets=(new_thresholds, *tiny.level_sets[1:])).id == tiny.id
+    quantiser = tiny.quantisers[0]
+    new_thresholds = replace(quantiser, thresholds=quantiser.thresholds + 1)
+    assert replace(tiny, quantisers=(new_thresholds, *tiny.quantisers[1:])).id == tiny.id
     assert replace(tiny, name="other", notes={"made": "later"}).id == tiny.id
-    dearer = replace(level_set, lambda_=200)
-    assert replace(tiny, level_sets=(dearer, *tiny.level_sets[1:])).id == tiny.id
-    new_points = replace(level_set, points=level_set.points + 1)
-    assert replace(tiny, level_sets=(new_points, *tiny.level_sets[1:])).id != tiny.id
-    assert replace(tiny, level_sets=tiny.level_sets[:1]).id != tiny.id
+    dearer = replace(quantiser, lambda_=200)
+    assert replace(tiny, quantisers=(dearer, *tiny.quantisers[1:])).id == tiny.id
+    new_points = replace(quantiser, points=quantiser.points + 1)
+    assert replace(tiny, quantisers=(new_points, *tiny.quantisers[1:])).id != tiny.id
+    assert replace(tiny, quantisers=tiny.quantisers[:1]).id != tiny.id
 
 
 @pytest.mark.parametrize("value", [0, 1, 1 << 20])
 def test_a_model_may_say_what_a_unit_of_rate_is_worth(value: int, tmp_path: Path) -> None:
     stored = {"levels.5.lambda": np.array([value], np.int32)}
     model = read_model(changed(tmp_path / "dear.safetensors", lambda t, m: t.update(stored)))
-    assert [level_set.lambda_ for level_set in model.level_sets] == [0, value]
+    assert [quantiser.lambda_ for quantiser in model.quantisers] == [0, value]
     write_model(tmp_path / "again.safetensors", model)
-    assert read_model(tmp_path / "again.safetensors").level_set(5).lambda_ == value
+    assert read_model(tmp_path / "again.safetensors").quantiser(5).lambda_ == value
 
 
 def test_a_model_may_say_what_a_guard_needs_and_keeps_its_id(tiny: Model, tmp_path: Path) -> None:
-    assert (tiny.reader, tiny.margin) == (None, 0)
-    assert [level_set.max_rmse for level_set in tiny.level_sets] == [None, None]
+    assert (tiny.classifier_id, tiny.margin) == (None, 0)
+    assert [quantiser.max_rmse for quantiser in tiny.quantisers] == [None, None]
     stored = {
         "guard.5.max_rmse": np.array([65_535], np.uint16),
         "guard.margin": np.array([144], np.int16),
@@ -79,13 +79,13 @@ def test_a_model_may_say_what_a_guard_needs_and_keeps_its_id(tiny: Model, tmp_pa
 
     def change(tensors: Tensors, metadata: dict[str, str]) -> None:
         tensors.update(stored)
-        metadata["reader"] = "0f" * 16
+        metadata["classifier"] = "0f" * 16
 
     model = read_model(changed(tmp_path / "guarded.safetensors", change))
     write_model(tmp_path / "again.safetensors", model)
     again = read_model(tmp_path / "again.safetensors")
-    assert (again.reader, again.margin) == (b"\x0f" * 16, 144)
-    assert [level_set.max_rmse for level_set in again.level_sets] == [None, 65_535]
+    assert (again.classifier_id, again.margin) == (b"\x0f" * 16, 144)
+    assert [quantiser.max_rmse for quantiser in again.quantisers] == [None, 65_535]
     assert again.id == tiny.id
 
 
@@ -95,13 +95,13 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "an unknown key": (lambda t, m: m.update(colour="red"), "unknown metadata key 'colour'"),
     "no name": (lambda t, m: m.pop("name"), "name is missing"),
     "a path as name": (lambda t, m: m.update(name="../x"), "name is missing, too long or unprint"),
-    "another id": (lambda t, m: m.update(id="00" * 16), "its id is"),
+    "another id": (lambda t, m: m.update(id="00" * 16), "id mismatch"),
     "height 1000": (lambda t, m: m.update(height="1000"), "height is '1000'"),
     "height in another script": (lambda t, m: m.update(height="٢٨"), "height is"),
     "levels twice": (lambda t, m: m.update(levels="8,8"), "levels are"),
     "levels 999": (lambda t, m: m.update(levels="999"), "levels are"),
     "missing tensor": (lambda t, m: t.pop("decoder.1.bias"), "decoder.1.bias is missing"),
-    "missing layer": (lambda t, m: t.pop("encoder.0.weight"), "has no layers"),
+    "missing layer": (lambda t, m: t.pop("encoder.0.weight"), "no layers"),
     "unknown tensor": (
         lambda t, m: t.update({"decoder.9.weight": np.zeros((1, 1), np.int8)}),
         "unknown tensor 'decoder.9.weight'",
@@ -180,8 +180,8 @@ REFUSED: dict[str, tuple[Change, str]] = {
         lambda t, m: t.update({"levels.9.lambda": np.array([1], np.int32)}),
         "unknown tensor 'levels.9.lambda'",
     ),
-    "a reader that is no id": (lambda t, m: m.update(reader="mnist"), "reader is 'mnist'"),
-    "a reader in upper case": (lambda t, m: m.update(reader="0F" * 16), "reader is '0F0F"),
+    "no classifier id": (lambda t, m: m.update(classifier="mnist"), "classifier is 'mnist'"),
+    "upper case": (lambda t, m: m.update(classifier="0F" * 16), "classifier is '0F0F"),
     "a margin below 0": (
         lambda t, m: t.update({"guard.margin": np.array([-1], np.int32)}),
         "guard.margin is [-1], expected one number, 0 to 65536",

@@ -72,12 +72,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no channel": ([28, 28, 7, 4], "36 weights, expected a multiple of 7^2"),
     "more places": ([28, 28, 6, 3], "for 108 inputs, expected 192"),
     "fewer places": ([28, 28, 6, 5], "for 108 inputs, expected 75"),
-    "another image": ([26, 26, 6, 4], "reader 1 maps 676 pixels to 4 scores"),
-    "more channels": ([28, 28, 3, 5], "reader 1 maps 3136 pixels to 4 scores"),
+    "another image": ([26, 26, 6, 4], "network 1 maps 676 pixels to 4 scores"),
+    "more channels": ([28, 28, 3, 5], "network 1 maps 3136 pixels to 4 scores"),
     "too many numbers": ([48, 48, 6, 1], "66564 values in its windows, expected at most 65536"),
     "too many multiplications": ([400, 400, 6, 1], "more than 16777216 multiplications an image"),
     "places without end": ([MOST, MOST, 6, 1], "more than 16777216 multiplications an image"),
-    "pixels without end": ([MOST, MOST, 6, MOST // 6], "reader 1 maps 4611686014132420609 pixels"),
+    "pixels without end": ([MOST, MOST, 6, MOST // 6], "network 1 maps 4611686014132420609 pixels"),
     "one number, the greatest": ([MOST] * 4, "36 weights, expected a multiple of 2147483647^2"),
 }
 

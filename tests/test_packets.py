@@ -106,4 +106,4 @@ def test_packets_cost_at_most_six_bits_more_than_the_ideal() -> None:
     codec = load_codec(model)
     codes = codec.encode(np.load(IMAGES))
     sizes = [len(pack_code(code, codec.coder.cdf)) for code in codes]
-    assert 8 * np.mean(sizes) <= ideal_bits(model.level_set().predict, codes) + 6
+    assert 8 * np.mean(sizes) <= ideal_bits(model.quantiser().scores, codes) + 6

@@ -41,13 +41,13 @@ def test_costs_are_the_ones_every_build_must_find() -> None:
 
 
 def test_the_rate_of_a_code_is_the_sum_of_what_its_numbers_cost(tiny: Model) -> None:
-    level_set = tiny.level_sets[0]
+    quantiser = tiny.quantisers[0]
     codes = np.random.default_rng(1).integers(0, 8, (20, 3), np.uint8)
-    rates = level_set.rate(codes)
+    rates = quantiser.rate(codes)
     for code, rate in zip(codes, rates, strict=True):
-        parts = [level_set.costs(code[None, :j])[0, code[j]] for j in range(3)]
+        parts = [quantiser.costs(code[None, :j])[0, code[j]] for j in range(3)]
         assert rate == sum(parts)
-    assert level_set.rate(codes[:0]).shape == (0,)
+    assert quantiser.rate(codes[:0]).shape == (0,)
 
 
 @given(SCORES)

@@ -147,13 +147,13 @@ def test_a_share_of_each_batch_is_warped_and_the_rest_is_as_it_was() -> None:
 def test_a_guarded_model_has_bounds_four_deviations_above_the_mean_and_keeps_its_id() -> None:
     model, digits = make_model(), make_images(1000)
     known = guard.guarded(model, make_classifier(), 7, digits)
-    assert (known.id, known.reader, known.margin) == (model.id, make_classifier().id, 7)
+    assert (known.id, known.classifier_id, known.margin) == (model.id, make_classifier().id, 7)
     bounds = []
-    for level_set in known.level_sets:
-        codec = Codec(model, level_set.levels)
+    for quantiser in known.quantisers:
+        codec = Codec(model, quantiser.levels)
         difference = (codec.decode(codec.encode(digits)).astype(np.int64) - digits) / 255
         rmse = np.sqrt((difference**2).mean(axis=(1, 2)))
-        bounds.append(level_set.max_rmse or 0)
+        bounds.append(quantiser.max_rmse or 0)
         assert 0 <= bounds[-1] - (rmse.mean() + 4 * rmse.std()) * 65_535 < 1.001
     assert len(set(bounds)) == len(bounds)
 
@@ -175,4 +175,4 @@ def test_the_door_of_the_guard_keeps_notes(
     assert capsys.readouterr().out.startswith("toy: RMSE at most 0.")
     monkeypatch.setattr(sys, "argv", ["guard", *arguments[:-1], str(path)])
     assert guard.main() == 1
-    assert "not a digitzip reader" in capsys.readouterr().err
+    assert "not a digitzip classifier" in capsys.readouterr().err

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from digitzip.codec import EFFORT, Codec
 from digitzip.codec import search as room
 from digitzip.codec.candidates import Codes, Pixels, rd_cost
-from digitzip.codec.neighbours import around, moves
 from digitzip.entropy.probability import Integers
 from digitzip.limits import EFFORTS
-from digitzip.model import Model
+from digitzip.model import Grid, Model, SmoothLatents
+from digitzip.model.neighbours import around, moves
 from tests.toy import make_images, make_model
 
 IMAGES = make_images(40, seed=4)
@@ -25,15 +25,15 @@ IMAGES = make_images(40, seed=4)
 
 def with_lambda(model: Model, lambda_: int) -> Model:
     """Return `model` with another lambda at every number of levels."""
-    level_sets = (replace(level_set, lambda_=lambda_) for level_set in model.level_sets)
-    return replace(model, level_sets=tuple(level_sets))
+    quantisers = (replace(quantiser, lambda_=lambda_) for quantiser in model.quantisers)
+    return replace(model, quantisers=tuple(quantisers))
 
 
 def cost(model: Model, images: Pixels, codes: Codes) -> Integers:
     """Return squared error + lambda * rate, [n], of codes at the default number of levels."""
-    level_set = model.level_sets[0]
+    quantiser = model.quantisers[0]
     residual = images.astype(np.int64) - Codec(model).decode(codes)
-    found: Integers = (residual**2).sum(axis=(1, 2)) + level_set.lambda_ * level_set.rate(codes)
+    found: Integers = (residual**2).sum(axis=(1, 2)) + quantiser.lambda_ * quantiser.rate(codes)
     return found
 
 
@@ -41,8 +41,8 @@ def few_codes(lambda_: int) -> Model:
     """Return a model of 5 levels and 4 latents: 625 codes."""
     model = with_lambda(make_model(seed=7), lambda_)
     codes = np.zeros((1, 4), np.uint8)
-    images = model.decode_points(model.level_sets[1].dequantise(codes))
-    return replace(model, level_sets=model.level_sets[1:], known_codes=codes, known_images=images)
+    images = model.decode_points(model.quantisers[1].dequantise(codes))
+    return replace(model, quantisers=model.quantisers[1:], known_codes=codes, known_images=images)
 
 
 @settings(max_examples=40)
@@ -83,7 +83,7 @@ def test_a_higher_lambda_buys_a_lower_rate() -> None:
     rates = []
     for lambda_ in (0, 2000, 1 << 20):
         codes = Codec(with_lambda(model, lambda_), effort=9).encode(IMAGES)
-        rates.append(model.level_sets[0].rate(codes).sum())
+        rates.append(model.quantisers[0].rate(codes).sum())
     assert rates[0] > rates[1] > rates[2]
 
 
@@ -102,8 +102,8 @@ def test_a_model_of_few_codes_finds_the_best_of_them_all(lambda_: int) -> None:
 
 def test_without_lambda_the_rate_is_never_computed() -> None:
     model = make_model(seed=6)
-    silent = tuple(replace(level_set, predictor=()) for level_set in model.level_sets)
-    without = Codec(replace(model, level_sets=silent), effort=9)
+    silent = tuple(replace(quantiser, entropy_model=()) for quantiser in model.quantisers)
+    without = Codec(replace(model, quantisers=silent), effort=9)
     np.testing.assert_array_equal(
         without.encode(IMAGES), Codec(with_lambda(model, 0), effort=9).encode(IMAGES)
     )
@@ -131,7 +131,7 @@ def test_no_effort_takes_the_encoders_code_without_decoding(
     codec, calls = Codec(model, effort=0), list[Codes]()
     monkeypatch.setattr(codec._latents, "decode", calls.append)
     outputs = model.encoder(IMAGES.reshape(len(IMAGES), -1))
-    np.testing.assert_array_equal(codec.encode(IMAGES), model.level_sets[0].quantise(outputs))
+    np.testing.assert_array_equal(codec.encode(IMAGES), model.quantisers[0].quantise(outputs))
     assert not calls
 
 
@@ -141,14 +141,14 @@ def test_a_code_without_error_is_the_best_whatever_its_rate(few: bool) -> None:
     codes = np.random.default_rng(3).integers(0, 5, (50, model.shape.dims), np.uint8)
     codec = Codec(model, effort=1)
     images = codec.decode(codes)
-    level_set = model.level_sets[0]
+    quantiser = model.quantisers[0]
 
     def found(images: Pixels) -> Codes:
         pixels = images.reshape(50, -1)
         return room.search(pixels, codes, codec._latents, EFFORT[1])
 
     np.testing.assert_array_equal(codec.decode(found(images)), images)
-    lower = level_set.rate(found(255 - images)) < level_set.rate(codes)
+    lower = quantiser.rate(found(255 - images)) < quantiser.rate(codes)
     assert lower.mean() > 0.5  # so high is lambda
     assert rd_cost(np.array([0.0, 1.0]), np.array([9.0, 9.0])).tolist() == [-1, 10]
 
@@ -176,7 +176,8 @@ def test_a_search_nearby_keeps_the_best_code_that_is_allowed(
 ) -> None:
     model, images = with_lambda(make_model(seed=8), lambda_), IMAGES[:12]
     codec = Codec(model, effort=0)
-    codec._latents.categorical = categorical
+    family = Grid if categorical else SmoothLatents
+    codec._latents = family(model, model.quantiser())
     codes = codec.encode(images)
     dark = np.quantile(codec.decode(codes).mean(axis=(1, 2)), 0.4)
 

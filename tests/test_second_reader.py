@@ -98,9 +98,9 @@ def test_lambda_is_a_matter_of_writing_alone(
     value: int, model: second.Model, tmp_path: Path
 ) -> None:
     first = read_model(FOLDER / "tiny.safetensors")
-    dear = replace(first.level_sets[0], lambda_=value)
+    dear = replace(first.quantisers[0], lambda_=value)
     path = tmp_path / "dear.safetensors"
-    write_model(path, replace(first, level_sets=(dear, *first.level_sets[1:])))
+    write_model(path, replace(first, quantisers=(dear, *first.quantisers[1:])))
     assert second.Model(path.read_bytes()).id == model.id
 
 
@@ -138,7 +138,7 @@ def test_windows(tmp_path: Path) -> None:
     assert len(np.unique(model.known_images)) > 50
     theirs = second.Model(path.read_bytes())  # it decodes the known answer
     assert theirs.id == model.id
-    levels = model.level_set(5)
+    levels = model.quantiser(5)
     codes = np.random.default_rng(0).integers(0, 5, (20, 4), np.uint8)
     for code, image in zip(
         codes.tolist(), model.decode_points(levels.dequantise(codes)), strict=True

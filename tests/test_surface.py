@@ -146,7 +146,7 @@ def test_an_installed_wheel_finds_its_weights(tmp_path: Path) -> None:
     code = (
         "import digitzip, digitzip.model as m, numpy as np;"
         "digitzip.decompress(digitzip.compress(np.zeros((1, 28, 28), np.uint8)));"
-        "print(m.shipped_folder())"
+        "print(m.bundled_folder())"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],

@@ -23,7 +23,7 @@ from digitzip.entropy.probability import ideal_bits  # noqa: E402
 from digitzip.errors import InputError, ModelError  # noqa: E402
 from digitzip.kernels import Network  # noqa: E402
 from digitzip.metrics import rmse  # noqa: E402
-from digitzip.model import LevelSet, read_model  # noqa: E402
+from digitzip.model import Quantiser, read_model  # noqa: E402
 from digitzip.training import (  # noqa: E402
     TOY,
     Figures,
@@ -129,7 +129,7 @@ def test_a_trained_model_round_trips_through_its_file(
 ) -> None:
     model = read_model(trained[0])
     assert (model.shape.height, model.shape.width, model.shape.dims) == (12, 10, TOY.dims)
-    assert tuple(level_set.levels for level_set in model.level_sets) == TOY.levels
+    assert tuple(quantiser.levels for quantiser in model.quantisers) == TOY.levels
     assert np.array_equal(Codec(model).decode(model.known_codes), model.known_images)
 
 
@@ -465,18 +465,18 @@ def test_the_bits_of_a_recipe_decide_lambda(
     model = export_model(free.finished_model(), TOY, free.data, tmp_path / "a.st", bound)
     held_out = as_images(free.data.held_out, free.data)
 
-    def bits(level_set: LevelSet) -> float:
-        priced = replace(model, level_sets=(level_set, *model.level_sets[1:]))
+    def bits(quantiser: Quantiser) -> float:
+        priced = replace(model, quantisers=(quantiser, *model.quantisers[1:]))
         codec = Codec(priced)
-        return ideal_bits(level_set.predict, codec.encode(held_out))
+        return ideal_bits(quantiser.scores, codec.encode(held_out))
 
-    now = bits(model.level_set())
-    cheaper = within(model.level_set(), model, now - 0.2, held_out)
-    assert cheaper.lambda_ > model.level_set().lambda_
+    now = bits(model.quantiser())
+    cheaper = within(model.quantiser(), model, now - 0.2, held_out)
+    assert cheaper.lambda_ > model.quantiser().lambda_
     assert bits(cheaper) <= now - 0.2
-    assert within(model.level_set(), model, 99.0, held_out).lambda_ == 0
-    exact = bits(within(model.level_set(), model, 99.0, held_out))
-    assert within(model.level_set(), model, exact - 1e-6, held_out).lambda_ < 1 << 20
+    assert within(model.quantiser(), model, 99.0, held_out).lambda_ == 0
+    exact = bits(within(model.quantiser(), model, 99.0, held_out))
+    assert within(model.quantiser(), model, exact - 1e-6, held_out).lambda_ < 1 << 20
 
 
 def test_a_recipe_bounds_the_bits_of_a_level_count(tmp_path: Path) -> None:
@@ -484,5 +484,5 @@ def test_a_recipe_bounds_the_bits_of_a_level_count(tmp_path: Path) -> None:
     run = fit_toy(tmp_path, TOY)
     free = export_model(run.finished_model(), TOY, run.data, tmp_path / "a.st", Listener())
     model = export_model(run.finished_model(), recipe, run.data, tmp_path / "b.st", Listener())
-    assert model.level_sets[0].lambda_ == free.level_sets[0].lambda_
-    assert model.level_sets[1].lambda_ > free.level_sets[1].lambda_
+    assert model.quantisers[0].lambda_ == free.quantisers[0].lambda_
+    assert model.quantisers[1].lambda_ > free.quantisers[1].lambda_

@@ -8,7 +8,7 @@ import numpy as np
 from digitzip.codec import Images
 from digitzip.kernels import Layer, Network, Window
 from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
-from digitzip.model import LevelSet, Model, Shape, write_classifier, write_model
+from digitzip.model import Model, Quantiser, Shape, write_classifier, write_model
 from digitzip.model.classifier import Classifier
 
 SIDE, DIMS, LEVELS = 28, 4, (8, 5)
@@ -18,12 +18,12 @@ def make_model(name: str = "toy", seed: int = 0, side: int = SIDE) -> Model:
     """Return a model that `seed` determines: random int8 networks, 4 numbers of 8 or 5 levels."""
     random = np.random.default_rng(seed)
     shape = Shape(side, side, DIMS)
-    level_sets = tuple(_level_set(random, levels) for levels in LEVELS)
+    quantisers = tuple(_quantiser(random, levels) for levels in LEVELS)
     decoder = Network([_layer(random, DIMS, shape.pixels, 7, 0, 255)], -256, 256)
     codes = random.integers(0, LEVELS[0], (5, DIMS), np.uint8)
-    images = decoder(level_sets[0].dequantise(codes)).astype(np.uint8).reshape(-1, side, side)
+    images = decoder(quantisers[0].dequantise(codes)).astype(np.uint8).reshape(-1, side, side)
     encoder = Network([_layer(random, shape.pixels, DIMS, 8, -1024, 1023)], 0, 255)
-    return Model(name, shape, encoder, decoder, level_sets, codes, images)
+    return Model(name, shape, encoder, decoder, quantisers, codes, images)
 
 
 def write_toy(path: Path, seed: int = 0, side: int = SIDE) -> Model:
@@ -36,8 +36,8 @@ def write_toy(path: Path, seed: int = 0, side: int = SIDE) -> Model:
 def write_guarded(folder: Path, max_rmse: int, name: str = "mnist-10") -> Model:
     """Write a toy model with a bound on RMSE and the toy reader that it asks; return the model."""
     model, reader = make_model(name), make_classifier()
-    level_sets = tuple(replace(each, max_rmse=max_rmse) for each in model.level_sets)
-    model = replace(model, level_sets=level_sets, reader=reader.id)
+    quantisers = tuple(replace(each, max_rmse=max_rmse) for each in model.quantisers)
+    model = replace(model, quantisers=quantisers, classifier_id=reader.id)
     write_model(folder / f"{name}.safetensors", model)
     write_classifier(folder / f"{reader.name}.safetensors", reader)
     return model
@@ -94,10 +94,10 @@ def _layer(
     return Layer(weight, bias, np.full(outputs, shift, np.uint8), low, high)
 
 
-def _level_set(random: np.random.Generator, levels: int) -> LevelSet:
+def _quantiser(random: np.random.Generator, levels: int) -> Quantiser:
     cuts = np.linspace(-400, 400, levels - 1).astype(np.int16)
     points = np.linspace(-256, 256, levels).astype(np.int16)
     predictor = tuple(
         Network([_layer(random, j, levels, 8, -200, 200)], -256, 256) for j in range(DIMS)
     )
-    return LevelSet(levels, np.tile(cuts, (DIMS, 1)), np.tile(points, (DIMS, 1)), predictor)
+    return Quantiser(levels, np.tile(cuts, (DIMS, 1)), np.tile(points, (DIMS, 1)), predictor)

@@ -34,8 +34,8 @@ TOY = make_model(side=SIDE)
 
 def bounded(model: Model, max_rmse: int = 27_000, **changes: Any) -> Model:
     """Return a model that names the toy classifier and bounds the RMSE."""
-    sets = tuple(replace(each, max_rmse=max_rmse) for each in model.level_sets)
-    return replace(model, **{"level_sets": sets, "reader": CLASSIFIER.id} | changes)
+    sets = tuple(replace(each, max_rmse=max_rmse) for each in model.quantisers)
+    return replace(model, **{"quantisers": sets, "classifier_id": CLASSIFIER.id} | changes)
 
 
 def categorical() -> Model:
@@ -49,7 +49,7 @@ def categorical() -> Model:
         random.integers(0, 256, SIDE * SIDE, np.int32), np.zeros(SIDE * SIDE, np.uint8), 0, 255,
     )  # fmt: skip
     decoder = Network([apart, pixels], -256, 256)
-    known = decoder(TOY.level_sets[0].dequantise(TOY.known_codes)).astype(np.uint8)
+    known = decoder(TOY.quantisers[0].dequantise(TOY.known_codes)).astype(np.uint8)
     return replace(TOY, decoder=decoder, known_images=known.reshape(-1, SIDE, SIDE))
 
 
@@ -58,8 +58,8 @@ MODELS = {
     "bounded": bounded(TOY),
     "bounded, coded": bounded(TOY, residual=make_residual(side=SIDE)),
     "with a margin": bounded(TOY, margin=20),
-    "without a classifier": bounded(TOY, reader=None),
-    "two networks": bounded(TOY, reader=PAIR.id, margin=8),
+    "without a classifier": bounded(TOY, classifier_id=None),
+    "two networks": bounded(TOY, classifier_id=PAIR.id, margin=8),
     "labels only": bounded(TOY, 65_535),
     "categorical": bounded(categorical(), 30_000),
 }

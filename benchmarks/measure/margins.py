@@ -20,7 +20,7 @@ from benchmarks.measure.judge import HELD_OUT, judge
 from digitzip.model import load_classifier
 
 MARGINS: Final = range(0, 321, 16)
-CLASSIFIER: Final = "mnist-reader"
+CLASSIFIER: Final = "mnist-classifier"
 
 Margins = npt.NDArray[np.int32]
 

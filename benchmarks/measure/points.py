@@ -20,7 +20,7 @@ from benchmarks.record import Images, Labels
 from digitzip.codec import Codec, Codes
 from digitzip.entropy.probability import ideal_bits
 from digitzip.metrics import d32, psnr, rmse, ssim
-from digitzip.model import Model, load_model, shipped_folder
+from digitzip.model import Model, bundled_folder, load_model
 
 _NAME: Final = re.compile(r"mnist-(\d+)")
 _SKIPPABLE: Final = 0x184D2A5  # the magic number of a skippable frame without its last digit
@@ -60,12 +60,12 @@ class Point:
 
 def bundled() -> list[Path]:
     """Return the bundled models of MNIST in the order of their dims."""
-    found = (path for path in shipped_folder().glob("*.safetensors") if _NAME.fullmatch(path.stem))
+    found = (path for path in bundled_folder().glob("*.safetensors") if _NAME.fullmatch(path.stem))
     return sorted(found, key=lambda path: int(path.stem.partition("-")[2]))
 
 
 def path_of(case: Case) -> Path:
-    return shipped_folder() / f"{case.model}.safetensors"
+    return bundled_folder() / f"{case.model}.safetensors"
 
 
 def round_trip(images: Images, case: Case) -> tuple[bytes, Codes, Images]:
@@ -99,7 +99,7 @@ def measure(case: Case) -> Point:
     images, model = record.test_images(), load_model(path_of(case))
     data, codes, recon = round_trip(images, case)
     levels = model.qualities[case.quality - 1]
-    ideal = ideal_bits(model.level_set(levels).predict, codes) / 8
+    ideal = ideal_bits(model.quantiser(levels).scores, codes) / 8
     default = Codec(model)
     return Point(
         model=model.name,

@@ -48,7 +48,7 @@ def cost(case: Case) -> int:
     """Return roughly how long a case takes: the longest start first."""
     model = load_model(path_of(case))
     levels = model.qualities[case.quality - 1]
-    return model.shape.dims * case.effort * (levels if model.nominal else 2)
+    return model.shape.dims * case.effort * (levels if model.categorical else 2)
 
 
 def measured(chosen: list[Case]) -> tuple[list[Point], float]:

@@ -29,7 +29,7 @@ from benchmarks.peers import formats, kmeans, learned
 from benchmarks.peers.coder import Coder
 from benchmarks.record import Images
 from digitzip.metrics import d32, psnr, rmse, ssim
-from digitzip.model import load_model, shipped_folder
+from digitzip.model import bundled_folder, load_model
 
 AT_ONCE: Final = 2  # coders: their libraries compute without Python's lock
 QUICK: Final = 50  # images
@@ -67,7 +67,7 @@ def ours_singly() -> Coder:
         return np.concatenate([digitzip.decompress(file, model=model) for file in files])
 
     setting = f"{model.name}, {digitzip.load_codec(model=model).levels} levels"
-    size = (shipped_folder() / f"{model.name}.safetensors").stat().st_size
+    size = (bundled_folder() / f"{model.name}.safetensors").stat().st_size
     return Coder("digitzip", setting, False, False, encode, decode, size)
 
 

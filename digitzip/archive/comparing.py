@@ -246,7 +246,7 @@ def _shown(original: Labels, back: Labels) -> tuple[int, int]:
 
 def _reader_of(store: ChunkStore) -> Classifier | None:
     """Return the reader that the file, or else its model, names; None where it cannot be had."""
-    id_ = store.header.guard.reader or store.codec.model.reader
+    id_ = store.header.guard.reader or store.codec.model.classifier_id
     if id_ is not None:
         with suppress(ModelError):
             return find_classifier(id_)

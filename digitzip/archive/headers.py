@@ -42,9 +42,9 @@ def _restored(storage: Storage, model: str | Path | Model | None) -> Header | No
     trailer = storage.read(storage.size - size, size)
     for found in _models(model):
         shape = found.shape
-        for level_set in found.level_sets:
-            for promise in usual_promises(found, level_set):
-                levels = level_set.levels
+        for quantiser in found.quantisers:
+            for promise in usual_promises(found, quantiser):
+                levels = quantiser.levels
                 header = Header(found.id, shape.height, shape.width, shape.dims, levels, promise)
                 with suppress(DamagedError):
                     Trailer.from_bytes(trailer, header.to_bytes())

@@ -42,10 +42,10 @@ def demo(out: str, force: bool, quiet: bool, verbose: bool) -> None:
     """
     from digitzip import atomic
     from digitzip.images.sheet import save_sheet
-    from digitzip.model import shipped_folder
+    from digitzip.model import bundled_folder
 
     talk = Talk(quiet, verbose)
-    sample = shipped_folder() / SAMPLE
+    sample = bundled_folder() / SAMPLE
     if not sample.is_file():
         raise InputError(f"{sample}: the bundled sample is missing; install digitzip again")
     with atomic.folder(out, overwrite=force) as folder:

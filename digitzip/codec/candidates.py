@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from digitzip.model import LatentModel
 
 Codes = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.uint8]
@@ -23,31 +25,6 @@ Allowed = Callable[[Pixels], Flags]
 """Reconstructions uint8 [k, n, p] of k candidates for each of n images -> allowed, bool [k, n]."""
 
 _TOGETHER: Final = 8  # candidates of each image that are decoded at once
-
-
-class Latents(Protocol):
-    """What a search needs to know of a model and its quantiser."""
-
-    @property
-    def levels(self) -> int:
-        """How many values a latent can take."""
-
-    @property
-    def lambda_(self) -> int:
-        """The squared error that one unit of rate is worth; with 0 the rate is never computed."""
-
-    @property
-    def categorical(self) -> bool:
-        """Whether neighbouring values of a latent are unrelated."""
-
-    def decode(self, codes: Codes) -> Pixels:
-        """Codes uint8 [n, d] -> pixels uint8 [n, p]."""
-
-    def candidates(self, codes: Codes) -> Codes:
-        """Codes uint8 [n, d] -> codes near each of them, uint8 [n, m, d]."""
-
-    def costs(self, previous: Codes) -> Integers:
-        """Latents 0 ... j-1 uint8 [n, j] -> the rate of each value of latent j, int [n, levels]."""
 
 
 @dataclass(slots=True)
@@ -86,7 +63,7 @@ class Candidates:
             better[i] = other.codes[i].tolist() < self.codes[i].tolist()
         self.put(better, other.at(better))
 
-    def offer(self, trials: Codes, latents: Latents, allowed: Allowed | None = None) -> None:
+    def offer(self, trials: Codes, latents: LatentModel, allowed: Allowed | None = None) -> None:
         """Keep the best of the present codes and the trials uint8 [k, n, d] that are allowed."""
         n, dims = self.codes.shape
         for start in range(0, len(trials), _TOGETHER):
@@ -126,7 +103,7 @@ def rd_cost(error: Exact, rate: Exact) -> Exact:
     return np.where(error == 0, -1.0, error + rate)
 
 
-def rates_of(codes: Codes, latents: Latents) -> Exact | None:
+def rates_of(codes: Codes, latents: LatentModel) -> Exact | None:
     """Return lambda times the rate of every value of each latent, [d, levels, n]; None for 0."""
     if not latents.lambda_:
         return None

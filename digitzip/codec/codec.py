@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.arguments import integer
-from digitzip.codec.neighbours import all_values, around
 from digitzip.codec.search import EFFORT, search, search_near
 from digitzip.entropy.codes import CodeCoder
 from digitzip.entropy.packets import pack_code, unpack_code
 from digitzip.entropy.residuals import ResidualModel
 from digitzip.errors import InputError
 from digitzip.limits import DIMS, EFFORTS, THREADS
-from digitzip.model import DEFAULT, DIMS_NAME, LevelSet, Model, load_model
+from digitzip.model import DEFAULT, DIMS_NAME, Model, latent_model, load_model
 
 Codes = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.uint8]
@@ -29,27 +28,6 @@ Integers = npt.NDArray[np.integer[Any]]
 DEFAULT_EFFORT: Final = 1
 
 _BATCH: Final = 512
-
-
-class _Latents:
-    """A model and one of its level sets, as the search sees them."""
-
-    def __init__(self, model: Model, level_set: LevelSet) -> None:
-        self._model, self._level_set = model, level_set
-        self.levels, self.lambda_ = level_set.levels, level_set.lambda_
-        self.categorical = model.nominal
-        self.costs = level_set.costs
-
-    def decode(self, codes: Codes) -> Pixels:
-        images = self._model.decode_points(self._level_set.dequantise(codes))
-        return images.reshape(len(codes), self._model.shape.pixels)
-
-    def candidates(self, codes: Codes) -> Codes:
-        if not self.categorical:
-            return around(codes, self.levels)
-        latents = range(codes.shape[1])
-        trials = np.concatenate([all_values(codes, self.levels, j) for j in latents])
-        return trials.transpose(1, 0, 2)
 
 
 class Codec:
@@ -72,9 +50,8 @@ class Codec:
         self.model = model
         self.effort = integer("effort", DEFAULT_EFFORT if effort is None else effort, EFFORTS)
         self.threads = integer("threads", threads, THREADS)
-        self._level_set = model.level_set(levels)
-        self._latents = _Latents(model, self._level_set)
-        self.coder = CodeCoder(self.levels, self._level_set.predict)
+        self._latents = latent_model(model, levels)
+        self.coder = CodeCoder(self.levels, self._latents.scores)
 
     @cached_property
     def residual(self) -> ResidualModel | None:
@@ -84,12 +61,12 @@ class Codec:
     @property
     def levels(self) -> int:
         """How many values a latent can take."""
-        return self._level_set.levels
+        return self._latents.levels
 
     @property
     def max_rmse(self) -> int | None:
         """The greatest RMSE of an image that fits the model, in 1/65,535 of the pixel range."""
-        return self._level_set.max_rmse
+        return self._latents.max_rmse
 
     def encode(self, images: Images) -> Codes:
         """Encode images uint8 [n, height, width] to codes uint8 [n, d].
@@ -177,8 +154,7 @@ class Codec:
 
     def _encode_rows(self, pixels: Pixels) -> Codes:
         """Encode pixels uint8 [n, height * width] to codes uint8 [n, d]."""
-        codes = self._level_set.quantise(self.model.encoder(pixels))
-        return search(pixels, codes, self._latents, EFFORT[self.effort])
+        return search(pixels, self._latents.encode(pixels), self._latents, EFFORT[self.effort])
 
     def _in_batches(self, work: Callable[[Codes], Codes], rows: Codes, width: int) -> Codes:
         """Apply `work` to all rows in batches, some at once; returns uint8 [n, width]."""

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.codec.neighbours import moves
+from digitzip.model.neighbours import moves
 
 Codes = npt.NDArray[np.uint8]
 Exact = npt.NDArray[np.float64]

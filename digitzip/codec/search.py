@@ -19,14 +19,14 @@ from digitzip.codec.candidates import (
     Codes,
     Exact,
     Flags,
-    Latents,
     Pixels,
     rate_of,
     rates_of,
     rd_cost,
 )
-from digitzip.codec.neighbours import all_values, every_code, one_step
 from digitzip.codec.quadratic import Quadratic
+from digitzip.model import LatentModel
+from digitzip.model.neighbours import all_values, every_code, one_step
 
 Floats = npt.NDArray[np.floating[Any]]
 Steps = npt.NDArray[np.int16]
@@ -66,7 +66,7 @@ EFFORT: Final = (
 """The efforts that a user can choose, by number."""
 
 
-def search(pixels: Pixels, codes: Codes, latents: Latents, effort: Effort) -> Codes:
+def search(pixels: Pixels, codes: Codes, latents: LatentModel, effort: Effort) -> Codes:
     """Return codes uint8 [n, d] that cost no more than `codes` for `pixels` uint8 [n, p].
 
     All codes are tried where there are few; with one latent, without effort too.
@@ -87,7 +87,7 @@ def search(pixels: Pixels, codes: Codes, latents: Latents, effort: Effort) -> Co
 
 
 def search_near(
-    pixels: Pixels, codes: Codes, latents: Latents, allowed: AllowedRows, nearest: int
+    pixels: Pixels, codes: Codes, latents: LatentModel, allowed: AllowedRows, nearest: int
 ) -> tuple[Codes, Flags]:
     """Return the best allowed codes near `codes`, uint8 [n, d], and which were found, bool [n].
 
@@ -106,7 +106,7 @@ def search_near(
     return found, passed
 
 
-def _nearest(pixels: Pixels, trials: Codes, latents: Latents, count: int) -> Codes:
+def _nearest(pixels: Pixels, trials: Codes, latents: LatentModel, count: int) -> Codes:
     """Return those of the codes uint8 [n, m, d] of least squared error, uint8 [count, n, d]."""
     n, m, dims = trials.shape
     residual = latents.decode(trials.reshape(n * m, dims)).reshape(n, m, -1).astype(np.int32)
@@ -116,7 +116,7 @@ def _nearest(pixels: Pixels, trials: Codes, latents: Latents, count: int) -> Cod
     return np.take_along_axis(trials, order[:, :, None], axis=1).transpose(1, 0, 2)
 
 
-def _exhaustive(pixels: Pixels, latents: Latents, dims: int) -> Codes:
+def _exhaustive(pixels: Pixels, latents: LatentModel, dims: int) -> Codes:
     """Return the best of all codes for each image, the smaller of two.
 
     `|x - y|^2 = |x|^2 - 2 x . y + |y|^2`.
@@ -136,7 +136,7 @@ def _exhaustive(pixels: Pixels, latents: Latents, dims: int) -> Codes:
     return best
 
 
-def _descend(best: Candidates, latents: Latents, effort: Effort) -> Candidates:
+def _descend(best: Candidates, latents: LatentModel, effort: Effort) -> Candidates:
     """Sweep until a code stays as it is: twice, where a sweep sees neighbours on one side."""
     enough = 1 if latents.categorical else 2
     active = np.arange(len(best.codes))
@@ -156,13 +156,15 @@ def _descend(best: Candidates, latents: Latents, effort: Effort) -> Candidates:
     return best
 
 
-def _sweep_values(best: Candidates, latents: Latents) -> None:
+def _sweep_values(best: Candidates, latents: LatentModel) -> None:
     """Try every value of each latent in turn, with the others as they are."""
     for j in range(best.codes.shape[1]):
         best.offer(all_values(best.codes, latents.levels, j), latents)
 
 
-def _sweep_gradient(best: Candidates, latents: Latents, effort: Effort, *, outward: bool) -> None:
+def _sweep_gradient(
+    best: Candidates, latents: LatentModel, effort: Effort, *, outward: bool
+) -> None:
     """Try the neighbours on one side, and what a quadratic model of the error proposes.
 
     The neighbours give the derivative of the decoder by each latent, and with it the model, whose
@@ -192,7 +194,7 @@ def _sweep_gradient(best: Candidates, latents: Latents, effort: Effort, *, outwa
         best.offer(model.nearby(gradient, best.codes, best.rates, effort.nearby), latents)
 
 
-def _offer_exact(best: Candidates, model: Quadratic, gradient: Exact, latents: Latents) -> bool:
+def _offer_exact(best: Candidates, model: Quadratic, gradient: Exact, latents: LatentModel) -> bool:
     """Try the minimum of the error alone where it is much lower: for images decoded before.
 
     Returns whether there were any such images.

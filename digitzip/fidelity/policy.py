@@ -15,7 +15,7 @@ from digitzip.entropy.residuals import MAX_BOUND
 from digitzip.errors import BoundError, InputError, ModelError
 from digitzip.format import Guard
 from digitzip.format.header import CLASSIFIER_ID_SIZE
-from digitzip.model import LevelSet, Model, find_classifier
+from digitzip.model import Model, Quantiser, find_classifier
 from digitzip.model.classifier import Classifier
 
 RMSE_UNIT: Final = 65_535
@@ -88,7 +88,7 @@ def policy_of(
         if lossless or (rmse, max_error, margin) != (None, None, None):
             raise InputError("guard=False excludes max_rmse, max_error, lossless and margin")
         return None
-    id_ = codec.model.reader
+    id_ = codec.model.classifier_id
     if margin is not None and id_ is None:
         raise InputError(f"margin is {margin}, and model {codec.model.name} names no classifier")
     if lossless or max_error == 0:
@@ -110,7 +110,7 @@ def policy_for(codec: Codec, promise: Guard) -> Policy | None:
     """
     if not promise.on:
         return None
-    id_, own = promise.reader, codec.model.reader
+    id_, own = promise.reader, codec.model.classifier_id
     if id_ is not None and own is not None and own.startswith(id_):
         id_ = own  # and no other classifier whose id begins alike
     try:
@@ -120,10 +120,10 @@ def policy_for(codec: Codec, promise: Guard) -> Policy | None:
     return Policy(promise.max_rmse, promise.max_error, classifier, codec.model.margin)
 
 
-def usual_promises(model: Model, level_set: LevelSet) -> Iterator[Guard]:
+def usual_promises(model: Model, quantiser: Quantiser) -> Iterator[Guard]:
     """Yield the promise without a guard, the default one, and one for each bound on the pixels."""
-    id_ = None if model.reader is None else model.reader[:CLASSIFIER_ID_SIZE]
-    default = Guard(True, max_rmse=level_set.max_rmse, reader=id_)
+    id_ = None if model.classifier_id is None else model.classifier_id[:CLASSIFIER_ID_SIZE]
+    default = Guard(True, max_rmse=quantiser.max_rmse, reader=id_)
     yield from (Guard(), default, Guard(True, max_error=0))
     yield from (replace(default, max_error=bound) for bound in MAX_ERRORS[1:])
 

@@ -58,7 +58,10 @@ class Kernels(Protocol):
 
 
 class _NumPy:
-    forward = staticmethod(Network.__call__)
+    @staticmethod
+    def forward(network: Network, x: Integers, dtype: type[Any] = np.int32) -> npt.NDArray[Any]:
+        return network(x, dtype)
+
     rans_encode = staticmethod(rans.encode)
     rans_decoder = staticmethod(rans.Decoder)
     encode_residuals = staticmethod(residuals.encode)

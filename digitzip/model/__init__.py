@@ -5,33 +5,39 @@ id in the folders of `DIGITZIP_MODELS`.
 """
 
 from digitzip.model.classifier_file import read_classifier, write_classifier
-from digitzip.model.model import LevelSet, Model, Shape
+from digitzip.model.family import Codebook, Grid, LatentModel, SmoothLatents, latent_model
+from digitzip.model.model import Model, Quantiser, Shape
 from digitzip.model.model_file import read_model, write_model
 from digitzip.model.registry import (
     DEFAULT,
     DIMS_NAME,
+    bundled_folder,
     find_classifier,
     find_model,
     load_classifier,
     load_model,
     model_files,
-    shipped_folder,
 )
 
 __all__ = [
     "DEFAULT",
     "DIMS_NAME",
-    "LevelSet",
+    "Codebook",
+    "Grid",
+    "LatentModel",
     "Model",
+    "Quantiser",
     "Shape",
+    "SmoothLatents",
+    "bundled_folder",
     "find_classifier",
     "find_model",
+    "latent_model",
     "load_classifier",
     "load_model",
     "model_files",
     "read_classifier",
     "read_model",
-    "shipped_folder",
     "write_classifier",
     "write_model",
 ]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.errors import InputError
-from digitzip.kernels import Network
+from digitzip.kernels import KERNELS, Network
 from digitzip.model.tensors import Integers, Tensors, identify, network_tensors
 
 Images = npt.NDArray[np.uint8]
@@ -59,7 +59,7 @@ class Classifier:
                 f"images are {_describe(images)}, expected uint8 [n, {self.height}, {self.width}]"
             )
         pixels = images.reshape(len(images), self.height * self.width)
-        return np.stack([network(pixels) for network in self.networks], axis=1)
+        return np.stack([KERNELS.forward(each, pixels) for each in self.networks], axis=1)
 
     def read(self, images: Images) -> Labels:
         """Images uint8 [n, height, width] -> uint8 [n, networks], the label of its best score.

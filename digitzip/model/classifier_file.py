@@ -15,7 +15,7 @@ from digitzip.model import weights_file
 from digitzip.model.classifier import Classifier
 from digitzip.model.tensors import MAX_MULTIPLICATIONS, Parts
 
-FORMAT: Final = "digitzip-reader"
+FORMAT: Final = "digitzip-classifier"
 VERSION: Final = "1"
 
 _KEYS: Final = {"format", "version", "name", "id", "height", "width"}
@@ -28,8 +28,8 @@ def read_classifier(path: Path) -> Classifier:
     Raises `ModelError` when the file breaks the schema of docs/MODELS.md, a limit, the bound of a
     network, its own id or its known-answer vector.
     """
-    with weights_file.reading(path, "reader") as (metadata, tensors):
-        weights_file.check_metadata(metadata, "reader", VERSION, _KEYS)
+    with weights_file.reading(path, "classifier") as (metadata, tensors):
+        weights_file.check_metadata(metadata, "classifier", VERSION, _KEYS)
         height, width = (
             weights_file.decimal(metadata, side, SIDES) for side in ("height", "width")
         )
@@ -61,7 +61,7 @@ def _networks(parts: Parts, pixels: int) -> Iterator[Network]:
         network = parts.network(f"reader.{number}", 0, 255)
         if network.inputs != pixels or network.outputs not in allowed:
             raise ModelError(
-                f"reader {number} maps {network.inputs} pixels to {network.outputs} scores, "
+                f"network {number} maps {network.inputs} pixels to {network.outputs} scores, "
                 f"expected {pixels} to {expected}"
             )
         if max(map(abs, network.range)) > 1 << 15:

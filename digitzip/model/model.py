@@ -1,4 +1,4 @@
-"""What a model is: two networks, and for each number of levels a quantiser and a predictor."""
+"""Models: an encoder, a decoder, and for each number of levels a quantiser and entropy model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from digitzip.entropy.probability import costs
 from digitzip.errors import InputError, ModelError
-from digitzip.kernels import Network
+from digitzip.kernels import KERNELS, Network
 from digitzip.model.tensors import Integers, Tensors, identify, network_tensors
 
 Codes = npt.NDArray[np.uint8]
@@ -23,7 +23,7 @@ _ID_TEXT: Final = b"digitzip-model-1"
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Height and width of an image in pixels, and how many numbers its code has."""
+    """Height and width of an image in pixels, and the number of latents of its code."""
 
     height: int
     width: int
@@ -35,21 +35,21 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LevelSet:
-    """A quantiser to `levels` values a number, and the predictor that goes with it.
+class Quantiser:
+    """A quantiser to `levels` values a latent, and its entropy model.
 
     `thresholds` int [d, levels - 1] ascending, and `points` int [d, levels]: an encoder output
     above exactly `k` thresholds has the value `k`, for which the decoder gets point `k`.
-    `predictor` has d networks; network `j` maps the points of numbers 0 … j-1 to a score for each
-    value of number `j`, in 1/32 of a nat. `lambda_` is the squared error of an image, on pixels
-    0 … 255, that a search gives for one such unit of rate. `max_rmse`, in 1/65535 of the range of
-    pixels, is the RMSE of an image above which it is not what the model was made for.
+    `entropy_model` has d networks; network `j` maps the points of latents 0 … j-1 to a score for
+    each value of latent `j`, in 1/32 of a nat. `lambda_` is the squared error, on pixels 0 … 255,
+    that one such unit of rate is worth. `max_rmse` is the largest RMSE of an image that fits the
+    model, in 1/65,535 of the pixel range.
     """
 
     levels: int
     thresholds: Integers
     points: Integers
-    predictor: tuple[Network, ...]
+    entropy_model: tuple[Network, ...]
     lambda_: int = 0
     max_rmse: int | None = None
 
@@ -61,22 +61,22 @@ class LevelSet:
         return codes
 
     def dequantise(self, codes: Codes) -> Integers:
-        """Codes uint8 [n, j] -> the points of numbers 0 … j-1, int [n, j]."""
+        """Latents 0 … j-1 uint8 [n, j] -> their points, int [n, j]."""
         return self.points[np.arange(codes.shape[1]), codes]
 
-    def predict(self, previous: Codes) -> Integers:
-        """Numbers 0 … j-1 as uint8 [n, j] -> int32 scores [n, levels] of number j."""
-        return self.predictor[previous.shape[1]](self.dequantise(previous))
+    def scores(self, previous: Codes) -> Integers:
+        """Latents 0 … j-1 uint8 [n, j] -> the scores of latent j, int32 [n, levels]."""
+        return KERNELS.forward(self.entropy_model[previous.shape[1]], self.dequantise(previous))
 
     def costs(self, previous: Codes) -> Integers:
-        """Numbers 0 … j-1 as uint8 [n, j] -> the rate of each value of number j, int [n, levels].
+        """Latents 0 … j-1 uint8 [n, j] -> the rate of each value of latent j, int [n, levels].
 
-        In 1/32 of a nat, as `predict` scores; docs/MODELS.md section 3.
+        In 1/32 of a nat; docs/MODELS.md section 3.
         """
-        return costs(self.predict(previous))
+        return costs(self.scores(previous))
 
     def rate(self, codes: Codes) -> Integers:
-        """Codes uint8 [n, d] -> the sum of what their numbers cost, int64 [n]."""
+        """Codes uint8 [n, d] -> the rate of each, the sum over its latents, int64 [n]."""
         total = np.zeros(len(codes), np.int64)
         for j in range(codes.shape[1]):
             chosen = codes[:, j : j + 1].astype(np.intp)
@@ -86,45 +86,45 @@ class LevelSet:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trained, validated codec: everything that a model file holds.
+    """A trained, validated model: everything that a model file holds.
 
-    `residual` codes the corrections of digits that its codes alone do not do justice. `reader` is
-    the id of the reader that a guard asks, and `margin` the least margin, in its units, with which
-    it must read an original and what its code gives alike.
+    `residual` is the network of the residual model, which codes corrections. `classifier_id` names
+    the classifier of the fidelity checks; `margin` is the least margin, in its units, at which it
+    must give a reconstruction the label of the original.
     """
 
     name: str
     shape: Shape
     encoder: Network
     decoder: Network
-    level_sets: tuple[LevelSet, ...]
+    quantisers: tuple[Quantiser, ...]
     known_codes: Codes
     known_images: Images
     notes: Mapping[str, str] = field(default_factory=dict)
-    reader: bytes | None = None
+    classifier_id: bytes | None = None
     margin: int = 0
     residual: Network | None = None
 
-    def level_set(self, levels: int | None = None) -> LevelSet:
-        """Return the quantiser and predictor for `levels`, by default the model's first.
+    def quantiser(self, levels: int | None = None) -> Quantiser:
+        """Return the quantiser with `levels`, by default the model's first.
 
         Raises `ModelError` when the model has none for that number.
         """
-        for level_set in self.level_sets:
-            if levels in (None, level_set.levels):
-                return level_set
-        known = ", ".join(str(level_set.levels) for level_set in self.level_sets)
-        raise ModelError(f"model {self.name} has no quantiser of {levels} levels, only of {known}")
+        for quantiser in self.quantisers:
+            if levels in (None, quantiser.levels):
+                return quantiser
+        known = ", ".join(str(quantiser.levels) for quantiser in self.quantisers)
+        raise ModelError(f"model {self.name} has {known} levels, not {levels}")
 
     @property
-    def nominal(self) -> bool:
-        """Whether the decoder begins by telling values apart, so that none is near another."""
+    def categorical(self) -> bool:
+        """Whether neighbouring values of a latent are unrelated (docs/MODELS.md section 3)."""
         return self.decoder.layers[0].range == (0, 1)
 
     @property
     def qualities(self) -> tuple[int, ...]:
         """The numbers of levels, ascending: quality 1 has the fewest."""
-        return tuple(sorted(level_set.levels for level_set in self.level_sets))
+        return tuple(sorted(quantiser.levels for quantiser in self.quantisers))
 
     def levels_of(self, quality: int | None = None) -> int:
         """Return the number of levels of a quality, by default the model's first.
@@ -132,7 +132,7 @@ class Model:
         Raises `InputError` when the model has no such quality.
         """
         if quality is None:
-            return self.level_sets[0].levels
+            return self.quantisers[0].levels
         count = len(self.qualities)
         if not isinstance(quality, int) or not 1 <= quality <= count:
             known = f"qualities 1 to {count}" if count > 1 else "only quality 1"
@@ -141,7 +141,7 @@ class Model:
 
     def decode_points(self, points: Integers) -> Images:
         """Decoder inputs int [n, d] -> images uint8 [n, height, width]."""
-        images: Images = self.decoder(points, np.uint8).astype(np.uint8, copy=False)
+        images: Images = KERNELS.forward(self.decoder, points, np.uint8)
         return images.reshape(-1, self.shape.height, self.shape.width)
 
     @cached_property
@@ -154,14 +154,14 @@ class Model:
         """Return every tensor of the model file by its name (docs/MODELS.md)."""
         tensors = dict(network_tensors("encoder", self.encoder))
         tensors |= dict(_decoding_tensors(self))
-        for level_set in self.level_sets:
-            prefix = f"levels.{level_set.levels}"
-            tensors[f"{prefix}.thresholds"] = level_set.thresholds
-            if level_set.lambda_:
-                tensors[f"{prefix}.lambda"] = np.array([level_set.lambda_], np.int32)
-            if level_set.max_rmse is not None:
-                name = f"guard.{level_set.levels}.max_rmse"
-                tensors[name] = np.array([level_set.max_rmse], np.int32)
+        for quantiser in self.quantisers:
+            prefix = f"levels.{quantiser.levels}"
+            tensors[f"{prefix}.thresholds"] = quantiser.thresholds
+            if quantiser.lambda_:
+                tensors[f"{prefix}.lambda"] = np.array([quantiser.lambda_], np.int32)
+            if quantiser.max_rmse is not None:
+                name = f"guard.{quantiser.levels}.max_rmse"
+                tensors[name] = np.array([quantiser.max_rmse], np.int32)
         if self.margin:
             tensors["guard.margin"] = np.array([self.margin], np.int32)
         return tensors | {"known.codes": self.known_codes, "known.images": self.known_images}
@@ -171,8 +171,8 @@ def _decoding_tensors(model: Model) -> Iterator[tuple[str, Integers]]:
     yield from network_tensors("decoder", model.decoder)
     if model.residual is not None:
         yield from network_tensors("residual", model.residual)
-    for level_set in model.level_sets:
-        prefix = f"levels.{level_set.levels}"
-        yield f"{prefix}.points", level_set.points
-        for j, network in enumerate(level_set.predictor):
+    for quantiser in model.quantisers:
+        prefix = f"levels.{quantiser.levels}"
+        yield f"{prefix}.points", quantiser.points
+        for j, network in enumerate(quantiser.entropy_model):
             yield from network_tensors(f"{prefix}.predictor.{j}", network)

@@ -13,7 +13,7 @@ from digitzip.kernels import Network
 from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
 from digitzip.limits import DIMS, LEVELS, SIDES
 from digitzip.model import weights_file
-from digitzip.model.model import Images, LevelSet, Model, Shape
+from digitzip.model.model import Images, Model, Quantiser, Shape
 from digitzip.model.tensors import ID_SIZE, Parts, Tensors
 
 FORMAT: Final = "digitzip-model"
@@ -22,7 +22,7 @@ MAX_LAMBDA: Final = 1 << 20
 MAX_MARGIN: Final = 1 << 16
 MAX_RMSE: Final = 65_535
 
-_KEYS: Final = {"format", "version", "name", "id", "height", "width", "levels", "reader"}
+_KEYS: Final = {"format", "version", "name", "id", "height", "width", "levels", "classifier"}
 
 
 def read_model(path: Path) -> Model:
@@ -48,17 +48,17 @@ def write_model(path: Path, model: Model) -> None:
         "id": model.id.hex(),
         "height": str(model.shape.height),
         "width": str(model.shape.width),
-        "levels": ",".join(str(level_set.levels) for level_set in model.level_sets),
+        "levels": ",".join(str(quantiser.levels) for quantiser in model.quantisers),
         **weights_file.noted(model.notes),
     }
-    if model.reader is not None:
-        metadata["reader"] = model.reader.hex()
+    if model.classifier_id is not None:
+        metadata["classifier"] = model.classifier_id.hex()
     weights_file.write(path, metadata, model.tensors())
 
 
 def known_answer(model: Model) -> Images:
     """Decode the known codes of `model` at its default number of levels."""
-    return model.decode_points(model.level_sets[0].dequantise(model.known_codes))
+    return model.decode_points(model.quantisers[0].dequantise(model.known_codes))
 
 
 class _Builder:
@@ -80,8 +80,8 @@ class _Builder:
                 f"encoder maps {encoder.inputs} pixels to {shape.dims} numbers, expected "
                 f"{shape.pixels} to {DIMS[0]} … {DIMS[-1]}"
             )
-        level_sets = tuple(self._level_set(levels, shape.dims) for levels in self._levels())
-        points = np.concatenate([level_set.points.ravel() for level_set in level_sets])
+        quantisers = tuple(self._quantiser(levels, shape.dims) for levels in self._levels())
+        points = np.concatenate([quantiser.points.ravel() for quantiser in quantisers])
         decoder = self._parts.network("decoder", int(points.min()), int(points.max()))
         if (decoder.inputs, decoder.outputs) != (shape.dims, shape.pixels):
             raise ModelError(f"decoder maps {decoder.inputs} numbers to {decoder.outputs} pixels")
@@ -91,15 +91,15 @@ class _Builder:
         expected = (len(codes), height, width)
         if codes.shape != (len(codes), shape.dims) or images.shape != expected:
             raise ModelError(f"known answer: codes {codes.shape} and images {images.shape}")
-        if not len(codes) or int(codes.max()) >= level_sets[0].levels:
+        if not len(codes) or int(codes.max()) >= quantisers[0].levels:
             raise ModelError("known answer: no codes, or a number out of range")
         residual = self._residual(shape)
         margin = self._parts.number("guard.margin", range(MAX_MARGIN + 1)) or 0
         self._parts.end()
         return Model(
-            self._metadata["name"], shape, encoder, decoder, level_sets,
+            self._metadata["name"], shape, encoder, decoder, quantisers,
             codes.astype(np.uint8), images.astype(np.uint8), weights_file.notes_of(self._metadata),
-            self._reader(), margin, residual,
+            self._classifier_id(), margin, residual,
         )  # fmt: skip
 
     def _residual(self, shape: Shape) -> Network | None:
@@ -123,14 +123,16 @@ class _Builder:
             )
         return levels
 
-    def _reader(self) -> bytes | None:
-        if (text := self._metadata.get("reader")) is None:
+    def _classifier_id(self) -> bytes | None:
+        if (text := self._metadata.get("classifier")) is None:
             return None
         if len(text) != 2 * ID_SIZE or not set(text) <= set("0123456789abcdef"):
-            raise ModelError(f"reader is {text[:40]!r}, expected {2 * ID_SIZE} hexadecimal digits")
+            raise ModelError(
+                f"classifier is {text[:40]!r}, expected {2 * ID_SIZE} hexadecimal digits"
+            )
         return bytes.fromhex(text)
 
-    def _level_set(self, levels: int, dims: int) -> LevelSet:
+    def _quantiser(self, levels: int, dims: int) -> Quantiser:
         prefix = f"levels.{levels}"
         thresholds = self._parts.take(f"{prefix}.thresholds")
         points = self._parts.take(f"{prefix}.points")
@@ -141,14 +143,14 @@ class _Builder:
         if int(np.abs(points.astype(np.int64)).max()) > 1 << 15:
             raise ModelError(f"{prefix}: a point is outside ±2^15")
         low, high = int(points.min()), int(points.max())
-        predictor = tuple(
+        entropy_model = tuple(
             self._parts.network(f"{prefix}.predictor.{j}", low, high) for j in range(dims)
         )
-        for j, network in enumerate(predictor):
+        for j, network in enumerate(entropy_model):
             if (network.inputs, network.outputs) != (j, levels):
                 raise ModelError(f"{prefix}: predictor {j} has the wrong shape")
             if max(map(abs, network.range)) > 1 << 15:
                 raise ModelError(f"{prefix}: a score is outside ±2^15")
         lambda_ = self._parts.number(f"{prefix}.lambda", range(MAX_LAMBDA + 1)) or 0
         max_rmse = self._parts.number(f"guard.{levels}.max_rmse", range(1, MAX_RMSE + 1))
-        return LevelSet(levels, thresholds, points, predictor, lambda_, max_rmse)
+        return Quantiser(levels, thresholds, points, entropy_model, lambda_, max_rmse)

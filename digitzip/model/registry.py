@@ -1,8 +1,12 @@
-"""Where models and readers stand: by name in the shipped weights, by path, or by id in folders."""
+"""The registry: models and classifiers by name, by path, or by id.
+
+Names and ids are looked up in the folders of `DIGITZIP_MODELS`, then in the bundled weights.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +21,7 @@ from digitzip.model.classifier import Classifier
 from digitzip.model.model import Model
 
 DEFAULT: Final = "mnist-10"
-DIMS_NAME: Final = "mnist-{}"  # of the shipped model whose codes have so many numbers
+DIMS_NAME: Final = "mnist-{}"  # of the bundled model with so many latents
 SUFFIX: Final = ".safetensors"
 FOLDERS_VARIABLE: Final = "DIGITZIP_MODELS"
 
@@ -25,7 +29,7 @@ T = TypeVar("T")
 
 
 def load_model(model: str | Path = DEFAULT) -> Model:
-    """Return the model of this name, or in the file at this path.
+    """Return the model with this name, or in the file at this path.
 
     Raises `ModelError` when there is none, or when the file is refused.
     """
@@ -33,30 +37,30 @@ def load_model(model: str | Path = DEFAULT) -> Model:
 
 
 def find_model(id_: bytes) -> Model:
-    """Return the model with this id; raises `ModelError` when no known folder holds it."""
-    return _find(_MODEL, id_, "give its file with --model, or ")
+    """Return the model with this id; raises `ModelError` when there is none."""
+    return _find(_MODEL, id_, "give its file as model=, or ")
 
 
 def model_files() -> Iterator[Path]:
-    """Yield the model files of `DIGITZIP_MODELS`, then the shipped ones, by name.
+    """Yield the model files of `DIGITZIP_MODELS`, then the bundled ones, in natural order.
 
-    What says that it is a reader is none; what cannot be read may be one.
+    A file without readable metadata counts as one; classifiers do not.
     """
     return _files(_MODEL)
 
 
-def load_classifier(reader: str | Path) -> Classifier:
-    """Return the reader of this name, or in the file at this path; errors as `load_model`."""
-    return _load(_CLASSIFIER, reader)
+def load_classifier(classifier: str | Path) -> Classifier:
+    """Return the classifier with this name, or in the file at this path; errors as `load_model`."""
+    return _load(_CLASSIFIER, classifier)
 
 
 def find_classifier(id_: bytes) -> Classifier:
-    """Return the reader whose id begins so; raises `ModelError` when no known folder holds it."""
+    """Return the classifier whose id begins with `id_`; raises `ModelError` when there is none."""
     return _find(_CLASSIFIER, id_)
 
 
-def shipped_folder() -> Path:
-    """Return the folder of the shipped weights, in an installed package or in a checkout."""
+def bundled_folder() -> Path:
+    """Return the folder of the bundled weights, in an installed package or in a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "weights"
     return installed if installed.is_dir() else package.parent / "weights"
@@ -68,17 +72,17 @@ def _read_model(path: Path, _modified: int, _size: int) -> Model:
 
 
 @lru_cache(maxsize=4)
-def _read_reader(path: Path, _modified: int, _size: int) -> Classifier:
+def _read_classifier(path: Path, _modified: int, _size: int) -> Classifier:
     return classifier_file.read_classifier(path)
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind(Generic[T]):
-    """What stands on the shelf: models, or readers."""
+    """Models, or classifiers."""
 
     name: str
     other_format: str  # of the files beside them
-    read_once: Callable[[Path, int, int], T]
+    read_once: Callable[[Path, int, int], T]  # path, time and size: a changed file is read again
 
     def read(self, path: Path) -> T:
         stat = path.stat()
@@ -86,7 +90,7 @@ class _Kind(Generic[T]):
 
 
 _MODEL: Final = _Kind("model", classifier_file.FORMAT, _read_model)
-_CLASSIFIER: Final = _Kind("reader", model_file.FORMAT, _read_reader)
+_CLASSIFIER: Final = _Kind("classifier", model_file.FORMAT, _read_classifier)
 
 
 def _load(kind: _Kind[T], named: str | Path) -> T:
@@ -97,7 +101,9 @@ def _load(kind: _Kind[T], named: str | Path) -> T:
         return kind.read(path)
     if found := _first_good(kind, _files(kind, str(named))):
         return found
-    known = ", ".join(sorted({candidate.stem for candidate in _files(kind)})) or "none"
+    known = (
+        ", ".join(sorted({candidate.stem for candidate in _files(kind)}, key=_natural)) or "none"
+    )
     raise ModelError(
         f"no {kind.name} named {str(named)[:80]!r}; known {kind.name}s: {known} "
         f"(others: give a path, or set {FOLDERS_VARIABLE} to their folder)"
@@ -114,12 +120,12 @@ def _find(kind: _Kind[T], id_: bytes, advice: str = "") -> T:
 
 
 def _files(kind: _Kind[T], name: str | None = None) -> Iterator[Path]:
-    """Yield the files of a kind, only those of a name if one is given, in the known folders."""
+    """Yield the files of a kind in the known folders, only those with `name` if one is given."""
     for folder in _folders():
         if folder.is_dir():
-            for path in sorted(folder.glob(f"*{SUFFIX}")):
-                asked = name in (None, path.stem) and path.is_file()
-                if asked and _claimed(path).get("format") != kind.other_format:
+            for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: _natural(path.stem)):
+                wanted = name in (None, path.stem) and path.is_file()
+                if wanted and _claimed(path).get("format") != kind.other_format:
                     yield path
 
 
@@ -127,11 +133,11 @@ def _folders() -> Iterator[Path]:
     for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep):
         if name:
             yield Path(name)
-    yield shipped_folder()
+    yield bundled_folder()
 
 
 def _claimed(path: Path) -> dict[str, str]:
-    """Return the metadata of a file, unverified; none when it is no safetensors file at all."""
+    """Return the metadata of a file, unverified; empty where there are none."""
     try:
         with safe_open(path, framework="np") as stored:
             return stored.metadata() or {}
@@ -140,7 +146,7 @@ def _claimed(path: Path) -> dict[str, str]:
 
 
 def _first_good(kind: _Kind[T], paths: Iterable[Path]) -> T | None:
-    """Return the first that is not refused; if all are, raise why the first was."""
+    """Return the first that is not refused; if all are, raise the first error."""
     refusal: ModelError | None = None
     for path in paths:
         try:
@@ -150,3 +156,9 @@ def _first_good(kind: _Kind[T], paths: Iterable[Path]) -> T | None:
     if refusal is not None:
         raise refusal
     return None
+
+
+def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Return a key that sorts mnist-2 before mnist-10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], name

@@ -91,9 +91,9 @@ def check_metadata(metadata: Mapping[str, str], what: str, version: str, keys: s
 
 
 def check_id(metadata: Mapping[str, str], id_: bytes) -> None:
-    """Refuse a file that claims another id than it has."""
-    if metadata.get("id") != id_.hex():
-        raise ModelError(f"its id is {id_.hex()}, not what it says of itself")
+    """Refuse a file that claims another id than its contents give."""
+    if (claimed := metadata.get("id", "none")) != id_.hex():
+        raise ModelError(f"id mismatch: file claims {claimed[:40]}, contents give {id_.hex()}")
 
 
 def decimal(metadata: Mapping[str, str], key: str, allowed: range) -> int:

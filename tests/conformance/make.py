@@ -27,7 +27,7 @@ from digitzip.format.wire import varint
 from digitzip.kernels import Layer as Dense
 from digitzip.kernels import Network
 from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
-from digitzip.model import LevelSet, Model, Shape, read_model, write_model
+from digitzip.model import Model, Quantiser, Shape, read_model, write_model
 
 HERE = Path(__file__).parent
 MODEL, RESIDUAL = HERE / "tiny.safetensors", HERE / "tiny-residual.safetensors"
@@ -70,7 +70,7 @@ def tiny_model() -> Model:
     )
     images = rng.integers(0, 256, (500, 28, 28), dtype=np.uint8)
     outputs = encoder(images.reshape(-1, 784))
-    level_sets = []
+    quantisers = []
     for levels in LEVELS:
         cuts = np.quantile(outputs, np.arange(1, levels) / levels, axis=0).T
         predictor = [
@@ -78,8 +78,8 @@ def tiny_model() -> Model:
             *(Network([dense(rng, j, 6, 0, 255, 4), dense(rng, 6, levels, -1024, 1023, 6)], -127, 127) for j in range(1, DIMS)),
         ]  # fmt: skip
         points = np.tile((2 * np.arange(levels) + 1 - levels) * 127 // levels, (DIMS, 1))
-        level_sets.append(
-            LevelSet(levels, cuts.astype(np.int16), points.astype(np.int16), tuple(predictor))
+        quantisers.append(
+            Quantiser(levels, cuts.astype(np.int16), points.astype(np.int16), tuple(predictor))
         )
     codes = rng.integers(0, LEVELS[0], (2, DIMS), dtype=np.uint8)
     model = Model(
@@ -87,11 +87,11 @@ def tiny_model() -> Model:
         Shape(28, 28, DIMS),
         encoder,
         decoder,
-        tuple(level_sets),
+        tuple(quantisers),
         codes,
         np.empty(0, np.uint8),
     )
-    known = model.decode_points(level_sets[0].dequantise(codes))
+    known = model.decode_points(quantisers[0].dequantise(codes))
     return replace(model, known_images=known, notes={"made by": "tests/conformance/make.py"})
 
 

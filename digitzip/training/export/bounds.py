@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitzip.codec import Codec
-from digitzip.model import LevelSet, Model
+from digitzip.model import Model, Quantiser
 from digitzip.model.classifier import Images
 from digitzip.model.model_file import MAX_RMSE
 
@@ -17,12 +17,12 @@ DEVIATIONS = 4  # above the mean: images of new hands err more than those held o
 def bounded(model: Model, held_out: Images) -> Model:
     """Return the model with bounds on RMSE from images uint8 [n, h, w] that it has not learned."""
 
-    def bound(level_set: LevelSet) -> LevelSet:
-        errors = rmse_of_each(Codec(model, level_set.levels), held_out)
+    def bound(quantiser: Quantiser) -> Quantiser:
+        errors = rmse_of_each(Codec(model, quantiser.levels), held_out)
         greatest = float(errors.mean() + DEVIATIONS * errors.std())
-        return replace(level_set, max_rmse=min(max(1, math.ceil(greatest * MAX_RMSE)), MAX_RMSE))
+        return replace(quantiser, max_rmse=min(max(1, math.ceil(greatest * MAX_RMSE)), MAX_RMSE))
 
-    return replace(model, level_sets=tuple(map(bound, model.level_sets)))
+    return replace(model, quantisers=tuple(map(bound, model.quantisers)))
 
 
 def rmse_of_each(codec: Codec, originals: Images) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from digitzip.entropy.probability import UNIT, ideal_bits
 from digitzip.kernels import Network
 from digitzip.limits import THREADS
 from digitzip.metrics import rmse
-from digitzip.model import LevelSet, Model, Shape
+from digitzip.model import Model, Quantiser, Shape
 from digitzip.model.model_file import MAX_LAMBDA
 from digitzip.training.export import grid
 from digitzip.training.export.bounds import bounded
@@ -72,27 +72,27 @@ def round_model(model: FloatModel, recipe: Recipe, data: Data) -> Model:
     output = Output(1 / CODE_UNIT, -(2**15) + 1, 2**15 - 1)
     chains = chains_of(model, recipe)
     encoder = round_chain(chains.encoder, pixels, 1 / 255, (0, 255), output)
-    level_sets = tuple(
-        LevelSet(cells, thresholds_of(cells, chains), points_of(cells, recipe.coordinates), ())
+    quantisers = tuple(
+        Quantiser(cells, thresholds_of(cells, chains), points_of(cells, recipe.coordinates), ())
         for cells in map(recipe.cells, recipe.levels)
     )
-    first = level_sets[0]
+    first = quantisers[0]
     points = first.dequantise(first.quantise(encoder(pixels))).astype(np.int64)
-    reach = max(int(level_set.points.max()) for level_set in level_sets)
+    reach = max(int(quantiser.points.max()) for quantiser in quantisers)
     output = Output(1 / LOGIT_UNIT, -8 * LOGIT_UNIT, 8 * LOGIT_UNIT - 1, pixel_table())
     decoder = round_chain(chains.decoder, points, 1 / grid.POINT_UNIT, (-reach, reach), output)
     if recipe.axes > 1:
         encoder, decoder, first = _on_a_grid(encoder, decoder, first, recipe)
-        level_sets = (first,)
+        quantisers = (first,)
     none = np.zeros((0, recipe.dims), np.uint8)
     shape = Shape(data.height, data.width, recipe.dims)
     images = np.zeros((0, data.height, data.width), np.uint8)
-    return Model(recipe.name, shape, encoder, decoder, level_sets, none, images)
+    return Model(recipe.name, shape, encoder, decoder, quantisers, none, images)
 
 
 def _on_a_grid(
-    encoder: Network, decoder: Network, axes: LevelSet, recipe: Recipe
-) -> tuple[Network, Network, LevelSet]:
+    encoder: Network, decoder: Network, axes: Quantiser, recipe: Recipe
+) -> tuple[Network, Network, Quantiser]:
     """Return networks of numbers instead of coordinates, which `axes` cuts, and their quantiser."""
     after = grid.values(axes.thresholds, recipe.axes)
     before = grid.coordinates(axes.levels, recipe.axes, recipe.dims)
@@ -101,7 +101,7 @@ def _on_a_grid(
     return (
         Network([*encoder.layers, *after], 0, 255),
         Network([*before, *decoder.layers], 0, levels - 1),
-        LevelSet(levels, values[:, :-1], values, ()),
+        Quantiser(levels, values[:, :-1], values, ()),
     )
 
 
@@ -124,36 +124,36 @@ def export_model(
     watcher.say("rounding to integers, then learning a predictor for each number of levels")
     integer = round_model(model, recipe, data)
     held_out = as_images(data.held_out, data)
-    learned: list[LevelSet] = []
+    learned: list[Quantiser] = []
     points: list[Point] = []
-    for level_set in integer.level_sets:
-        predicted, point = _with_predictor(integer, level_set, recipe, data)
-        before = evaluate(model, data.held_out, recipe.cells(level_set.levels))
+    for quantiser in integer.quantisers:
+        predicted, point = _with_predictor(integer, quantiser, recipe, data)
+        before = evaluate(model, data.held_out, recipe.cells(quantiser.levels))
         rounding = (before.rmse**2 - before.smooth_rmse**2) * data.held_out.shape[1] * 255**2
         learned.append(predicted)
         points.append(replace(point, rounding=rounding))
-        fast = Codec(integer, level_set.levels, 0)
+        fast = Codec(integer, quantiser.levels, 0)
         after = rmse(held_out, fast.decode(fast.encode(held_out)))
         watcher.say(
-            f"{level_set.levels} levels: held out rmse {after:.4f} (in floats {before.rmse:.4f}), "
+            f"{quantiser.levels} levels: held out rmse {after:.4f} (in floats {before.rmse:.4f}), "
             f"{_rmse_of(point, data):.4f} with the search, {point.bits:.2f} bits"
         )
-    level_sets = _with_lambdas(learned, points, recipe.coordinates)
-    bounds = recipe.most_bits or (0.0,) * len(level_sets)
-    level_sets = tuple(
-        within(level_set, integer, most_bits, held_out) if most_bits else level_set
-        for level_set, most_bits in zip(level_sets, bounds, strict=True)
+    quantisers = _with_lambdas(learned, points, recipe.coordinates)
+    bounds = recipe.most_bits or (0.0,) * len(quantisers)
+    quantisers = tuple(
+        within(quantiser, integer, most_bits, held_out) if most_bits else quantiser
+        for quantiser, most_bits in zip(quantisers, bounds, strict=True)
     )
-    integer = replace(integer, level_sets=level_sets)
+    integer = replace(integer, quantisers=quantisers)
     notes = notes_of(recipe, data.train.device)
-    for level_set in level_sets:
-        point = _measured(Codec(integer, level_set.levels), held_out)
+    for quantiser in quantisers:
+        point = _measured(Codec(integer, quantiser.levels), held_out)
         line = (
             f"rmse {_rmse_of(point, data):.4f} at the default effort, {point.bits:.2f} bits, "
-            f"lambda {level_set.lambda_}"
+            f"lambda {quantiser.lambda_}"
         )
-        notes[f"held_out.{level_set.levels}"] = line
-        watcher.say(f"{level_set.levels} levels: held out {line}")
+        notes[f"held_out.{quantiser.levels}"] = line
+        watcher.say(f"{quantiser.levels} levels: held out {line}")
     integer = replace(integer, notes=notes)
     if recipe.residual_steps:
         integer = _with_residual(integer, recipe, data, watcher)
@@ -194,21 +194,21 @@ def notes_of(recipe: Recipe, device: torch.device) -> dict[str, str]:
 
 
 def _with_predictor(
-    model: Model, level_set: LevelSet, recipe: Recipe, data: Data
-) -> tuple[LevelSet, Point]:
+    model: Model, quantiser: Quantiser, recipe: Recipe, data: Data
+) -> tuple[Quantiser, Point]:
     """Return the level set with predictors of the codes that a search finds, and its point."""
     threads = min(THREADS[-1], os.cpu_count() or 1)
-    codec = Codec(model, level_set.levels, recipe.predictor_effort, threads)
+    codec = Codec(model, quantiser.levels, recipe.predictor_effort, threads)
     codes = codec.encode(as_images(data.train[: recipe.predictor_images], data))
     held_out = as_images(data.held_out, data)
     found = codec.encode(held_out)
-    learned, bits = train_predictor(level_set, codes, found, recipe)
+    learned, bits = train_predictor(quantiser, codes, found, recipe)
     return learned, Point(bits, _error(held_out, codec.decode(found)))
 
 
 def _with_lambdas(
-    level_sets: list[LevelSet], points: list[Point], coordinates: int
-) -> tuple[LevelSet, ...]:
+    quantisers: list[Quantiser], points: list[Point], coordinates: int
+) -> tuple[Quantiser, ...]:
     """Return the level sets, each with the slope of the model's own curve of error against bits.
 
     Where the search trades error for rate at the slope of the curve, no other level count gives
@@ -218,7 +218,7 @@ def _with_lambdas(
     if len(points) == 1:
         slope = 2 * math.log(2) * max(0.0, points[0].rounding) / coordinates  # of a bit
         lambda_ = min(round(slope / (math.log(2) * UNIT)), MAX_LAMBDA)
-        return (replace(level_sets[0], lambda_=lambda_),)
+        return (replace(quantisers[0], lambda_=lambda_),)
     order = sorted(range(len(points)), key=lambda i: points[i].bits)
     lambdas = [0] * len(points)
     for place, i in enumerate(order):
@@ -229,12 +229,12 @@ def _with_lambdas(
         slope = (fewer.error - more.error) / max(more.bits - fewer.bits, 1e-9)  # of a bit
         lambdas[i] = max(0, round(slope / (math.log(2) * UNIT)))
     return tuple(
-        replace(level_set, lambda_=min(lambda_, MAX_LAMBDA))
-        for level_set, lambda_ in zip(level_sets, lambdas, strict=True)
+        replace(quantiser, lambda_=min(lambda_, MAX_LAMBDA))
+        for quantiser, lambda_ in zip(quantisers, lambdas, strict=True)
     )
 
 
-def within(level_set: LevelSet, model: Model, most_bits: float, images: Images) -> LevelSet:
+def within(quantiser: Quantiser, model: Model, most_bits: float, images: Images) -> Quantiser:
     """Return a level set of a model with the lambda by which a code costs `most_bits` at most.
 
     The least such lambda, to a sixteenth of it, by codes of images [n, h, w] at the default effort;
@@ -242,23 +242,23 @@ def within(level_set: LevelSet, model: Model, most_bits: float, images: Images) 
     """
 
     def fits(lambda_: int) -> bool:
-        priced = replace(model, level_sets=(replace(level_set, lambda_=lambda_),))
+        priced = replace(model, quantisers=(replace(quantiser, lambda_=lambda_),))
         return _measured(Codec(priced), images).bits <= most_bits
 
     if fits(0):
-        return replace(level_set, lambda_=0)
-    low, high = 0, max(64, level_set.lambda_)
+        return replace(quantiser, lambda_=0)
+    low, high = 0, max(64, quantiser.lambda_)
     while high < MAX_LAMBDA and not fits(high):
         low, high = high, min(MAX_LAMBDA, 2 * high)
     while high - low > max(1, high // 16):
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle, high)
-    return replace(level_set, lambda_=high)
+    return replace(quantiser, lambda_=high)
 
 
 def _measured(codec: Codec, images: Images) -> Point:
     codes = codec.encode(images)
-    bits = ideal_bits(codec.model.level_set(codec.levels).predict, codes)
+    bits = ideal_bits(codec.model.quantiser(codec.levels).scores, codes)
     return Point(bits, _error(images, codec.decode(codes)))
 
 

@@ -55,13 +55,13 @@ def verify(model: Model, images: NDArray[np.uint8]) -> None:
     noise = random.integers(0, 256, (RANDOM_ROWS, model.shape.pixels), np.uint8)
     pixels = images.reshape(len(images), -1)
     outputs = _same("encoder", model.encoder, np.concatenate([pixels, noise]))
-    for level_set in model.level_sets:
+    for quantiser in model.quantisers:
         size = (RANDOM_ROWS, model.shape.dims)
-        random_codes = random.integers(0, level_set.levels, size, np.uint8)
-        points = level_set.dequantise(np.concatenate([level_set.quantise(outputs), random_codes]))
-        _same(f"decoder at {level_set.levels} levels", model.decoder, points)
-        for j, network in enumerate(level_set.predictor):
-            _same(f"predictor {j} of {level_set.levels} levels", network, points[:, :j])
+        random_codes = random.integers(0, quantiser.levels, size, np.uint8)
+        points = quantiser.dequantise(np.concatenate([quantiser.quantise(outputs), random_codes]))
+        _same(f"decoder at {quantiser.levels} levels", model.decoder, points)
+        for j, network in enumerate(quantiser.entropy_model):
+            _same(f"predictor {j} of {quantiser.levels} levels", network, points[:, :j])
     if model.residual is not None:
         seen = random.integers(0, 256, (RANDOM_ROWS, model.residual.inputs), np.uint8)
         _same("residual", model.residual, seen)

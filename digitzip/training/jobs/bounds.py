@@ -22,7 +22,7 @@ HELD_OUT = 1000  # the first images, which no shipped model has learned
 
 def guarded(model: Model, reader: Classifier, margin: int, held_out: Images) -> Model:
     """Return the model with this reader and margin, and bounds from images uint8 [n, h, w]."""
-    known = replace(bounded(model, held_out), reader=reader.id, margin=margin)
+    known = replace(bounded(model, held_out), classifier_id=reader.id, margin=margin)
     if known.id != model.id:
         raise ModelError(f"{model.name}: its id changed from {model.id.hex()}; nothing written")
     return known
@@ -42,7 +42,7 @@ def main() -> int:
         for path in arguments.models:
             model = guarded(read_model(path), reader, arguments.margin, held_out)
             save_model(path, model)
-            bounds = {s.levels: (s.max_rmse or 0) / MAX_RMSE for s in model.level_sets}
+            bounds = {s.levels: (s.max_rmse or 0) / MAX_RMSE for s in model.quantisers}
             told = ", ".join(f"{bound:.4f} at {levels} levels" for levels, bound in bounds.items())
             print(f"{model.name}: RMSE at most {told}", flush=True)
     except DigitzipError as error:

@@ -32,7 +32,7 @@ from digitzip.training.nets.classifier import (
     train,
 )
 
-NAME = "mnist-reader"
+NAME = "mnist-classifier"
 HELD_OUT = 10_000
 CALIBRATION = 4096  # images
 KNOWN = 8  # images in the known-answer vector

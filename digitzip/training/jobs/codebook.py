@@ -14,7 +14,7 @@ from torch import Tensor
 
 from digitzip.entropy.probability import UNIT
 from digitzip.kernels import Layer, Network
-from digitzip.model import LevelSet, Model, Shape
+from digitzip.model import Model, Quantiser, Shape
 from digitzip.training.export import grid
 from digitzip.training.export.model import notes_of
 from digitzip.training.fit.data import Data
@@ -37,7 +37,7 @@ def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:
     """
     x = data.train.cpu().float() / 255
     lists: list[Images] = []
-    level_sets: list[LevelSet] = []
+    quantisers: list[Quantiser] = []
     start = 0
     for levels in recipe.levels:
         random = torch.Generator().manual_seed(recipe.seed + levels)
@@ -48,12 +48,12 @@ def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:
         lists.append(torch.round(centroids[order] * 255).to(torch.uint8).numpy())
         points = np.arange(start, start + levels, dtype=np.int16)[None]
         predictor = (_scores(share[order]),)
-        level_sets.append(LevelSet(levels, _thresholds(levels), points, predictor, LAMBDA))
+        quantisers.append(Quantiser(levels, _thresholds(levels), points, predictor, LAMBDA))
         start += levels
     shape = Shape(data.height, data.width, 1)
     decoder = codebook_decoder(np.concatenate(lists))
     return Model(
-        recipe.name, shape, _encoder(data), decoder, tuple(level_sets),
+        recipe.name, shape, _encoder(data), decoder, tuple(quantisers),
         np.zeros((0, 1), np.uint8), np.zeros((0, data.height, data.width), np.uint8),
         notes_of(recipe, torch.device("cpu")),
     )  # fmt: skip

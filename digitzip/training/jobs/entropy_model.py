@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from digitzip.entropy.probability import UNIT, ideal_bits
 from digitzip.kernels import Network
-from digitzip.model import LevelSet
+from digitzip.model import Quantiser
 from digitzip.training.export import grid
 from digitzip.training.export.fold import Affine
 from digitzip.training.export.integers import Output, round_chain
@@ -75,45 +75,45 @@ class Predictors(nn.Module):
 
 
 def train_predictor(
-    level_set: LevelSet, codes: Codes, held_out: Codes, recipe: Recipe
-) -> tuple[LevelSet, float]:
+    quantiser: Quantiser, codes: Codes, held_out: Codes, recipe: Recipe
+) -> tuple[Quantiser, float]:
     """Learn codes [n, d]; return the level set with its networks, and held-out bits a digit."""
-    predictors = _fit(level_set, codes, held_out, recipe)
+    predictors = _fit(quantiser, codes, held_out, recipe)
     networks = tuple(
-        _rounded(predictors.chain(j), level_set, codes[:CALIBRATION, :j], recipe)
+        _rounded(predictors.chain(j), quantiser, codes[:CALIBRATION, :j], recipe)
         for j in range(codes.shape[1])
     )
-    learned = replace(level_set, predictor=networks)
-    return learned, ideal_bits(learned.predict, held_out)
+    learned = replace(quantiser, entropy_model=networks)
+    return learned, ideal_bits(learned.scores, held_out)
 
 
-def _rounded(chain: list[Affine], level_set: LevelSet, codes: Codes, recipe: Recipe) -> Network:
+def _rounded(chain: list[Affine], quantiser: Quantiser, codes: Codes, recipe: Recipe) -> Network:
     """Turn a chain into integers, calibrated on numbers [n, j] of codes; it gets their points."""
     output = Output(1 / UNIT, -SCORE_CLIP, SCORE_CLIP)
-    seen = _coordinates(level_set, codes, recipe)
-    reach = int(grid.centres(recipe.cells(level_set.levels))[-1])
+    seen = _coordinates(quantiser, codes, recipe)
+    reach = int(grid.centres(recipe.cells(quantiser.levels))[-1])
     network = round_chain(chain, seen, 1 / grid.POINT_UNIT, (-reach, reach), output)
     if recipe.axes == 1 or not codes.shape[1]:
         return network
-    before = grid.coordinates(recipe.cells(level_set.levels), recipe.axes, codes.shape[1])
-    return Network([*before, *network.layers], 0, level_set.levels - 1)
+    before = grid.coordinates(recipe.cells(quantiser.levels), recipe.axes, codes.shape[1])
+    return Network([*before, *network.layers], 0, quantiser.levels - 1)
 
 
-def _coordinates(level_set: LevelSet, codes: Codes, recipe: Recipe) -> NDArray[np.int64]:
+def _coordinates(quantiser: Quantiser, codes: Codes, recipe: Recipe) -> NDArray[np.int64]:
     """Numbers [n, j] -> their coordinates [n, j * axes], in units of `grid.POINT_UNIT`."""
-    cells = recipe.cells(level_set.levels)
+    cells = recipe.cells(quantiser.levels)
     along = grid.places(cells, recipe.axes)[codes]  # [n, j, a]
     seen: NDArray[np.int64] = grid.centres(cells)[along].reshape(len(codes), -1).astype(np.int64)
     return seen
 
 
-def _fit(level_set: LevelSet, codes: Codes, held_out: Codes, recipe: Recipe) -> Predictors:
+def _fit(quantiser: Quantiser, codes: Codes, held_out: Codes, recipe: Recipe) -> Predictors:
     """Train on codes; return the networks of the step that did best on the held-out ones."""
-    random = torch.Generator().manual_seed(recipe.seed + level_set.levels)
-    predictors = Predictors(recipe, level_set.levels, random)
+    random = torch.Generator().manual_seed(recipe.seed + quantiser.levels)
+    predictors = Predictors(recipe, quantiser.levels, random)
     optimiser = torch.optim.AdamW(predictors.parameters(), lr=1.0, weight_decay=1e-3)
-    x, y = _tensors(level_set, codes, recipe)
-    test_x, test_y = _tensors(level_set, held_out, recipe)
+    x, y = _tensors(quantiser, codes, recipe)
+    test_x, test_y = _tensors(quantiser, held_out, recipe)
     best, best_loss = copy.deepcopy(predictors), math.inf
     steps = recipe.predictor_steps
     for step in range(1, steps + 1):
@@ -138,6 +138,6 @@ def _loss(predictors: Predictors, points: Tensor, codes: Tensor) -> Tensor:
     return F.cross_entropy(scores.flatten(0, 1), codes.T.reshape(-1))
 
 
-def _tensors(level_set: LevelSet, codes: Codes, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    points = _coordinates(level_set, codes, recipe) / grid.POINT_UNIT
+def _tensors(quantiser: Quantiser, codes: Codes, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    points = _coordinates(quantiser, codes, recipe) / grid.POINT_UNIT
     return torch.from_numpy(points).float(), torch.from_numpy(codes.astype(np.int64))

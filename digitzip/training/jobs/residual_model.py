@@ -125,7 +125,7 @@ def expecting(
     codecs = [
         Codec(model, levels, threads=threads) for model in models for levels in model.qualities
     ]
-    codecs.sort(key=lambda codec: codec.levels != codec.model.level_sets[0].levels)
+    codecs.sort(key=lambda codec: codec.levels != codec.model.quantisers[0].levels)
     decoded = reconstructed(images, codecs, recipe.seed)
     network = rounded(train(images, decoded, recipe, say), images, decoded)
     return [replace(model, residual=network) for model in models]

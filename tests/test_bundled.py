@@ -1,4 +1,4 @@
-"""The shipped weights: the same codes and pixels with any threads, kernels, batches and library."""
+"""The bundled weights: the same codes and pixels with any threads, kernels, batches and library."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 import digitzip
 from digitzip.images import read
-from digitzip.model import DEFAULT, load_model, model_files, shipped_folder
+from digitzip.model import DEFAULT, bundled_folder, load_model, model_files
 from tests import fingerprint
 
 ROOT = Path(__file__).parents[1]
@@ -58,12 +58,12 @@ def test_the_same_codes_and_pixels_whatever_computes_them(model: str, setting: s
     assert done.stdout.split() == [expected["codes"], expected["pixels"], expected["intervals"]]
 
 
-def test_every_shipped_model_loads_and_is_the_released_one() -> None:
-    stored = {path.stem for path in model_files() if path.parent == shipped_folder()}
+def test_every_bundled_model_loads_and_is_the_released_one() -> None:
+    stored = {path.stem for path in model_files() if path.parent == bundled_folder()}
     assert stored == set(SHIPPED)
     for name, expected in SHIPPED.items():
         assert load_model(name).id.hex() == expected["id"]
-        assert (shipped_folder() / f"{name}.safetensors").stat().st_size <= 4_000_000
+        assert (bundled_folder() / f"{name}.safetensors").stat().st_size <= 4_000_000
 
 
 def test_one_blank_digit_is_a_file_of_110_bytes_at_most() -> None:
@@ -71,7 +71,7 @@ def test_one_blank_digit_is_a_file_of_110_bytes_at_most() -> None:
 
 
 def test_the_bundled_sample_is_whole() -> None:
-    with digitzip.open(shipped_folder() / "demo.dz") as dz:
+    with digitzip.open(bundled_folder() / "demo.dz") as dz:
         dz.test()
         assert len(dz) == 100
 
