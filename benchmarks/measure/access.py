@@ -1,6 +1,6 @@
 """Measure random access: how long one image of a `.dz` file takes, cold and from an open archive.
 
-The files hold the test images at the default settings, joined to themselves: each chunk is
+The files hold the test images, with the guard off and on, joined to themselves: each chunk is
 entropy-coded as real images are. (Images of another kind may be stored as plain values, which
 unpack faster.) The model is loaded, and the file is in the system's cache.
 """
@@ -68,9 +68,9 @@ def index_bytes(path: Path) -> int:
         tracemalloc.stop()
 
 
-def measured(images: Images, copies: tuple[int, ...]) -> list[Result]:
+def measured(images: Images, copies: tuple[int, ...], *, guard: bool) -> list[Result]:
     """Return what random access takes with so many copies of images uint8 [n, 28, 28]."""
-    data = digitzip.compress(images)
+    data = digitzip.compress(images, guard=guard)
     recon = digitzip.decompress(data)
     runs = []
     with tempfile.TemporaryDirectory() as folder:
@@ -78,12 +78,13 @@ def measured(images: Images, copies: tuple[int, ...]) -> list[Result]:
         one.write_bytes(data)
         for count in copies:
             digitzip.join([one] * count, joined, overwrite=True)
-            runs.append(random_access(joined, recon, count))
+            runs.append({"guard": guard, **random_access(joined, recon, count)})
     return runs
 
 
 def main() -> None:
     if elsewhere("access"):
         return
-    runs = measured(record.test_images(), COPIES)
+    images = record.test_images()
+    runs = [run for guard in (False, True) for run in measured(images, COPIES, guard=guard)]
     record.write("access", {**record.environment(load_model()), "runs": runs})

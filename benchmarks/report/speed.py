@@ -146,11 +146,13 @@ def access(found: Result | None) -> str:
     if found is None:
         return NOT_YET
     rows = [
-        (f"{run['images']:,}", f"{run['chunks']:,}", between(run["open_and_read_ms"]),
-         between(run["read_ms"]))
+        (f"{run['images']:,}", f"{run['chunks']:,}", "on" if run["guard"] else "off",
+         between(run["open_and_read_ms"]), between(run["read_ms"]))
         for run in found["runs"]
     ]  # fmt: skip
-    return table(("images", "chunks", "opened for it, ms", "from an open archive, ms"), *rows)
+    return table(
+        ("images", "chunks", "guard", "opened for it, ms", "from an open archive, ms"), *rows
+    )
 
 
 def billion(scale: Result, speed: Result) -> str:
