@@ -29,7 +29,7 @@ CASES: Final = (
     Case("mnist-10", 3, DEFAULT_EFFORT),
     Case("mnist-10", 1, DEFAULT_EFFORT),
     Case("mnist-4", 1, 0),
-    Case("mnist-1", 1, 0),
+    Case("mnist-1", 3, 0),
 )
 
 Part = Callable[[Images], None]
