@@ -413,7 +413,7 @@ def test_a_closed_archive_answers_no_more(path: Path, tiny: Model) -> None:
 
 @pytest.mark.parametrize("file", [None, 7, ["a.dz"]])
 def test_what_is_no_file_is_refused(file: object) -> None:
-    with pytest.raises(TypeError, match="a path, bytes or a binary file is expected"):
+    with pytest.raises(TypeError, match="expected a path, bytes or a binary file, not"):
         digitzip.open(file)  # type: ignore[arg-type]
 
 
@@ -498,3 +498,44 @@ def test_a_writer_that_cannot_be_closed_leaves_nothing(
     with pytest.raises(ClosedError):
         out.append(images)
     assert list(place.iterdir()) == []
+
+
+def test_wrong_types_get_one_line(place: Path, tiny: Model, images: Images) -> None:
+    data, path = digitzip.compress(images, model=tiny), Path("a.dz")
+    path.write_bytes(data)
+    wrong: list[Callable[[], Any]] = [
+        lambda: digitzip.decompress("a.dz"),  # type: ignore[arg-type]
+        lambda: digitzip.decompress(path),  # type: ignore[arg-type]
+        lambda: digitzip.decompress(None),  # type: ignore[arg-type]
+        lambda: digitzip.create(5, model=tiny),  # type: ignore[arg-type]
+        lambda: digitzip.create(io.StringIO(), model=tiny),  # type: ignore[arg-type]
+        lambda: digitzip.open(io.StringIO("a")),  # type: ignore[arg-type]
+        lambda: digitzip.join("a.dz", "b.dz"),
+        lambda: digitzip.compare([images], path, model=tiny),  # type: ignore[list-item]
+        lambda: digitzip.compare(7, path, model=tiny),  # type: ignore[arg-type]
+        lambda: digitzip.compare("a", path, model=tiny),  # type: ignore[arg-type]
+        lambda: digitzip.extract(path, "0", "b.dz", model=tiny),  # type: ignore[arg-type]
+        lambda: digitzip.extract(7, [0], "b.dz", model=tiny),  # type: ignore[arg-type]
+    ]
+    for use in wrong:
+        with pytest.raises(TypeError, match=r"\A.*\Z"):
+            use()
+    assert [path.name for path in place.iterdir()] == ["a.dz"]
+
+
+def test_any_bytes_like_object_is_decompressed(tiny: Model, images: Images) -> None:
+    data = digitzip.compress(images, model=tiny)
+    expected = digitzip.decompress(data, model=tiny)
+    for same in (bytearray(data), memoryview(data), np.frombuffer(data, np.uint8)):
+        np.testing.assert_array_equal(digitzip.decompress(same, model=tiny), expected)  # type: ignore[arg-type]
+
+
+def test_compare_and_extract_take_paths(place: Path, tiny: Model, images: Images) -> None:
+    Path("a.dz").write_bytes(digitzip.compress(images, model=tiny))
+    with digitzip.open("a.dz", model=tiny) as dz:
+        expected = digitzip.compare(images, dz)
+        with pytest.raises(InputError, match="model= is for a file"):
+            digitzip.compare(images, dz, model=tiny)
+    assert digitzip.compare(images, "a.dz", model=tiny).rmse == expected.rmse
+    assert digitzip.extract("a.dz", slice(3), "b.dz", model=tiny) == 3
+    assert digitzip.extract(Path("b.dz"), [-1], "c.dz", model=tiny) == 1

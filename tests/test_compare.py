@@ -219,7 +219,7 @@ def test_originals_that_are_not_one_for_each_digit_are_refused(images: Images) -
     ):
         with pytest.raises(InputError, match=said.replace("[", r"\[")):
             compared(originals, data)
-    with pytest.raises(InputError, match="-1 digits to list"):
+    with pytest.raises(InputError, match="worst is -1"):
         compared(images, plain, -1)
 
 

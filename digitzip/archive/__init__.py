@@ -97,7 +97,7 @@ def decompress(
     Raises `DamagedError` for bytes that no writer wrote, `ModelError` when the model they need
     cannot be had, `LimitError` for more than `max_images` digits.
     """
-    with Archive(data, model=model, threads=threads) as archive:
+    with Archive(_bytes_of(data), model=model, threads=threads) as archive:
         if len(archive) > max_images:
             raise LimitError(f"{len(archive)} images, expected at most {max_images} (max_images)")
         archive._store.check_stored()  # who claims much must hold much before it is allocated
@@ -153,3 +153,11 @@ def create(
         codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless, margin=margin
     )
     return _create(file, codec, encoder, overwrite=overwrite)
+
+
+def _bytes_of(data: object) -> bytes:
+    try:
+        return data if isinstance(data, bytes) else bytes(memoryview(data))  # type: ignore[arg-type]
+    except TypeError:
+        found = type(data).__name__
+        raise TypeError(f"expected the bytes of a file, not {found}; open() takes paths") from None

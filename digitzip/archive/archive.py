@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -187,3 +188,17 @@ class Archive:
         if not isinstance(source, str | PathLike | bytes):
             raise TypeError("only an archive opened by path or from bytes can be pickled")
         return self._reopen, (source,)
+
+
+@contextmanager
+def opened_archive(
+    file: Readable | Archive, model: str | Path | Model | None = None
+) -> Iterator[Archive]:
+    """Yield an open archive as it is, or open a path, bytes or a binary file for the block."""
+    if not isinstance(file, Archive):
+        with Archive(file, model=model) as dz:
+            yield dz
+    elif model is not None:
+        raise InputError("model= is for a file that is opened; an open archive has its model")
+    else:
+        yield file

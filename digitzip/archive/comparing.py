@@ -9,19 +9,23 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.archive.archive import Archive
+from digitzip.archive.archive import Archive, opened_archive
 from digitzip.archive.matching import Matching
+from digitzip.archive.storage import Readable
 from digitzip.archive.store import ChunkStore
+from digitzip.arguments import integer
 from digitzip.codec import Images
 from digitzip.errors import InputError, ModelError
 from digitzip.fidelity import Policy, within_bounds
+from digitzip.limits import MAX_IMAGES
 from digitzip.metrics import ssim
-from digitzip.model import find_classifier
+from digitzip.model import Model, find_classifier
 from digitzip.model.classifier import Classifier, Labels
 
 Flags = npt.NDArray[np.bool_]
@@ -78,19 +82,29 @@ class Comparison:
     broken: Listed | None
 
 
-def compare(originals: Originals, dz: Archive, *, worst: int = 10) -> Comparison:
-    """Compare the digits of an open archive with the images it was made of.
+def compare(
+    originals: Originals,
+    file: Readable | Archive,
+    *,
+    model: str | Path | Model | None = None,
+    worst: int = 10,
+) -> Comparison:
+    """Compare the images of an archive with their originals.
 
     `originals` are an array uint8 [n, height, width], or batches of such with a name each or None,
-    as `digitzip.images.read` gives them. They are matched by name where both sides have names,
-    else in order. The `worst` digits of a kind are listed, by RMSE, those that have any error.
+    as `read_images` gives them; `file` is an open archive, or a path, bytes or a binary file, and
+    `model` is as for `open`. Originals are matched by name where both sides have names, else in
+    order. The `worst` images of a kind are listed, by RMSE, those that have any error.
 
-    Raises `InputError` for originals that are not one for each digit, or of another shape, and for
-    fewer than 0 digits to list; otherwise what reading the archive raises.
+    Raises `InputError` for originals that are not one for each image, or of another shape;
+    otherwise what reading the archive raises.
     """
-    if worst < 0:
-        raise InputError(f"{worst} digits to list, expected 0 or more")
-    store = dz._store
+    most = integer("worst", worst, range(MAX_IMAGES + 1))
+    with opened_archive(file, model) as dz:
+        return _compare(originals, dz._store, most)
+
+
+def _compare(originals: Originals, store: ChunkStore, worst: int) -> Comparison:
     matching, sums = Matching(store), _Sums(store, worst)
     for images, names in _windows(originals, store):
         rows = matching.find(len(images), names)
@@ -106,11 +120,10 @@ def _windows(
     originals: Originals, store: ChunkStore
 ) -> Iterator[tuple[Images, Sequence[str] | None]]:
     """Yield originals with their names; where they are matched by name, many at a time."""
-    batches = [(originals, None)] if isinstance(originals, np.ndarray) else originals
     most = max(1, _PIXELS // store.codec.model.shape.pixels) if store.named else 1
     held: list[Images] = []
     held_names: list[str] | None = None
-    for images, names in batches:
+    for images, names in _batches(originals):
         images = store.codec.check(images)
         if names is not None and len(names) != len(images):
             raise InputError(f"{len(names)} names for {len(images)} originals")
@@ -124,6 +137,20 @@ def _windows(
             held = []
     if held:
         yield np.concatenate(held), held_names
+
+
+def _batches(originals: Originals) -> Iterator[tuple[npt.NDArray[Any], Sequence[str] | None]]:
+    """Yield the batches of originals; raises `TypeError` for anything else."""
+    expected = "originals are an array of images, or batches of (images, names)"
+    if hasattr(originals, "__array__"):
+        yield np.asarray(originals), None
+        return
+    if not isinstance(originals, Iterable) or isinstance(originals, str | bytes):
+        raise TypeError(f"{expected}, not {type(originals).__name__}")
+    for batch in originals:
+        if not isinstance(batch, tuple) or len(batch) != 2:
+            raise TypeError(f"{expected}; a batch is {type(batch).__name__}")
+        yield batch
 
 
 class _Sums:

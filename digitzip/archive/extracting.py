@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.archive.archive import Archive
+from digitzip.archive.archive import Archive, opened_archive
 from digitzip.archive.builder import BuiltChunk, ChunkBuilder
 from digitzip.archive.sink import ChunkSink, Writable, opened
+from digitzip.archive.storage import Readable
+from digitzip.archive.store import ChunkStore
 from digitzip.errors import UnsupportedError
+from digitzip.model import Model
 
 _PIXELS: Final = 1 << 25
 """Pixels that are decoded at once: a chunk is unpacked once for all of them, in any order."""
 
 
 def extract(
-    dz: Archive,
-    images: slice | Sequence[int] | npt.NDArray[np.intp],
+    file: Readable | Archive,
+    images: slice | Sequence[int] | npt.NDArray[Any],
     out: Writable,
     *,
+    model: str | Path | Model | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Write some images of an open archive as an archive of their own; return their number.
+    """Write some images of an archive as an archive of their own; return their number.
 
-    They come in the order given and keep codes, corrections and names, so they decode to the same
-    pixels. The chunks that hold them are proved as a whole. A path appears whole or not at all.
-    Raises `DamagedError` for chunks that do not decode as their writer saw, and `UnsupportedError`
-    for images with a layer unknown to this build.
+    `file` is an open archive, or a path, bytes or a binary file; `images` are indexed as in an
+    archive, and `model` is as for `open`. They come in the order given and keep codes, corrections
+    and names, so they decode to the same pixels. The chunks that hold them are proved as a whole.
+    A path appears whole or not at all. Raises `DamagedError` for chunks that do not decode as
+    their writer saw, and `UnsupportedError` for images with a layer unknown to this build.
     """
-    store = dz._store
+    with opened_archive(file, model) as dz:
+        return _extract(dz._store, images, out, overwrite)
+
+
+def _extract(store: ChunkStore, images: Any, out: Writable, overwrite: bool) -> int:
     rows = store.select(images).rows
     for number in np.unique(store.index.find(rows)).tolist():
         if not store.divisible(number):

@@ -24,6 +24,8 @@ def join(files: Sequence[Readable], out: Writable, *, overwrite: bool = False) -
     whole or not at all. Raises `InputError` for files that do not fit together, and whatever
     opening them raises, with the name of the file.
     """
+    if isinstance(files, str | bytes | PathLike):
+        raise TypeError(f"files is a sequence of archives, not {files!r}")
     if not files:
         raise InputError("no archive to join, expected at least one")
     with opened(out, overwrite=overwrite) as target:

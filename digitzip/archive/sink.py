@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +66,8 @@ def opened(file: Writable, *, overwrite: bool) -> Iterator[BinaryIO]:
     Raises `OutputError` when the path exists and `overwrite` is false, or cannot be written.
     """
     if not isinstance(file, str | PathLike):
+        if not hasattr(file, "write") or isinstance(file, io.TextIOBase):
+            raise TypeError(f"expected a path or a binary file to write to, not {file!r}")
         yield file
         return
     with atomic.file(file, overwrite=overwrite) as out:

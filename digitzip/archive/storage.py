@@ -17,6 +17,10 @@ _PIPE = "it is a pipe, which is read only once: save it to a file, or give it as
 Readable = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 
+def _is_text(file: object) -> bool:
+    return isinstance(file, io.TextIOBase)
+
+
 class Storage:
     """A source of bytes with a known size.
 
@@ -34,10 +38,10 @@ class Storage:
             self._file = Path(file).open("rb")  # noqa: SIM115 - closed by close()
         elif isinstance(file, bytes | bytearray | memoryview):
             self._file = io.BytesIO(file)
-        elif hasattr(file, "read") and hasattr(file, "seek"):
+        elif hasattr(file, "read") and hasattr(file, "seek") and not _is_text(file):
             self._file = file
         else:
-            raise TypeError(f"a path, bytes or a binary file is expected, not {file!r}")
+            raise TypeError(f"expected a path, bytes or a binary file, not {file!r}")
         try:
             self.size = self._file.seek(0, io.SEEK_END)
         except OSError as error:
