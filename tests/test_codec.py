@@ -126,7 +126,7 @@ def test_efforts_and_levels_that_are_not_there_are_refused(tiny: Model) -> None:
         Codec(tiny, threads=0)
     with pytest.raises(InputError, match="effort is True, expected 0 to 9"):
         Codec(tiny, effort=True)
-    with pytest.raises(ModelError, match="no quantiser of 16 levels, only of 8, 5"):
+    with pytest.raises(ModelError, match="has 8, 5 levels, not 16"):
         Codec(tiny, levels=16)
 
 
