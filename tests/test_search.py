@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitzip.codec import EFFORT, Codec
+from digitzip.codec import EFFORT, Codec, gradient
 from digitzip.codec import search as room
 from digitzip.codec.candidates import Codes, Pixels, rd_cost
 from digitzip.entropy.probability import Integers
@@ -114,14 +114,14 @@ def test_slopes_and_their_products_are_exact_whatever_the_size(side: int) -> Non
     random = np.random.default_rng(side)
     here, stepped = random.integers(0, 256, (6, side**2)), random.integers(0, 256, (6, 4, side**2))
     steps = random.choice(np.array([-1, 1], np.int16), (6, 4))
-    slopes = room._slopes(stepped.astype(np.uint8), here / 1.0, steps)
+    slopes = gradient._slopes(stepped.astype(np.uint8), here / 1.0, steps)
     expected = (stepped // 2 - here[:, None] // 2) * steps[:, :, None]
     np.testing.assert_array_equal(slopes, expected)
     residual = random.integers(-255, 256, (6, side**2))
-    gradient = 4 * (expected * np.trunc(residual / 2)[:, None]).sum(axis=2)
-    np.testing.assert_array_equal(room._gradient(slopes, residual / 1.0), gradient)
+    expected_gradient = 4 * (expected * np.trunc(residual / 2)[:, None]).sum(axis=2)
+    np.testing.assert_array_equal(gradient._gradient(slopes, residual / 1.0), expected_gradient)
     most = np.full((1, 1, side**2), 127, slopes.dtype)
-    assert room._products(most, most.transpose(0, 2, 1))[0, 0, 0] == 4 * side**2 * 127**2
+    assert gradient._products(most, most.transpose(0, 2, 1))[0, 0, 0] == 4 * side**2 * 127**2
 
 
 def test_no_effort_takes_the_encoders_code_without_decoding(

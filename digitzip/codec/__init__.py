@@ -8,8 +8,8 @@ from digitzip.codec.codec import (
     Pixels,
     load_codec,
 )
+from digitzip.codec.effort import EFFORT
 from digitzip.codec.encoded import EncodedBatch
-from digitzip.codec.search import EFFORT
 
 __all__ = [
     "DEFAULT_EFFORT",

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.arguments import integer
-from digitzip.codec.search import EFFORT, search, search_near
+from digitzip.codec.effort import EFFORT
+from digitzip.codec.search import search, search_near
 from digitzip.entropy.codes import CodeCoder
 from digitzip.entropy.packets import pack_code, unpack_code
 from digitzip.entropy.residuals import ResidualModel

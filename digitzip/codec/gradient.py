@@ -1,0 +1,108 @@
+"""One sweep of the search over latents whose neighbouring values are similar.
+
+Neighbours on one side give the derivative of the decoder, and with it a quadratic model of the
+error (`quadratic`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.codec.candidates import Candidates, Codes, Exact, Pixels, rates_of
+from digitzip.codec.effort import Effort
+from digitzip.codec.quadratic import Quadratic
+from digitzip.model import LatentModel
+from digitzip.model.neighbours import one_step
+
+Floats = npt.NDArray[np.floating[Any]]
+Steps = npt.NDArray[np.int16]
+
+
+def sweep_gradient(
+    best: Candidates, latents: LatentModel, effort: Effort, *, outward: bool
+) -> None:
+    """Try the neighbours on one side, and what a quadratic model of the error proposes.
+
+    The neighbours give the derivative of the decoder by each latent, and with it the model, whose
+    moves change several latents at once. The model proposes, the decoder decides, and the model
+    goes on from the code that is kept.
+    """
+    n, dims = best.codes.shape
+    trials, steps = one_step(best.codes, latents.levels, outward=outward)
+    recon = latents.decode(trials.reshape(n * dims, dims)).reshape(n, dims, -1)
+    slopes = _slopes(recon, best.pixels - best.residual, steps)
+    model = Quadratic(_products(slopes, slopes.transpose(0, 2, 1)), latents.levels)
+    gradient = _gradient(slopes, best.residual)
+    gains = 2 * steps * gradient - model.diagonal.T - _rate_changes(best.rates, best.codes, steps)
+    row = (np.arange(n), np.argmax(gains, axis=1))
+    codes = trials[row]
+    best.keep(Candidates.of(best.pixels, codes, recon[row], rates_of(codes, latents)))
+    gradient = _gradient(slopes, best.residual)
+    if best.rates is not None and _offer_exact(best, model, gradient, latents):
+        gradient = _gradient(slopes, best.residual)
+    for _ in range(effort.proposals):
+        proposal = model.minimum(gradient, best.codes, best.rates)
+        if (proposal == best.codes).all():
+            break
+        best.offer(proposal[None], latents)
+        gradient = _gradient(slopes, best.residual)
+    if effort.nearby:
+        best.offer(model.nearby(gradient, best.codes, best.rates, effort.nearby), latents)
+
+
+def _offer_exact(best: Candidates, model: Quadratic, gradient: Exact, latents: LatentModel) -> bool:
+    """Try the minimum of the error alone where it is much lower: for images decoded before.
+
+    Returns whether there were any such images.
+    """
+    there = model.minimum(gradient, best.codes, None)
+    error = np.einsum("np,np->n", best.residual, best.residual)
+    left = error + model.change(gradient, best.codes, there)
+    rows = np.flatnonzero(4 * left < 3 * error)
+    if rows.size:
+        part = best.at(rows)
+        part.offer(there[None, rows], latents)
+        best.put(rows, part)
+    return bool(rows.size)
+
+
+def _slopes(recon: Pixels, here: Exact, steps: Steps) -> Floats:
+    """Return half of the change of each pixel with each latent, [n, d, p].
+
+    `recon` [n, d, p] are a step away from `here` [n, p], in each latent by one of `steps` [n, d].
+    """
+    halves = (recon >> 1).view(np.int8)
+    change = halves - (here.astype(np.uint8) >> 1).view(np.int8)[:, None]
+    slopes: Floats = change.astype(_float_type(here.shape[1]))
+    slopes *= steps.astype(slopes.dtype)[:, :, None]
+    return slopes
+
+
+def _gradient(slopes: Floats, residual: Exact) -> Exact:
+    """Return -1/2 of the derivative of the squared error by each latent, [n, d]."""
+    halves = np.trunc(residual / 2).astype(slopes.dtype)
+    return _products(slopes, halves[:, :, None])[:, :, 0]
+
+
+def _products(a: Floats, b: Floats) -> Exact:
+    """Return the matrix products of factors that are given in halves."""
+    product: Exact = 4 * np.matmul(a, b).astype(np.float64)
+    return product
+
+
+def _float_type(pixels: int) -> type[np.floating[Any]]:
+    """Return the float type in which products of halves are exact: 127^2 a pixel, summed."""
+    return np.float32 if pixels * 127 * 127 < 1 << 24 else np.float64
+
+
+def _rate_changes(rates: Exact | None, codes: Codes, steps: Steps) -> Exact | float:
+    """Return the change of rate of the stepped latent alone, for each neighbour, [n, d]."""
+    if rates is None:
+        return 0.0
+    old = codes.T[:, None].astype(np.intp)
+    new = old + steps.T[:, None]
+    change = np.take_along_axis(rates, new, axis=1) - np.take_along_axis(rates, old, axis=1)
+    return change[:, 0].T
