@@ -277,14 +277,13 @@ def test_a_pipe_in_place_of_a_file_is_refused_in_one_line(command: list[str], pl
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two epochs, with the images that it learned from."""
     pytest.importorskip("torch", reason="torch is not installed (extra: train)")
-    from dataclasses import replace
-
-    from digitzip.training import TOY, train
-    from tests.test_training import blobs
+    from digitzip.training import TOY, changed, train
+    from tests.runs import blobs
 
     folder = tmp_path_factory.mktemp("run")
     np.save(folder / "in.npy", blobs())
-    train(replace(TOY, epochs=2, polish_epochs=0), blobs(), out=folder / "model.safetensors",
+    quick = {"epochs": 2, "polish.epochs": 0, "entropy.steps": 1, "residual.steps": 0}
+    train(changed(TOY, quick), blobs(), out=folder / "model.safetensors",
           checkpoint=folder, device="cpu")  # fmt: skip
     return folder
 

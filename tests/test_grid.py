@@ -1,4 +1,4 @@
-"""Codes of few numbers: grids and lists, told apart by layers, and the search that tries them."""
+"""Codes of few latents: grids and lists, made of layers, and the search that tries their values."""
 
 from __future__ import annotations
 
@@ -14,30 +14,21 @@ from digitzip.codec import Codec, load_codec
 from digitzip.errors import InputError
 from digitzip.kernels import Network
 from digitzip.model import Model
-from digitzip.training import TOY, train
+from digitzip.training import TOY, Silent, changed, train
 from digitzip.training.export import grid
 from digitzip.training.jobs.codebook import _thresholds, codebook_decoder
 from tests.toy import make_images
 
 
-class Silence:
-    """A watcher that says nothing."""
-
-    def step(self, done: int, total: int, loss: float) -> None: ...
-
-    def epoch(self, figures: object) -> None: ...
-
-    def say(self, line: str) -> None: ...
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """Two numbers of two axes of six cells, trained for a moment: more codes than are all tried."""
+    """Two latents of two axes of six cells, trained for a moment: more codes than are all tried."""
     folder = tmp_path_factory.mktemp("grid")
-    recipe = replace(TOY, name="toy-grid", dims=2, axes=2, levels=(36,))
+    changes = {"name": "toy-grid", "code.dims": 2, "code.axes": 2, "code.levels": (36,)}
+    recipe = changed(TOY, {**changes, "residual.steps": 0})
     path = train(
         recipe, make_images(400), out=folder / "toy-grid.safetensors",
-        checkpoint=folder / "checkpoint", device="cpu", progress=Silence(),
+        checkpoint=folder / "checkpoint", device="cpu", progress=Silent(),
     )  # fmt: skip
     return load_codec(Path(path)).model
 
@@ -57,13 +48,13 @@ def test_values_and_coordinates_are_each_others_inverse(cells: int, axes: int, d
     values = np.stack([each, each[::-1]], axis=1)[:, :dims]
     centres = grid.centres(cells)
     there = Network(grid.coordinates(cells, axes, dims), 0, cells**axes - 1)(values)
-    np.testing.assert_array_equal(there[:, :axes], centres[grid.places(cells, axes)])
+    np.testing.assert_array_equal(there[:, :axes], centres[grid.cells_of(cells, axes)])
     borders = np.tile((centres[1:] + centres[:-1]) // 2, (dims * axes, 1))
     back = Network(grid.values(borders, axes), -1000, 1000)(there)
     np.testing.assert_array_equal(back, values)
 
 
-def test_a_model_of_grids_is_nominal_and_written_like_any_other(model: Model) -> None:
+def test_a_model_of_grids_is_categorical_and_written_like_any_other(model: Model) -> None:
     assert model.categorical
     assert model.qualities == (36,)
     codec = Codec(model, effort=0)
@@ -87,7 +78,7 @@ def worth(model: Model, images: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("lambda_", [0, 20_000])
-def test_the_search_leaves_no_number_that_another_value_would_better(
+def test_the_search_leaves_no_latent_that_another_value_would_better(
     model: Model, lambda_: int
 ) -> None:
     model, images = priced(model, lambda_), make_images(12, seed=2)
@@ -120,19 +111,26 @@ def test_one_level_count_alone_has_a_lambda(model: Model) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"levels": (24,)}, {"levels": (25, 16)}, {"encoder_network": (8, 2)}, {"axes": 0}],
+    [
+        {"code.levels": (24,)},
+        {"code.levels": (25, 16)},
+        {"plain.sizes": (8, 2)},
+        {"code.axes": 0},
+    ],
 )
 def test_a_recipe_for_no_grid_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(InputError, match="axes"):
-        replace(TOY, **{"dims": 2, "axes": 2, "levels": (25,), **changes})  # type: ignore[arg-type]
+        changed(TOY, {"code.dims": 2, "code.axes": 2, "code.levels": (25,), **changes})
 
 
-def test_one_number_names_the_nearest_entry_of_a_list(tmp_path: Path) -> None:
+def test_one_latent_names_the_nearest_entry_of_a_list(tmp_path: Path) -> None:
     images = make_images(300)
-    recipe = replace(TOY, name="toy-list", dims=1, levels=(9, 4), codebook=True)
+    recipe = changed(
+        TOY, {"name": "toy-list", "code.dims": 1, "code.levels": (9, 4), "codebook": True}
+    )
     path = train(
         recipe, images, out=tmp_path / "toy-list.safetensors", checkpoint=tmp_path / "checkpoint",
-        device="cpu", progress=Silence(),
+        device="cpu", progress=Silent(),
     )  # fmt: skip
     codec = load_codec(path, effort=0)
     assert codec.model.categorical

@@ -1,34 +1,40 @@
-"""`digitzip train` on anybody's images: what it refuses, what it keeps, and to what it goes on."""
+"""`digitzip train`: what it refuses, what it keeps, how it goes on, and the parts it trains."""
 
-import signal
-import subprocess
-import sys
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from digitzip import atomic
 from digitzip.cli import digitzip as command
+from digitzip.cli import train_plain
+from digitzip.errors import InputError
+from digitzip.images.labels import labels_beside, read_labels
 
 pytest.importorskip("torch", reason="torch is not installed (extra: train)")
 
-from digitzip.training import OWN, adapted
-from digitzip.training.fit.data import split
-from tests.test_training import blobs
+from digitzip.metrics import rmse
+from digitzip.model import read_classifier, read_model, write_classifier, write_model
+from digitzip.training import EXPERIMENT_2016
+from digitzip.training.fit import checkpoint as checkpoints
+from digitzip.training.jobs import model as job
+from tests.runs import blobs
+from tests.toy import make_classifier, make_images, make_model
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-
-MAIN = "from digitzip.__main__ import main; main()"
-INTERRUPTIBLE = f"import signal; signal.signal(2, signal.default_int_handler); {MAIN}"
-TRAIN = ("train", "--data", "in.npy", "-o", "mine.safetensors", "--recipe", "toy",
-         "--epochs", "30", "--device", "cpu")  # fmt: skip
+QUICK = ("--device", "cpu", "--set", "entropy.steps=9", "--set", "residual.steps=2",
+         "--set", "residual.width=8", "--set", "residual.learning.batch=64")  # fmt: skip
+TRAIN = ("train", "--data", "in.npy", "-o", "mine.safetensors", "--recipe", "toy", *QUICK)
 
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(tmp_path)
     np.save("in.npy", blobs())
     return tmp_path
@@ -38,69 +44,105 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(command, arguments)
 
 
-def fails(*arguments: str) -> str:
+def works(*arguments: str) -> str:
     result = run(*arguments)
-    assert result.exit_code == 1, result.output
-    assert result.stderr.count("\n") == 1
+    assert result.exit_code == 0, result.output
     return result.stderr
 
 
-def stopped(at: str, sent: signal.Signals) -> tuple[int, str]:
-    """Train in a process that gets a signal at a line; return its exit code and last line."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE, *TRAIN], stderr=subprocess.PIPE, text=True
-    )
-    with process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith(at):
-                process.send_signal(sent)
-                break
-        lines = process.stderr.read().splitlines()
-    return process.returncode, lines[-1] if lines else ""
+def fails(*arguments: str, code: int = 1) -> str:
+    result = run(*arguments)
+    assert result.exit_code == code, result.output
+    assert code == 2 or result.stderr.count("\n") == 1
+    return result.stderr
 
 
-def resume() -> None:
-    """Go on with the run in a process like the one that was stopped: as many threads count."""
-    assert subprocess.run([sys.executable, "-c", MAIN, *TRAIN, "--resume", "-q"]).returncode == 0
+# A run of a model.
 
 
-@posix
-def test_a_stopped_run_is_kept_and_goes_on_to_the_same_model() -> None:
-    code, line = stopped("epoch 2/", signal.SIGINT)
-    assert code == 130
-    assert "interrupted; the state after epoch" in line
-    assert "of 31 is in 'mine-checkpoint': the same command with --resume goes on" in line
+def test_a_codec_of_ones_own_is_three_commands() -> None:
+    images = blobs(height=16, width=16)
+    np.save("mine.npy", images)
+    told = works("train", "--data", "mine.npy", *TRAIN[3:], "--size", "16x16", "--dims", "3")
+    lines = told.splitlines()
+    assert len(lines) <= 21
+    assert lines[0].startswith("epoch 1/5")
+    assert any(line.startswith("residual model, step 2 of 2") for line in lines)
+    assert "B/image" in lines[-3]
+    assert "RMSE 0." in lines[-3]
+    use, read = (line.partition("digitzip ")[2].split(" (")[0] for line in lines[-2:])
+    works(*use.replace("IMAGES", "mine.npy").split())
+    works(*read.replace("OUT", "back.npy").split())
+    back = np.load("back.npy")
+    assert rmse(back, images) < rmse(np.full_like(images, images.mean()), images)
+
+
+def test_a_stopped_run_is_kept_and_goes_on_to_the_same_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    works(*TRAIN, "-q")
+    whole = Path("mine.safetensors").read_bytes()
+    assert not Path("mine-checkpoint").exists()
+    Path("mine.safetensors").unlink()
+
+    save = checkpoints.save_checkpoint
+
+    def interrupted(folder: Path, checkpoint: Any) -> None:
+        save(folder, checkpoint)
+        if checkpoint.epoch == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "save_checkpoint", interrupted)
+        line = fails(*TRAIN, "-q", code=130)
+    assert "interrupted; the state after epoch 2 of 5 is in 'mine-checkpoint'" in line
+    assert "the same command with --resume goes on" in line
     assert "--resume goes on, -f starts anew" in fails(*TRAIN)
     assert "another recipe: it has seed 0" in fails(*TRAIN, "--resume", "--seed", "3")
 
-    resume()
-    model = Path("mine.safetensors").read_bytes()
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "export_model", killed)
+        fails(*TRAIN, "-q", "--resume", code=130)
+    assert not Path("mine.safetensors").exists()
+    works(*TRAIN, "-q", "--resume")
+    assert Path("mine.safetensors").read_bytes() == whole
     assert not Path("mine-checkpoint").exists()
 
-    Path("mine.safetensors").unlink()
-    code, _ = stopped("rounding", signal.SIGKILL)
-    assert code == -signal.SIGKILL
+
+def test_a_checkpoint_that_is_kept_can_be_exported_alone() -> None:
+    works(*TRAIN, "-q", "--checkpoint", "kept")
+    whole = Path("mine.safetensors").read_bytes()
+    works(*TRAIN, "-q", "--checkpoint", "kept", "--export-only", "-f")
+    assert Path("mine.safetensors").read_bytes() == whole
+    assert "no checkpoint.pt" in fails(*TRAIN, "-f", "--resume", "--checkpoint", "nothing")
+
+
+def test_every_hyper_parameter_is_shown_and_can_be_set() -> None:
+    options = ("--epochs", "7", "--learning-rate", "0.1", "--set", "decoder.width=640")
+    result = run(*TRAIN, *options, "--show")
+    shown = dict(line.split(" = ") for line in result.stdout.splitlines())
+    assert (shown["epochs"], shown["learning.rate"]) == ("7", "0.1")
+    assert (shown["decoder.width"], shown["entropy.steps"], shown["name"]) == ("640", "9", "mine")
     assert not Path("mine.safetensors").exists()
-    resume()
-    assert Path("mine.safetensors").read_bytes() == model
-
-    whole = [sys.executable, "-c", MAIN, *TRAIN, "-f", "-q"]  # never stopped
-    assert subprocess.run(whole).returncode == 0
-    assert Path("mine.safetensors").read_bytes() == model
+    assert "no hyper-parameter 'color'" in fails(*TRAIN, "--set", "color=1")
+    assert "is not NAME=VALUE" in fails(*TRAIN, "--set", "color", code=2)
 
 
-@posix
-def test_a_full_disk_is_one_line_and_leaves_the_checkpoint_that_was() -> None:
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
-    done = subprocess.run(
-        [sys.executable, "-c", limit + MAIN, *TRAIN], capture_output=True, text=True
-    )
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "File too large" in done.stderr
-    assert "nothing to resume" in done.stderr
+def test_a_full_disk_is_one_line_and_leaves_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atomic, "file", full)
+    line = fails(*TRAIN, "-q")
+    assert "No space left on device" in line
+    assert "nothing to resume" in line
     assert not Path("mine.safetensors").exists()
+
+
+# Images.
 
 
 def test_one_image_of_another_size_is_named_with_what_makes_them_one() -> None:
@@ -128,26 +170,113 @@ def test_what_is_no_set_of_images_is_refused() -> None:
         assert reason in fails("train", "--data", name, "-o", "mine.safetensors")
 
 
-def test_a_run_ends_with_its_figures_and_the_line_that_uses_it() -> None:
-    result = run(*TRAIN, "--dims", "3")
-    assert result.exit_code == 0, result.output
-    said = result.stderr.splitlines()
-    assert len(said) <= 21
-    assert any(line.startswith("expecting pixels, step 6 of 6") for line in said)
-    assert said[0].startswith("epoch 1/31")
-    assert "B/digit" in said[-3]
-    assert "RMSE 0.0" in said[-3] or "RMSE 0.1" in said[-3]
-    use = said[-2].partition("digitzip ")[2].replace("IMAGES", "in.npy").split()
-    assert run(*use).exit_code == 0
+def test_labels_are_found_beside_their_images_and_must_be_as_many() -> None:
+    labels = Path("train-labels-idx1-ubyte")
+    labels.write_bytes(b"\0\0\x08\x01\0\0\0\x03abc")
+    assert labels_beside("train-images-idx3-ubyte.gz") == labels
+    assert labels_beside("mine.npy") is None
+    assert read_labels(labels, 3).tolist() == [97, 98, 99]
+    with pytest.raises(InputError, match="holds 3 labels, expected 4"):
+        read_labels(labels, 4)
+    labels.write_bytes(b"nothing of the kind")
+    with pytest.raises(InputError, match="does not hold IDX labels"):
+        read_labels(labels, 3)
 
 
-def test_the_recipe_suits_the_number_of_images() -> None:
-    for n in (100, 1000, 10_000, 100_000):
-        recipe = adapted(OWN, n)
-        steps = (n - recipe.held_out) // recipe.batch * recipe.epochs
-        assert 20 <= recipe.epochs <= 400
-        assert 800 <= steps <= 12_000
-        assert recipe.held_out == min(5000, n // 10)
-    order, held_out = split(1000, adapted(OWN, 1000))
-    assert held_out == 100
-    assert 400 < order[:held_out].mean() < 600  # drawn, not the first
+# Plain networks.
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("256,16,3", "--tied", "--activation", "sigmoid", "--noise-level", "0.1"),
+        ("16,2", "--untied", "--activation", "relu", "--optimizer", "adagrad"),
+        ("256,1", "--activation", "tanh", "--optimizer", "momentum"),
+    ],
+)
+def test_any_plain_network_compresses_and_decompresses(options: tuple[str, ...]) -> None:
+    images = blobs(300, height=16, width=16)
+    np.save("mine.npy", images)
+    short = ("--epochs", "1", "--size", "16x16", "--learning-rate", "0.01", *QUICK[:4])
+    works("train", "--data", "mine.npy", "--encoder-network", *options, *short)
+    model = options[0].replace(",", "-") + ".safetensors"
+    works("compress", "mine.npy", "-o", "mine.dz", "--model", model)
+    works("decompress", "mine.dz", "-o", "back.npy", "--model", model)
+    assert np.load("back.npy").shape == images.shape
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--tied",), "--tied/--untied needs --encoder-network"),
+        (("--noise-level", "0.3"), "--noise-level needs --encoder-network"),
+        (("--encoder-network", "784,,10"), "is not sizes such as"),
+        (("--encoder-network", "0,10"), "is not sizes such as"),
+        (("--encoder-network", "784,10", "--recipe", "toy"), "exclude each other"),
+        (("--encoder-network", "784,10", "--activation", "step"), "'step' is not one of"),
+        (("--encoder-network", "784,10", "--size", "12x10"), "an image has 120 pixels"),
+    ],
+)
+def test_options_that_mean_nothing_are_usage_errors(options: tuple[str, ...], message: str) -> None:
+    line = fails("train", "--data", "in.npy", "-o", "x.safetensors", *options, code=2)
+    assert message in line
+
+
+@pytest.mark.parametrize("sizes", [(9000, 10), (8000, 4000, 10)])
+def test_a_network_that_no_model_file_holds_is_refused_before_it_is_trained(
+    sizes: tuple[int, ...],
+) -> None:
+    with pytest.raises(InputError, match="too large for a model file"):
+        train_plain.changes({"encoder_network": sizes}, EXPERIMENT_2016, 10_000)
+
+
+def test_without_data_and_without_a_folder_of_it_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DIGITZIP_DATA", raising=False)
+    assert "DIGITZIP_DATA" in fails("train", "--encoder-network", "784,10")
+
+
+# Parts of the bundled models.
+
+
+def test_options_of_a_model_do_not_reach_the_parts() -> None:
+    line = fails("train", "--epochs", "3", "bounds", "x.safetensors", code=2)
+    assert "--epochs comes after" in line
+
+
+def test_bounds_keep_the_id_and_the_notes_of_a_model() -> None:
+    model = replace(make_model(), notes={"made": "by hand"})
+    write_model(Path("toy.safetensors"), model)
+    write_classifier(Path("classifier.safetensors"), make_classifier())
+    np.save("images.npy", make_images(50))
+    arguments = ("train", "bounds", "toy.safetensors", "--data", "images.npy", "--margin", "9")
+    told = works(*arguments, "--classifier", "classifier.safetensors")
+    known = read_model(Path("toy.safetensors"))
+    assert (known.id, known.notes, known.margin) == (model.id, model.notes, 9)
+    assert told.startswith("toy.safetensors: RMSE at most 0.")
+    fails(*arguments, "--classifier", "toy.safetensors", code=4)
+
+
+def test_a_residual_model_changes_the_id_and_can_be_set() -> None:
+    write_model(Path("toy.safetensors"), make_model())
+    np.save("images.npy", make_images(50))
+    small = ("--set", "width=8", "--set", "learning.batch=64", "--set", "steps=3")
+    told = works("train", "residual", "toy.safetensors", "--data", "images.npy", *small)
+    model = read_model(Path("toy.safetensors"))
+    assert model.residual is not None
+    assert len(model.residual.layers[0].weight) == 8
+    assert model.id.hex() in told.splitlines()[-1]
+
+
+def test_a_classifier_takes_the_name_of_its_file() -> None:
+    images = make_images(200)
+    np.save("images.npy", images)
+    header = b"\0\0\x08\x01" + len(images).to_bytes(4, "big")
+    Path("labels").write_bytes(header + (images.mean(axis=(1, 2)) > 20).astype(np.uint8).tobytes())
+    small = ("--set", "epochs=1", "--set", "learning.batch=64", "--set", "widths=16")
+    arguments = ("train", "classifier", "--data", "images.npy", "--labels", "labels",
+                 "-o", "mine.safetensors", "--held-out", "50", *small)  # fmt: skip
+    assert "of the held-out images are classified as they are labelled" in works(*arguments)
+    assert read_classifier(Path("mine.safetensors")).name == "mine"
+    assert "exists; -f overwrites it" in fails(*arguments)

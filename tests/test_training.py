@@ -11,132 +11,128 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-
-from digitzip.cli import digitzip as command
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra: train)")
 
 from digitzip import archive  # noqa: E402
 from digitzip.codec import Codec  # noqa: E402
-from digitzip.entropy.probability import ideal_bits  # noqa: E402
 from digitzip.errors import InputError, ModelError  # noqa: E402
 from digitzip.kernels import Network  # noqa: E402
 from digitzip.metrics import rmse  # noqa: E402
-from digitzip.model import Quantiser, read_model  # noqa: E402
+from digitzip.model import Model, read_model  # noqa: E402
 from digitzip.training import (  # noqa: E402
+    OWN,
     TOY,
-    Figures,
+    Milestones,
+    Screen,
+    Silent,
+    adapted,
+    changed,
+    epochs_done,
     export_checkpoint,
+    recipe_of,
     train,
+    values_of,
 )
 from digitzip.training.export import verify  # noqa: E402
-from digitzip.training.export.fold import Affine, run  # noqa: E402
+from digitzip.training.export.affine import Affine, run  # noqa: E402
 from digitzip.training.export.integers import Output, round_chain  # noqa: E402
-from digitzip.training.export.model import as_images, export_model, round_model, within  # noqa: E402
-from digitzip.training.fit.checkpoint import FILE_NAME, discard_checkpoint, load_checkpoint  # noqa: E402
-from digitzip.training.fit.data import prepare  # noqa: E402
+from digitzip.training.export.lambdas import measured, within  # noqa: E402
+from digitzip.training.export.rounding import round_model  # noqa: E402
+from digitzip.training.fit.average import Average  # noqa: E402
+from digitzip.training.fit.checkpoint import FILE_NAME, load_checkpoint  # noqa: E402
+from digitzip.training.fit.data import split  # noqa: E402
 from digitzip.training.fit.device import pick_device  # noqa: E402
 from digitzip.training.fit.evaluate import evaluate  # noqa: E402
-from digitzip.training.fit.loop import Run, fit  # noqa: E402
-from digitzip.training.fit.watch import Screen  # noqa: E402
+from digitzip.training.fit.loop import Learner, fit  # noqa: E402
+from digitzip.training.fit.optimisers import rate_at  # noqa: E402
+from digitzip.training.jobs.export import export_model, finish  # noqa: E402
+from digitzip.training.jobs.model import learn  # noqa: E402
 from digitzip.training.nets.activations import Activation  # noqa: E402
 from digitzip.training.nets.autoencoder import Autoencoder  # noqa: E402
+from digitzip.training.nets.family import FloatModel  # noqa: E402
 from digitzip.training.nets.pruning import pruned  # noqa: E402
-from digitzip.training.recipe import Recipe, recipe_of  # noqa: E402
+from digitzip.training.recipe import EntropyModel, Learning, Recipe  # noqa: E402
+from digitzip.training.settings import differences, to_json  # noqa: E402
+from tests.runs import (  # noqa: E402
+    LIGHTER,
+    STAGES,
+    Listener,
+    Stopping,
+    blobs,
+    data_of,
+    learn_toy,
+    same_weights,
+    stored_model,
+)
 
-CPU = torch.device("cpu")
-
-
-class Listener:
-    """A watcher that remembers."""
-
-    def __init__(self) -> None:
-        self.figures: list[Figures] = []
-        self.lines: list[str] = []
-
-    def step(self, done: int, total: int, loss: float) -> None: ...
-
-    def epoch(self, figures: Figures) -> None:
-        self.figures.append(figures)
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-
-def blobs(n: int = 640, height: int = 12, width: int = 10) -> np.ndarray:
-    """Return images uint8 [n, h, w] of one soft blob each: position, size and brightness vary."""
-    random = np.random.default_rng(0)
-    y, x = np.mgrid[:height, :width]
-    low, high = (2, 2, 1.0, 0.5), (height - 3, width - 3, 3.0, 1.0)
-    top, left, size, white = random.uniform(low, high, (n, 4)).T[..., None, None]
-    square = ((y - top) ** 2 + (x - left) ** 2) / size**2
-    images: np.ndarray = np.rint(255 * white * np.exp(-square)).astype(np.uint8)
-    return images
-
-
-class Stopping(Listener):
-    """A watcher that stops a run after some epochs, as Ctrl-C does."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__()
-        self.after = after
-
-    def epoch(self, figures: Figures) -> None:
-        super().epoch(figures)
-        if figures.epoch == self.after:
-            raise KeyboardInterrupt
-
-
-def fit_toy(
-    folder: Path,
-    recipe: Recipe = TOY,
-    watcher: Listener | None = None,
-    **options: bool | int | None,
-) -> Run:
-    resume, until = bool(options.get("resume")), options.get("until")
-    return fit(
-        recipe,
-        blobs(),
-        checkpoint=folder,
-        watcher=watcher or Listener(),
-        device=CPU,
-        resume=resume,
-        until=until,
-    )
+RECIPE = changed(
+    TOY,
+    {
+        "epochs": 12,
+        "autocast": False,
+        "residual.steps": 100,
+        "residual.width": 64,
+        "residual.learning.batch": 1024,
+        "residual.learning.rate": 5e-3,
+    },
+)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Listener]:
-    """A toy model file, the folder of its checkpoint, and what was said meanwhile."""
-    folder = tmp_path_factory.mktemp("training")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a toy model and the checkpoint of its run."""
+    return tmp_path_factory.mktemp("training")
+
+
+@pytest.fixture(scope="module")
+def told(folder: Path) -> Listener:
+    """What was reported while the model was trained."""
     listener = Listener()
-    recipe = replace(TOY, epochs=12, autocast=False, residual_steps=100)
-    out = train(
-        recipe, blobs(), out=folder / "toy.safetensors", checkpoint=folder, progress=listener
-    )
-    return out, folder, listener
+    out = folder / "toy.safetensors"
+    train(RECIPE, blobs(), out=out, checkpoint=folder, progress=listener)
+    return listener
 
 
-def test_training_learns(trained: tuple[Path, Path, Listener]) -> None:
-    rmse = [figures.quality.rmse for figures in trained[2].figures]
-    assert len(rmse) == 12 + TOY.polish_epochs
+@pytest.fixture(scope="module")
+def model(folder: Path, told: Listener) -> Model:
+    return read_model(folder / "toy.safetensors")
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Autoencoder, Autoencoder]:
+    """The networks of a run before and after they were pruned and learned on."""
+    place = tmp_path_factory.mktemp("networks")
+    with pytest.raises(KeyboardInterrupt):
+        learn_toy(place, LIGHTER, Stopping(TOY.epochs + TOY.polish.epochs))
+    wide, light = stored_model(place, LIGHTER), learn_toy(place, LIGHTER, resume=True)
+    assert isinstance(wide, Autoencoder)
+    assert isinstance(light, Autoencoder)
+    return wide, light
+
+
+def export(model: Any, recipe: Recipe, path: Path) -> Model:
+    return export_model(model, recipe, data_of(recipe), path, Silent())
+
+
+# A run from images to a file.
+
+
+def test_training_learns(told: Listener) -> None:
+    rmse = [figures.quality.rmse for figures in told.figures]
+    assert len(rmse) == RECIPE.epochs + RECIPE.polish.epochs
     assert rmse[-1] < 0.6 * rmse[0]
 
 
-def test_a_trained_model_round_trips_through_its_file(
-    trained: tuple[Path, Path, Listener],
-) -> None:
-    model = read_model(trained[0])
-    assert (model.shape.height, model.shape.width, model.shape.dims) == (12, 10, TOY.dims)
-    assert tuple(quantiser.levels for quantiser in model.quantisers) == TOY.levels
+def test_a_trained_model_round_trips_through_its_file(model: Model) -> None:
+    assert (model.shape.height, model.shape.width, model.shape.dims) == (12, 10, TOY.code.dims)
+    assert tuple(quantiser.levels for quantiser in model.quantisers) == TOY.code.levels
     assert np.array_equal(Codec(model).decode(model.known_codes), model.known_images)
+    assert '"decoder.width": 32' in model.notes["recipe"]
 
 
-def test_a_trained_model_codes_corrections_with_a_network_of_its_own(
-    trained: tuple[Path, Path, Listener],
-) -> None:
-    model, images = read_model(trained[0]), blobs()[:100]
+def test_a_trained_model_codes_corrections_with_its_own_residual_model(model: Model) -> None:
+    images = blobs()[:100]
     assert model.residual is not None
     coded = archive.compress(images, model=model, lossless=True)
     plain = archive.compress(images, model=replace(model, residual=None), lossless=True)
@@ -144,56 +140,51 @@ def test_a_trained_model_codes_corrections_with_a_network_of_its_own(
     assert len(coded) < 0.9 * len(plain), (len(coded), len(plain))
 
 
-def test_integers_cost_next_to_nothing(trained: tuple[Path, Path, Listener]) -> None:
-    stored = load_checkpoint(trained[1])
-    restored = Run(stored.recipe, prepare(blobs(), stored.recipe, CPU), CPU)
-    restored.restore(stored)
-    held_out = blobs()[: TOY.held_out]
-    for levels in TOY.levels:
-        codec = Codec(read_model(trained[0]), levels, 0)
-        floats = evaluate(restored.finished_model(), restored.data.held_out, levels).rmse
-        assert abs(rmse(held_out, codec.decode(codec.encode(held_out))) - floats) < 0.0005
+def test_integers_cost_next_to_nothing(folder: Path, model: Model) -> None:
+    floats, held_out = stored_model(folder, RECIPE), blobs()[: TOY.images.held_out]
+    for levels in TOY.code.levels:
+        codec = Codec(model, levels, 0)
+        expected = evaluate(floats, data_of(RECIPE).held_out, levels).rmse
+        assert abs(rmse(held_out, codec.decode(codec.encode(held_out))) - expected) < 0.0005
 
 
-def test_a_checkpoint_exports_to_the_same_model(
-    trained: tuple[Path, Path, Listener], tmp_path: Path
-) -> None:
-    again = export_checkpoint(
-        blobs(), out=tmp_path / "again.safetensors", checkpoint=trained[1], progress=Listener()
+def test_a_checkpoint_exports_to_the_same_model(folder: Path, model: Model, tmp_path: Path) -> None:
+    out = tmp_path / "again.safetensors"
+    export_checkpoint(RECIPE, blobs(), out=out, checkpoint=folder, progress=Silent())
+    assert read_model(out).id == model.id
+
+
+def test_figures_and_labelled_codes_reach_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed (extra: train)")
+    images, listener = blobs(), Listener()
+    quick = {"epochs": 1, "polish.epochs": 0, "entropy.steps": 1, "residual.steps": 0}
+    train(
+        changed(TOY, quick),
+        images,
+        out=tmp_path / "toy.safetensors",
+        checkpoint=tmp_path,
+        logdir=tmp_path / "log",
+        progress=listener,
+        labels=np.zeros(len(images), np.uint8),
     )
-    assert read_model(again).id == read_model(trained[0]).id
-
-
-def test_resuming_gives_the_weights_of_an_uninterrupted_run(tmp_path: Path) -> None:
-    whole = fit_toy(tmp_path / "whole", TOY)
-    fit_toy(tmp_path / "parts", TOY, until=2)
-    parts = fit_toy(tmp_path / "parts", TOY, resume=True)
-    for model, other in ((whole.model, parts.model), (whole.average.model, parts.average.model)):
-        weights, others = model.state_dict(), other.state_dict()
-        assert all(torch.equal(weights[name], others[name]) for name in weights)
-
-
-def test_another_seed_gives_other_weights_and_the_callers_generator_stays(tmp_path: Path) -> None:
-    state = torch.get_rng_state()
-    one, two = (fit_toy(tmp_path, replace(TOY, seed=seed), until=1) for seed in (0, 1))
-    ones, twos = (list(run.model.parameters()) for run in (one, two))
-    assert not torch.equal(ones[0], twos[0])
-    assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
-    fit_toy(tmp_path, until=1)
-    with pytest.raises(InputError, match="another recipe: it has seed 0"):
-        fit_toy(tmp_path, replace(TOY, seed=3), resume=True)
-
-
-def test_resuming_from_nothing_or_from_garbage_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=f"no {FILE_NAME}"):
-        fit_toy(tmp_path, resume=True)
-    for garbage in (b"", b"nothing of the kind", b"\x80\x02cos\nsystem\n(S'true'\ntR."):
-        (tmp_path / FILE_NAME).write_bytes(garbage)
-        with pytest.raises(InputError, match="not a readable checkpoint"):
-            load_checkpoint(tmp_path)
+    assert len(listener.figures) == 1
+    (labels,) = (tmp_path / "log").rglob("metadata.tsv")
+    assert labels.read_text().split() == ["0"] * TOY.images.held_out
+    accumulator = importlib.import_module("tensorboard.backend.event_processing.event_accumulator")
+    found = accumulator.EventAccumulator(str(tmp_path / "log"))
+    found.Reload()
+    tags = found.Tags()
+    assert "inputs_and_reconstructions" in tags["images"]
+    latents = range(TOY.code.dims)
+    assert {f"code/latent_{j}" for j in latents} <= set(tags["histograms"])
+    statistics = {
+        f"code_{name}/latent_{j}"
+        for name in ("mean", "deviation", "least", "greatest")
+        for j in latents
+    }
+    assert statistics | {"rmse/train", "rmse/evaluation"} <= set(tags["scalars"])
+    (rate,) = found.Scalars("run/learning_rate")
+    assert 0 < rate.value < TOY.learning.rate / 10  # a cosine near its end, not the polish's
 
 
 @pytest.mark.parametrize(
@@ -209,199 +200,232 @@ def test_images_that_cannot_be_learned_from_are_refused(
     images: np.ndarray, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message):
-        train(TOY, images, out=tmp_path / "x", checkpoint=tmp_path, progress=Listener())
+        train(TOY, images, out=tmp_path / "x", checkpoint=tmp_path, progress=Silent())
 
 
-def test_a_recipe_survives_its_text_and_a_strange_one_is_refused() -> None:
-    assert Recipe.from_json(TOY.to_json()) == TOY
-    with pytest.raises(InputError, match="lacks: colour"):
-        Recipe.from_json('{"name": "x", "colour": 1}')
-    with pytest.raises(InputError, match="each must be 2 to 255"):
-        replace(TOY, levels=(16, 256))
+# The loop.
 
 
-def test_figures_and_labelled_codes_reach_tensorboard(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard", reason="tensorboard is not installed (extra: train)")
-    images, listener = blobs(), Listener()
-    train(
-        replace(TOY, epochs=1, polish_epochs=0),
-        images,
-        out=tmp_path / "toy.safetensors",
-        checkpoint=tmp_path,
-        logdir=tmp_path / "log",
-        progress=listener,
-        labels=np.zeros(len(images), np.uint8),
-    )
-    assert len(listener.figures) == 1
-    (labels,) = (tmp_path / "log").rglob("metadata.tsv")
-    assert labels.read_text().split() == ["0"] * TOY.held_out
-    found = accumulated(tmp_path / "log")
-    tags = found.Tags()
-    assert "inputs_and_reconstructions" in tags["images"]
-    assert {f"code/number_{j}" for j in range(TOY.dims)} <= set(tags["histograms"])
-    statistics = {
-        f"code_{name}/number_{j}"
-        for name in ("mean", "deviation", "least", "greatest")
-        for j in range(TOY.dims)
-    }
-    assert statistics | {"rmse/train", "rmse/evaluation"} <= set(tags["scalars"])
-    (rate,) = found.Scalars("run/learning_rate")
-    assert 0 < rate.value < TOY.learning_rate / 10  # a cosine near its end, not the polish's
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> FloatModel:
+    """The networks of a run of four stages that was never stopped."""
+    return learn_toy(tmp_path_factory.mktemp("whole"), STAGES)
 
 
-def accumulated(folder: Path) -> Any:
-    """Return what TensorBoard finds in a folder."""
-    accumulator = importlib.import_module("tensorboard.backend.event_processing.event_accumulator")
-    found = accumulator.EventAccumulator(str(folder))
-    found.Reload()
-    return found
+@pytest.mark.parametrize("after", range(1, 7))  # in each of the four stages, or at its end
+def test_a_stopped_run_resumes_to_the_same_weights(
+    after: int, whole: FloatModel, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        learn_toy(tmp_path, STAGES, Stopping(after))
+    assert epochs_done(tmp_path) == (after, 6)
+    assert same_weights(learn_toy(tmp_path, STAGES, resume=True), whole)
+    assert epochs_done(tmp_path) == (6, 6)
+
+
+def test_another_seed_gives_other_weights_and_the_callers_generator_stays(tmp_path: Path) -> None:
+    state = torch.get_rng_state()
+    quick = changed(TOY, {"epochs": 1, "polish.epochs": 0})
+    one, two, again = (learn_toy(tmp_path, changed(quick, {"seed": n})) for n in (0, 1, 0))
+    assert same_weights(one, again)
+    assert not same_weights(one, two)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_checkpoint_of_another_run_is_refused(folder: Path, model: Model) -> None:
+    before = (folder / FILE_NAME).read_bytes()
+    with pytest.raises(InputError, match=r"another recipe: it has seed 0, decoder\.width 32$"):
+        learn_toy(folder, changed(RECIPE, {"seed": 3, "decoder.width": 40}), resume=True)
+    others = data_of(changed(RECIPE, {"images.held_out": 10}))
+    with pytest.raises(InputError, match="other images"):
+        learn(RECIPE, replace(others, fingerprint="x"), Silent(), folder, resume=True)
+    assert (folder / FILE_NAME).read_bytes() == before
+
+
+def test_resuming_from_nothing_or_from_garbage_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"no {FILE_NAME}"):
+        learn_toy(tmp_path, resume=True)
+    for garbage in (b"", b"nothing of the kind", b"\x80\x02cos\nsystem\n(S'true'\ntR."):
+        (tmp_path / FILE_NAME).write_bytes(garbage)
+        with pytest.raises(InputError, match="not a readable checkpoint"):
+            load_checkpoint(tmp_path)
+    torch.save({"version": 1}, tmp_path / FILE_NAME)
+    with pytest.raises(InputError, match="version 1; this build reads 2"):
+        load_checkpoint(tmp_path)
 
 
 def test_a_run_that_diverges_says_so_and_keeps_the_state_before(tmp_path: Path) -> None:
-    run = fit_toy(tmp_path, until=1)
-    kept = (tmp_path / FILE_NAME).read_bytes()
-    with torch.no_grad():
-        next(run.model.parameters()).fill_(math.nan)
-    with pytest.raises(InputError, match="diverged in epoch 2"):
-        run.train_epoch(Listener())
-    assert (tmp_path / FILE_NAME).read_bytes() == kept
+    learner = Learner(torch.nn.Linear(1, 1), Learning(), torch.Generator())
+    with pytest.raises(InputError, match="diverged in epoch 2: its loss is nan"):
+        fit(
+            learner,
+            lambda epoch: [math.nan if epoch else 1.0],
+            lambda factor: factor * learner.model.weight.sum(),
+            epochs=3,
+            steps=3,
+            after=lambda loss: (tmp_path / "kept").touch(exist_ok=False),
+        )
+    assert (tmp_path / "kept").exists()
 
 
 def test_a_new_run_does_not_leave_the_state_of_the_old(tmp_path: Path) -> None:
-    fit_toy(tmp_path, until=1)
-    fit_toy(tmp_path, until=0)
-    assert not (tmp_path / FILE_NAME).exists()
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            learn_toy(tmp_path / "run", watcher=Stopping(1))
+    assert epochs_done(tmp_path / "run")[0] == 1
+
+
+def test_learning_rates_rise_then_fall_as_half_a_cosine() -> None:
+    learning = Learning(rate=1.0, warm_up=4)
+    rates = [rate_at(learning, step, 100) for step in (0, 3, 50, 99)]
+    assert rates[:3] == pytest.approx([0.25, 1.0, 0.5], abs=0.01)
+    assert 0 < rates[3] < 0.001
+    assert rate_at(replace(learning, end_at_zero=True), 99, 100) == 0
+    assert rate_at(replace(learning, schedule="constant"), 99, 100) == 1
+
+
+def test_the_moving_average_follows_slowly_once_its_ramp_is_over() -> None:
+    network = torch.nn.Linear(1, 1)
+    average = Average(network, Learning(average=0.9))
+    start = average.model.weight.item()
+    with torch.no_grad():
+        network.weight += 1
+    average.update(network, 0)
+    assert average.model.weight.item() == pytest.approx(start + 0.9)
+    average.update(network, 1000)
+    assert average.model.weight.item() == pytest.approx(start + 0.91)
+    assert Average(network, Learning(average=0.0)).model is network
+
+
+# Recipes.
+
+
+def test_any_hyper_parameter_can_be_changed_by_its_path() -> None:
+    changes = {"decoder.width": "640", "code.levels": "9,5", "autocast": "no", "lighter.rate": "1"}
+    recipe = changed(TOY, changes)
+    assert (recipe.decoder.width, recipe.code.levels, recipe.autocast) == (640, (9, 5), False)
+    assert recipe.lighter is not None
+    assert recipe.lighter.rate == 1
+    assert "lighter" in differences(TOY, to_json(recipe))
+    assert differences(TOY, to_json(TOY)) == ""
+    assert dict(values_of(EntropyModel()))["learning.batch"] == 1024
 
 
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"batch": 1}, "BatchNorm needs 2"),
-        ({"most_bits": (9.0,)}, "bits of 1 level counts; it has 2"),
-        ({"light_decoder_hidden": 99}, "greater decoder_hidden"),
-        ({"light_decoder_rank": 9, "decoder_rank": 8}, "decoder_rank before"),
-        ({"light_decoder_hidden": 9, "light_epochs": 0}, "at least one epoch"),
-        ({"learning_rate": math.nan}, "learning rate of nan"),
+        ({"learning.batch": 1}, "BatchNorm needs 2"),
+        ({"code.most_bits": (9.0,)}, "most_bits bounds 1 of 2"),
+        ({"code.levels": (16, 256)}, "each must be 2 to 255"),
+        ({"code.levels": (16, 16)}, "each may appear once"),
+        ({"code.dims": 11}, "11 latents"),
+        ({"lighter.decoder_hidden": 99}, "greater than decoder.hidden"),
+        ({"lighter.decoder_rank": 9, "decoder.rank": 8}, "needs decoder.rank 0"),
+        ({"lighter.epochs": 0}, "lighter.epochs: found 0"),
+        ({"learning.rate": math.nan}, "learning rate is nan"),
+        ({"learning.optimiser": "newton"}, "optimiser is 'newton', expected adamw"),
         ({"seed": 1 << 64}, "seed"),
         ({"codebook": True}, "codebook"),
+        ({"decoder.hidden": 0}, "found 0, expected at least 1"),
+        ({"decoder.colour": "1"}, "no hyper-parameter 'colour'; found width, hidden"),
+        ({"decoder.width": "wide"}, "width is 'wide', expected int"),
+        ({"seed.x": "1"}, "no hyper-parameter 'seed.x'"),
     ],
 )
 def test_a_recipe_that_cannot_be_trained_is_refused(changes: dict[str, Any], match: str) -> None:
     with pytest.raises(InputError, match=match):
-        replace(TOY, **changes)
+        changed(TOY, changes)
 
 
 @pytest.mark.parametrize("dims", [1, 3, 5, 9])
 @pytest.mark.parametrize("name", ["own", "mnist"])
-def test_few_numbers_are_cells_of_grids(dims: int, name: str) -> None:
+def test_few_latents_are_cells_of_grids(dims: int, name: str) -> None:
     recipe = recipe_of(name, dims)
-    assert recipe.dims == dims
-    assert recipe.lighter is None
-    if recipe.codebook:
-        return
-    assert recipe.axes > 1
-    assert recipe.noise * recipe.cells(recipe.levels[0]) == pytest.approx(0.6, abs=0.1)
+    assert recipe.code.dims == dims
+    assert recipe.pruned is None
+    if not recipe.codebook:
+        assert recipe.code.axes > 1
+        cells = recipe.code.cells(recipe.code.levels[0])
+        assert recipe.noise * cells == pytest.approx(0.6, abs=0.1)
 
 
-LIGHTER = replace(
-    TOY,
-    light_encoder_rank=24,
-    light_encoder_hidden=8,
-    light_decoder_hidden=16,
-    light_decoder_rank=20,
-    light_epochs=4,
-    light_polish_epochs=1,
-)
-
-
-def test_lighter_networks_lose_little(tmp_path: Path) -> None:
-    whole = fit_toy(tmp_path / "whole", TOY)
-    run = fit_toy(tmp_path / "light", LIGHTER)
-    assert run.epoch == 5
-    model = export_model(run.finished_model(), LIGHTER, run.data, tmp_path / "light.st", Listener())
-    widths = [[len(layer.weight) for layer in net.layers] for net in (model.encoder, model.decoder)]
-    assert widths == [[24, 32, 8, 32, TOY.dims], [32, 16, 32, 16, 32, 20, 120]]
-    first = round_model(whole.finished_model(), TOY, whole.data)
-    held_out = as_images(run.data.held_out, run.data)
-    before, after = (
-        rmse(held_out, one.decode(one.encode(held_out)))
-        for one in (Codec(first, effort=0), Codec(model, effort=0))
-    )
-    assert after < 1.1 * before
-
-
-def test_pruning_to_the_same_sizes_changes_nothing(tmp_path: Path) -> None:
-    run = fit_toy(tmp_path, TOY)
-    model = run.finished_model()
-    assert isinstance(model, Autoencoder)
-    x = run.data.held_out.float() / 255
-    for recipe in (TOY, replace(TOY, encoder_rank=120, decoder_rank=32)):
-        same = pruned(model, recipe, x)
-        torch.testing.assert_close(same.encode(x), model.encode(x), rtol=0, atol=1e-3)
-        z = model.encode(x)
-        torch.testing.assert_close(same.decode(z), model.decode(z), rtol=0, atol=1e-3)
-
-
-@pytest.mark.parametrize("into", [0, 2, 4])  # epochs of the lighter networks: none, some, all but 1
-def test_lighter_networks_resume_to_the_same_bytes(into: int, tmp_path: Path) -> None:
-    whole = fit_toy(tmp_path / "whole", LIGHTER)
-    stopping = Stopping(after=LIGHTER.epochs + LIGHTER.polish_epochs + into)
-    with pytest.raises(KeyboardInterrupt):
-        fit_toy(tmp_path / "cut", LIGHTER, watcher=stopping)
-    resumed = fit_toy(tmp_path / "cut", LIGHTER, resume=True)
-    mine, theirs = (run.finished_model().state_dict() for run in (whole, resumed))
-    torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
-    first = export_model(
-        resumed.finished_model(), LIGHTER, resumed.data, tmp_path / "a.st", Listener()
-    )
-    export_checkpoint(
-        blobs(), out=tmp_path / "b.st", checkpoint=tmp_path / "cut", progress=Listener()
-    )
-    assert read_model(tmp_path / "b.st").id == first.id
-    discard_checkpoint(tmp_path / "cut")
-    assert not (tmp_path / "cut").exists()
+def test_the_recipe_suits_the_number_of_images() -> None:
+    for n in (100, 1000, 10_000, 100_000):
+        recipe = adapted(OWN, n)
+        held_out, batch = recipe.images.held_out, recipe.learning.batch
+        steps = (n - held_out) // batch * recipe.epochs
+        assert 20 <= recipe.epochs <= 400
+        assert 800 <= steps <= 12_000
+        assert held_out == min(5000, n // 10)
+    order, held_out = split(1000, adapted(OWN, 1000))
+    assert held_out == 100
+    assert 400 < order[:held_out].mean() < 600  # drawn, not the first
 
 
 def test_half_the_epochs_have_their_warps_and_the_others_fewer() -> None:
-    recipe = replace(TOY, epochs=10, warp_share=0.8, warp_share_end=0.2)
+    changes = {"epochs": 10, "images.warp_share": 0.8, "images.warp_share_end": 0.2}
+    recipe = changed(TOY, changes)
     shares = [recipe.warp_share_at(epoch) for epoch in (0, 5, 10, 12)]
     assert shares == pytest.approx([0.8, 0.8, 0.2, 0.2])
 
 
-def test_a_device_that_is_not_there_is_refused() -> None:
-    for name in ("abacus", "cuda:99"):
-        with pytest.raises(InputError, match="cannot be used here"):
-            pick_device(name)
+# Lighter networks.
+
+
+def test_lighter_networks_lose_little(networks: tuple[Autoencoder, Autoencoder]) -> None:
+    wide, light = (round_model(network, TOY, blobs()) for network in networks)
+    widths = [[len(layer.weight) for layer in net.layers] for net in (light.encoder, light.decoder)]
+    assert widths == [[24, 32, 8, 32, TOY.code.dims], [32, 16, 32, 16, 32, 20, 120]]
+    held_out = blobs()[: TOY.images.held_out]
+    before, after = (
+        rmse(held_out, one.decode(one.encode(held_out)))
+        for one in (Codec(wide, effort=0), Codec(light, effort=0))
+    )
+    assert after < 1.1 * before
+
+
+def test_pruning_to_the_same_sizes_changes_nothing(
+    networks: tuple[Autoencoder, Autoencoder],
+) -> None:
+    wide, x = networks[0], data_of(TOY).held_out.float() / 255
+    for recipe in (TOY, changed(TOY, {"encoder.rank": 120, "decoder.rank": 32})):
+        same = pruned(wide, recipe, x)
+        torch.testing.assert_close(same.encode(x), wide.encode(x), rtol=0, atol=1e-3)
+        z = wide.encode(x)
+        torch.testing.assert_close(same.decode(z), wide.decode(z), rtol=0, atol=1e-3)
+
+
+# Export.
 
 
 def test_one_different_byte_keeps_a_model_from_being_written(
-    trained: tuple[Path, Path, Listener], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = verify.forward
 
-    def dishonest(*arguments: object) -> np.ndarray:
-        result = honest(*arguments).copy()  # type: ignore[arg-type]
+    def dishonest(network: Network, x: np.ndarray) -> np.ndarray:
+        result = honest(network, x).copy()
         result[-1, -1] += 1
         return result
 
     monkeypatch.setattr(verify, "forward", dishonest)
     out = tmp_path / "never.safetensors"
     with pytest.raises(ModelError, match="encoder: NumPy and PyTorch differ on 1 of"):
-        export_checkpoint(blobs(), out=out, checkpoint=trained[1], progress=Listener())
+        finish(model, data_of(RECIPE), out)
     assert not out.exists()
 
 
-def test_a_residual_network_that_differs_is_refused_too(
-    trained: tuple[Path, Path, Listener], monkeypatch: pytest.MonkeyPatch
+def test_a_residual_model_that_differs_is_refused_too(
+    model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, honest = read_model(trained[0]), verify.forward
+    honest = verify.forward
 
     def dishonest(network: Network, x: np.ndarray) -> np.ndarray:
         return honest(network, x) + (network is model.residual)
 
     verify.verify(model, blobs())
     monkeypatch.setattr(verify, "forward", dishonest)
-    with pytest.raises(ModelError, match="residual: NumPy and PyTorch differ on 512 of 512"):
+    with pytest.raises(ModelError, match="residual model: NumPy and PyTorch differ on 512 of 512"):
         verify.verify(model, blobs())
 
 
@@ -415,32 +439,46 @@ def test_rows_whose_sums_would_be_inexact_get_smaller_weights() -> None:
     assert np.allclose(network(inputs), run(chain, inputs.astype(np.float64))[0], atol=2)
 
 
-def test_a_codec_of_ones_own_is_three_commands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_bits_of_a_code_decide_lambda(model: Model, tmp_path: Path) -> None:
+    held_out, quantiser = blobs()[: TOY.images.held_out], model.quantiser()
+    now = measured(Codec(model), held_out).bits
+    cheaper = within(quantiser, model, now - 0.2, held_out)
+    assert cheaper.lambda_ > quantiser.lambda_
+    priced = replace(model, quantisers=(cheaper, *model.quantisers[1:]))
+    assert measured(Codec(priced), held_out).bits <= now - 0.2
+    free = within(quantiser, model, 99.0, held_out)
+    assert free.lambda_ == 0
+    assert within(free, model, now - 0.1, held_out).lambda_ < 1 << 20
+
+
+def test_a_recipe_bounds_the_bits_of_one_number_of_levels(tmp_path: Path) -> None:
+    quick = changed(TOY, {"epochs": 1, "polish.epochs": 0, "entropy.steps": 9, "residual.steps": 0})
+    bounded = changed(quick, {"code.most_bits": (0.0, 5.0)})
+    floats = learn_toy(tmp_path, quick)
+    free, model = (export(floats, recipe, tmp_path / "x.st") for recipe in (quick, bounded))
+    assert model.quantisers[0].lambda_ == free.quantisers[0].lambda_
+    assert model.quantisers[1].lambda_ > free.quantisers[1].lambda_
+
+
+# Devices and reports.
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    assert torch.ones(2, device=pick_device("auto")).sum().item() == 2
+    for name in ("abacus", "cuda:99"):
+        with pytest.raises(InputError, match="cannot be used here"):
+            pick_device(name)
+
+
+def test_a_terminal_gets_a_bar_with_a_figure_and_the_time_left(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    images = blobs(height=16, width=16)
-    np.save("mine.npy", images)
-
-    def works(*arguments: str) -> None:
-        result = CliRunner().invoke(command, arguments)
-        assert result.exit_code == 0, result.output
-
-    options = ("--recipe", "toy", "--size", "16x16", "--device", "cpu")
-    works("train", "--data", "mine.npy", "-o", "mine.safetensors", *options)
-    works("compress", "mine.npy", "-o", "mine.dz", "--model", "mine.safetensors")
-    works("decompress", "mine.dz", "-o", "back.npy", "--model", "mine.safetensors")
-    assert np.load("back.npy").shape == images.shape
-    assert rmse(np.load("back.npy"), images) < rmse(np.full_like(images, images.mean()), images)
-
-
-def test_a_terminal_gets_a_bar_with_loss_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = io.StringIO()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     with Screen() as screen:
-        screen.step(30, 100, 0.25)
+        screen.step(30, 100, "rmse 0.5000")
         screen.bar.refresh()
     shown = terminal.getvalue()
     assert "30 %" in shown
@@ -448,41 +486,13 @@ def test_a_terminal_gets_a_bar_with_loss_and_time_left(monkeypatch: pytest.Monke
     assert re.search(r"[0-9-]:[0-9-]{2}:[0-9-]{2}", shown)
 
 
-def test_a_pipe_gets_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    with Screen() as screen:
-        screen.step(30, 100, 0.25)
-    assert "rmse" not in capsys.readouterr().err
-
-
-def test_the_automatic_device_is_one_that_works() -> None:
-    assert torch.ones(2, device=pick_device("auto")).sum().item() == 2
-
-
-def test_the_bits_of_a_recipe_decide_lambda(
-    tmp_path: Path,
+def test_a_pipe_gets_lines_of_some_epochs_and_no_bar(
+    told: Listener, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    free, bound = fit_toy(tmp_path), Listener()
-    model = export_model(free.finished_model(), TOY, free.data, tmp_path / "a.st", bound)
-    held_out = as_images(free.data.held_out, free.data)
-
-    def bits(quantiser: Quantiser) -> float:
-        priced = replace(model, quantisers=(quantiser, *model.quantisers[1:]))
-        codec = Codec(priced)
-        return ideal_bits(quantiser.scores, codec.encode(held_out))
-
-    now = bits(model.quantiser())
-    cheaper = within(model.quantiser(), model, now - 0.2, held_out)
-    assert cheaper.lambda_ > model.quantiser().lambda_
-    assert bits(cheaper) <= now - 0.2
-    assert within(model.quantiser(), model, 99.0, held_out).lambda_ == 0
-    exact = bits(within(model.quantiser(), model, 99.0, held_out))
-    assert within(model.quantiser(), model, exact - 1e-6, held_out).lambda_ < 1 << 20
-
-
-def test_a_recipe_bounds_the_bits_of_a_level_count(tmp_path: Path) -> None:
-    recipe = replace(TOY, most_bits=(0.0, 5.0))
-    run = fit_toy(tmp_path, TOY)
-    free = export_model(run.finished_model(), TOY, run.data, tmp_path / "a.st", Listener())
-    model = export_model(run.finished_model(), recipe, run.data, tmp_path / "b.st", Listener())
-    assert model.quantisers[0].lambda_ == free.quantisers[0].lambda_
-    assert model.quantisers[1].lambda_ > free.quantisers[1].lambda_
+    with Screen() as screen:
+        screen.step(30, 100, "rmse 0.5000")
+        for epoch in range(1, 31):
+            Milestones(screen).epoch(replace(told.figures[0], epoch=epoch, epochs=30))
+    lines = capsys.readouterr().err.split("\n")[:-1]
+    shown = [line.partition("  ")[0].removeprefix("epoch ").partition("/")[0] for line in lines]
+    assert shown == ["1", "2", "3", "5", "6", "9", "12", "15", "18", "21", "24", "27", "30"]

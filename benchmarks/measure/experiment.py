@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,15 +20,14 @@ import digitzip
 from benchmarks import record
 from digitzip.metrics import rmse
 from digitzip.model import read_model
-from digitzip.training import EXPERIMENT_2016, Figures, Recipe
-from digitzip.training.export.model import export_model
-from digitzip.training.fit.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
+from digitzip.training import EXPERIMENT_2016, Milestones, Recipe, Screen, changed
+from digitzip.training.fit.checkpoint import FILE_NAME
 from digitzip.training.fit.data import prepare
-from digitzip.training.fit.loop import Run
-from digitzip.training.nets.plain import Plain
+from digitzip.training.jobs.export import export_model
+from digitzip.training.jobs.model import learn
+from digitzip.training.nets.plain import PlainAutoencoder
 
 RUNS: Final = record.ROOT / "runs" / "experiment"
-CHECKPOINT_EVERY: Final = 5  # epochs
 EFFORT: Final = 2  # of the search when a network serves as a codec
 BAR: Final = 0.03  # of the published value, for what ran
 
@@ -46,15 +45,15 @@ class Row:
     def recipe(self, *, documented: bool) -> Recipe:
         """Return its settings, its noise applied only as documented."""
         dims = self.encoder_network[-1]
-        return replace(
-            EXPERIMENT_2016,
-            encoder_network=self.encoder_network,
-            dims=dims,
-            levels=(255, 64) if dims == 1 else EXPERIMENT_2016.levels,
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            noise_level=self.noise_level if documented else 0.0,
-        )
+        changes = {
+            "plain.sizes": self.encoder_network,
+            "plain.noise_level": self.noise_level if documented else 0.0,
+            "code.dims": dims,
+            "code.levels": (255, 64) if dims == 1 else EXPERIMENT_2016.code.levels,
+            "learning.optimiser": self.optimizer,
+            "learning.rate": self.learning_rate,
+        }
+        return changed(EXPERIMENT_2016, changes)
 
 
 ROWS: Final = (
@@ -67,57 +66,36 @@ ROWS: Final = (
 )
 
 
-class Lines:
-    """A listener that prints lines."""
-
-    def step(self, done: int, total: int, loss: float) -> None: ...
-
-    def epoch(self, figures: Figures) -> None: ...
-
-    def say(self, line: str) -> None:
-        print(f"  {line}", flush=True)
-
-
 def measured(recipe: Recipe, test: record.Images) -> dict[str, Any]:
     """Train, export and measure one network; it is trained once, and measured every time."""
     folder = RUNS / name_of(recipe)
     result, path = folder / "result.json", folder / "model.safetensors"
     if not result.exists():
-        run = trained(recipe, folder)
-        model = run.finished_model()
-        assert isinstance(model, Plain)
+        data = prepare(record.train_images(), recipe, torch.device("cpu"))
+        resume = (folder / FILE_NAME).exists()
+        model = learn(recipe, data, Milestones(Screen()), folder, resume=resume)
+        assert isinstance(model, PlainAutoencoder)
         x = torch.from_numpy(test.reshape(len(test), -1)).float() / 255
         with torch.no_grad():
             loss = (model.pixels(model.code(x)) - x).square().mean().sqrt().item()
         print(f"  test RMSE {loss:.6f} in floats", flush=True)
-        export_model(model, recipe, run.data, path, Lines())
-        result.write_text(json.dumps({"epochs": run.epoch, "float_rmse": loss}), encoding="utf-8")
+        export_model(model, recipe, data, path, Screen())
+        result.write_text(
+            json.dumps({"epochs": recipe.epochs, "float_rmse": loss}), encoding="utf-8"
+        )
     stored: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     return {
         **stored,
         "model_bytes": path.stat().st_size,
-        "codec": [through_a_file(path, levels, test) for levels in recipe.levels],
+        "codec": [through_a_file(path, levels, test) for levels in recipe.code.levels],
     }
 
 
 def name_of(recipe: Recipe) -> str:
-    """Return the name of the folder of a network."""
-    sizes = "-".join(map(str, recipe.encoder_network))
-    return f"{sizes}-noise-{recipe.noise_level:g}-{recipe.optimizer}-epochs-{recipe.epochs}"
-
-
-def trained(recipe: Recipe, folder: Path) -> Run:
-    """Train one network, from its last checkpoint if there is one."""
-    cpu = torch.device("cpu")
-    run = Run(recipe, prepare(record.train_images(), recipe, cpu), cpu)
-    if (folder / FILE_NAME).exists():
-        run.restore(load_checkpoint(folder))
-    while run.epoch < recipe.epochs:
-        loss = run.train_epoch(Lines())
-        print(f"  epoch {run.epoch} train {loss:.5f}", flush=True)
-        if run.epoch % CHECKPOINT_EVERY == 0 or run.epoch == recipe.epochs:
-            save_checkpoint(folder, run.checkpoint())
-    return run
+    """Return the name of a network's folder: what distinguishes it from the others."""
+    assert recipe.plain is not None
+    sizes, noise = "-".join(map(str, recipe.plain.sizes)), recipe.plain.noise_level
+    return f"{sizes}-noise-{noise:g}-{recipe.learning.optimiser}-epochs-{recipe.epochs}"
 
 
 def through_a_file(path: Path, levels: int, test: record.Images) -> dict[str, Any]:
@@ -138,7 +116,8 @@ def main() -> None:
     rows: list[dict[str, Any]] = [{**asdict(row), "epochs": epochs} for row in ROWS]
     for row, entry in zip(ROWS, rows, strict=True):
         for column in ("as_it_ran", "as_documented"):
-            recipe = replace(row.recipe(documented=column == "as_documented"), epochs=epochs)
+            recipe = row.recipe(documented=column == "as_documented")
+            recipe = changed(recipe, {"epochs": epochs})
             print(f"{column}: {row}", flush=True)
             entry[column] = measured(recipe, test)
             if epochs == EXPERIMENT_2016.epochs:

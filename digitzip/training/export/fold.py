@@ -1,39 +1,26 @@
-"""Float networks as chains of plain affine layers, BatchNorm folded in: what `integers` rounds."""
+"""Every network that is trained, as a chain of affine layers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from digitzip.kernels import Window
+from digitzip.training.export.affine import Affine, as_floats, folded
 from digitzip.training.nets.activations import Activation, Floats
 from digitzip.training.nets.autoencoder import TANH_GAIN, Autoencoder, Narrow, Trunk
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Affine:
-    """`activation(W x + b + skipped)`: weight [out, in], bias [out]; the rest as in `Layer`."""
-
-    weight: Floats
-    bias: Floats
-    activation: Activation
-    skip: int = 0
-    window: Window | None = None
-
-    def seen(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return what the weight is multiplied by, [k, in], for inputs [n, …]."""
-        return x if self.window is None else self.window.gather(x)
+from digitzip.training.nets.classifier import ClassifierNetwork
+from digitzip.training.nets.entropy_model import EntropyNetworks
+from digitzip.training.nets.residual_model import ResidualNetwork
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chains:
-    """A whole model: from pixels to u, and from z in (-1, 1) to the logits of pixels.
+    """An encoder from pixels to u, and a decoder from z in (-1, 1) to the logits of pixels.
 
-    `before` tells where in u [d, k] each number of a code passes the values z [k].
+    `before` gives the values of u [d, k] at which each coordinate of a code is z [k].
     """
 
     encoder: list[Affine]
@@ -41,38 +28,53 @@ class Chains:
     before: Callable[[Floats], Floats]
 
 
-def fold_residual(model: Autoencoder, coordinates: int) -> Chains:
-    """Return the chains of residual networks, whose every number is tanh(TANH_GAIN u)."""
+def fold_autoencoder(model: Autoencoder, coordinates: int) -> Chains:
+    """Return the chains of a residual autoencoder, whose coordinates are tanh(TANH_GAIN u)."""
 
     def before(z: Floats) -> Floats:
         return np.tile(np.arctanh(z) / TANH_GAIN, (coordinates, 1))
 
-    return Chains(fold_encoder(model), fold_decoder(model), before)
+    encoder, decoder = model.encoder, model.decoder
+    head = folded(encoder.head, encoder.norm, Activation.NONE)
+    chain = [*_trunk(decoder.trunk), *_narrow(decoder.narrow), _last(decoder.out)]
+    return Chains([*_trunk(encoder.trunk), head], chain, before)
 
 
-def fold_encoder(model: Autoencoder) -> list[Affine]:
-    """Return the chain from pixels in [0, 1] to u, before the tanh."""
-    encoder = model.encoder
-    return [*_trunk(encoder.trunk), folded(encoder.head, encoder.norm, Activation.NONE)]
+def fold_entropy_network(networks: EntropyNetworks, j: int) -> list[Affine]:
+    """Return network j; network 0 has no inputs, so its chain is its scores."""
+    if j == 0:
+        scores = as_floats(networks(torch.zeros(1, networks.mask.shape[1]))[0, 0])
+        return [Affine(np.zeros((len(scores), 0)), scores, Activation.NONE)]
+    weights = [as_floats(weight[j]).T for weight in networks.weights]
+    biases = [as_floats(bias[j, 0]) for bias in networks.biases]
+    return [
+        Affine(weights[0][:, : j * networks.axes], biases[0], Activation.RELU),
+        Affine(weights[1], biases[1], Activation.RELU),
+        Affine(weights[2], biases[2], Activation.NONE),
+    ]
 
 
-def fold_decoder(model: Autoencoder) -> list[Affine]:
-    """Return the chain from z in (-1, 1) to the logits of pixels."""
-    decoder = model.decoder
-    last = Affine(as_floats(decoder.out.weight), as_floats(decoder.out.bias), Activation.NONE)
-    return [*_trunk(decoder.trunk), *_narrow(decoder.narrow), last]
+def fold_residual_network(network: ResidualNetwork) -> list[Affine]:
+    """Return the chain from a context in [0, 1] to scores in nats."""
+    linears = [layer for layer in network if isinstance(layer, nn.Linear)]
+    hidden = [
+        Affine(as_floats(layer.weight), as_floats(layer.bias), Activation.RELU)
+        for layer in linears[:-1]
+    ]
+    return [*hidden, _last(linears[-1])]
 
 
-def run(chain: list[Affine], x: Floats) -> list[Floats]:
-    """Return the output of every layer of a chain for inputs x [n, in]."""
-    outputs: list[Floats] = []
-    for layer in chain:
-        y = (layer.seen(x) @ layer.weight.T + layer.bias).reshape(len(x), -1)
-        if layer.skip:
-            y += outputs[-layer.skip]
-        x = layer.activation(y)
-        outputs.append(x)
-    return outputs
+def fold_classifier(network: ClassifierNetwork) -> list[Affine]:
+    """Return the chain from pixels in [0, 1] to scores in logits."""
+    chain: list[Affine] = []
+    height, width = network.height, network.width
+    for stage, norm in network.windows():
+        size, step = stage.kernel_size[0], stage.stride[0]
+        window = Window(height, width, size, step)
+        chain.append(folded(stage, norm, Activation.RELU, window=window))
+        height, width = ((side - size) // step + 1 for side in (height, width))
+    matrices = [folded(linear, norm, Activation.RELU) for linear, norm in network.matrices()]
+    return [*chain, *matrices, _last(network.out)]
 
 
 def _trunk(trunk: Trunk) -> list[Affine]:
@@ -89,29 +91,5 @@ def _narrow(matrix: nn.Module) -> list[Affine]:
     return [Affine(as_floats(matrix.weight), np.zeros(matrix.out_features), Activation.NONE)]
 
 
-def folded(
-    linear: nn.Linear | nn.Conv2d,
-    norm: nn.BatchNorm1d | nn.BatchNorm2d,
-    activation: Activation = Activation.GELU,
-    skip: int = 0,
-    window: Window | None = None,
-) -> Affine:
-    """Fold `norm(linear(x))`, with stored statistics, into one affine layer.
-
-    The weight of a convolution looks through a window.
-    """
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    gain = 1 / np.sqrt(as_floats(norm.running_var) + norm.eps)
-    offset = -as_floats(norm.running_mean) * gain
-    if norm.affine:
-        gain *= as_floats(norm.weight)
-        offset = offset * as_floats(norm.weight) + as_floats(norm.bias)
-    weight = as_floats(linear.weight)
-    if weight.ndim == 4:
-        weight = weight.transpose(0, 2, 3, 1).reshape(len(weight), -1)
-    return Affine(weight * gain[:, None], offset, activation, skip, window)
-
-
-def as_floats(tensor: torch.Tensor) -> Floats:
-    return tensor.detach().cpu().double().numpy()
+def _last(linear: nn.Linear) -> Affine:
+    return Affine(as_floats(linear.weight), as_floats(linear.bias), Activation.NONE)

@@ -1,22 +1,23 @@
 """Plain networks as chains: the cells of their codes become part of the layers beside the code.
 
-Each number of u is moved and scaled so that the borders of its cells fill ±REACH, whatever its
-squashing function and its range are: the integers of an encoder's output then suit them all.
+Each coordinate of u is moved and scaled so that the borders of its cells fill ±REACH, whatever its
+squashing function and range are. So one integer scale suits the outputs of every encoder.
 """
 
 import numpy as np
 
-from digitzip.training.export.fold import Affine, Chains, as_floats
+from digitzip.training.export.affine import Affine, as_floats
+from digitzip.training.export.fold import Chains
 from digitzip.training.nets.activations import Activation, Floats
-from digitzip.training.nets.plain import Plain
+from digitzip.training.nets.plain import PlainAutoencoder
 
 REACH = 4.0
 NARROWEST = 1e-2
-"""Half the range of u that is still told apart: a number that never changes has none."""
+"""Least half range of u that counts: a latent that never changes has none."""
 
 
-def fold_plain(model: Plain, levels: int) -> Chains:
-    """Return the chains of plain networks; `levels` is the greatest number of cells to be told."""
+def fold_plain(model: PlainAutoencoder, levels: int) -> Chains:
+    """Return the chains of plain networks; `levels` is the greatest number of cells."""
     low, high = as_floats(model.low), as_floats(model.high)
     middle, half = (low + high) / 2, (high - low) / 2
     squash = model.activation.of_code

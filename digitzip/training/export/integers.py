@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from digitzip.kernels import Layer, Network
 from digitzip.kernels.layers import MAX_SHIFT
-from digitzip.training.export.fold import Affine, run
+from digitzip.training.export.affine import Affine, run
 from digitzip.training.nets.activations import Activation, Floats
 
 EXACT = 1 << 24  # sum |w| max |x| + |b| stays below: float32 is exact in any order
@@ -72,8 +72,8 @@ def round_chain(
 
 def _some(affine: Affine, inputs: Integers) -> Integers:
     """Return what a layer sees of inputs [n, in], of as many as are enough to calibrate with."""
-    places = 1 if affine.window is None else affine.window.count
-    return affine.seen(inputs[:: max(len(inputs) * places // CALIBRATION, 1)])
+    positions = 1 if affine.window is None else affine.window.count
+    return affine.seen(inputs[:: max(len(inputs) * positions // CALIBRATION, 1)])
 
 
 def _hidden(activation: Activation, scale: float) -> Output:

@@ -1,4 +1,4 @@
-"""PyTorch beside NumPy: the same integers, another library, byte for byte the same results."""
+"""PyTorch as a second backend: an exported network must give the same integers as in NumPy."""
 
 import numpy as np
 import torch
@@ -54,20 +54,21 @@ def verify(model: Model, images: NDArray[np.uint8]) -> None:
     random = np.random.default_rng(0)
     noise = random.integers(0, 256, (RANDOM_ROWS, model.shape.pixels), np.uint8)
     pixels = images.reshape(len(images), -1)
-    outputs = _same("encoder", model.encoder, np.concatenate([pixels, noise]))
+    outputs = check_same("encoder", model.encoder, np.concatenate([pixels, noise]))
     for quantiser in model.quantisers:
         size = (RANDOM_ROWS, model.shape.dims)
         random_codes = random.integers(0, quantiser.levels, size, np.uint8)
         points = quantiser.dequantise(np.concatenate([quantiser.quantise(outputs), random_codes]))
-        _same(f"decoder at {quantiser.levels} levels", model.decoder, points)
+        check_same(f"decoder at {quantiser.levels} levels", model.decoder, points)
         for j, network in enumerate(quantiser.entropy_model):
-            _same(f"predictor {j} of {quantiser.levels} levels", network, points[:, :j])
+            check_same(f"entropy model {j} of {quantiser.levels} levels", network, points[:, :j])
     if model.residual is not None:
         seen = random.integers(0, 256, (RANDOM_ROWS, model.residual.inputs), np.uint8)
-        _same("residual", model.residual, seen)
+        check_same("residual model", model.residual, seen)
 
 
-def _same(what: str, network: Network, x: Integers) -> Integers:
+def check_same(what: str, network: Network, x: Integers) -> Integers:
+    """Return what a network gives for x [n, in]; raise `ModelError` if PyTorch gives another."""
     result = network(x)
     different = int((forward(network, x) != result).any(axis=1).sum())
     if different:

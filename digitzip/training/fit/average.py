@@ -1,19 +1,38 @@
-"""A running average of the weights: smoother than any one step, and what is exported.
+"""The moving average of the weights: smoother than any one step, and what is exported.
 
-Averaged weights see other activations than those whose statistics BatchNorm gathered, so the
-statistics of the average are measured anew (`recalibrate`) before it is used.
+Averaged weights give other activations than those whose statistics BatchNorm gathered, so
+`measure_statistics` measures the statistics of the average anew before it is used.
 """
 
 import copy
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from digitzip.training.nets.autoencoder import Autoencoder
-from digitzip.training.nets.family import Model
-from digitzip.training.nets.quantise import centres_of, codes_of
+from digitzip.training.recipe import Learning
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Average(Generic[Network]):
+    """The exponential moving average of a model's parameters; without decay, the model itself."""
+
+    def __init__(self, model: Network, learning: Learning) -> None:
+        self.decay, self.ramp = learning.average, learning.average_ramp
+        copied = copy.deepcopy(model).eval().requires_grad_(False) if self.decay else model
+        self.model = copied
+
+    @torch.no_grad()
+    def update(self, model: Network, step: int) -> None:
+        """Mix in the weights after `step` (from 0)."""
+        if model is self.model:
+            return
+        least = (1 + step) / (10 + step) if self.ramp else float(step > 0)
+        mine = cast(list[Tensor], list(self.model.parameters()))
+        theirs = cast(list[Tensor], list(model.parameters()))
+        torch._foreach_lerp_(mine, theirs, 1 - min(self.decay, least))
 
 
 def norms_of(model: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:
@@ -22,31 +41,15 @@ def norms_of(model: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:
     return [module for module in model.modules() if isinstance(module, kinds)]
 
 
-class Average:
-    """The exponential running average of a model's parameters; without decay, the model itself."""
-
-    def __init__(self, model: Model, decay: float) -> None:
-        self.model = copy.deepcopy(model).eval().requires_grad_(False) if decay else model
-        self.decay = decay
-
-    @torch.no_grad()
-    def update(self, model: Model, step: int) -> None:
-        """Mix in the weights after `step` (from 0); early steps count more."""
-        if model is self.model:
-            return
-        decay = min(self.decay, (1 + step) / (10 + step))
-        mine = cast(list[Tensor], list(self.model.parameters()))
-        theirs = cast(list[Tensor], list(model.parameters()))
-        torch._foreach_lerp_(mine, theirs, 1 - decay)
-
-
 @torch.no_grad()
-def recalibrate(model: Autoencoder, batches: Iterable[Tensor], levels: int) -> None:
-    """Measure the BatchNorm statistics of a model on batches of pixels [n, h*w], rounded codes."""
+def measure_statistics(
+    model: nn.Module, forward: Callable[[Tensor], Any], batches: Iterable[Tensor]
+) -> None:
+    """Measure the BatchNorm statistics of a model: their mean over `forward` of the batches."""
     for norm in norms_of(model):
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the batches
     model.train()
-    for x in batches:
-        model.decoder(centres_of(codes_of(model.encode(x), levels), levels))
+    for batch in batches:
+        forward(batch)
     model.eval()

@@ -1,6 +1,6 @@
-"""TensorBoard: the figures of a run, what it makes of four images, and its codes.
+"""TensorBoard: the figures of a run, four images beside their reconstructions, and the codes.
 
-Only this module knows TensorBoard, and loads it when it is asked for.
+Only this module knows TensorBoard, and imports it when a board is made.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class Board:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise InputError("--logdir needs tensorboard: pip install 'digitzip[train]'") from error
+            raise InputError("logdir needs tensorboard: pip install 'digitzip[train]'") from error
         try:
             self.writer = SummaryWriter(str(folder))
         except OSError as error:
@@ -38,8 +38,8 @@ class Board:
             raise OutputError(f"cannot write logs in {str(folder)!r}: {reason}") from error
         self.beside = beside
 
-    def step(self, done: int, total: int, loss: float) -> None:
-        self.beside.step(done, total, loss)
+    def step(self, done: int, total: int, figure: str) -> None:
+        self.beside.step(done, total, figure)
 
     def epoch(self, figures: Figures) -> None:
         quality = figures.quality
@@ -65,9 +65,9 @@ class Board:
         sheet = beside(view.inputs, view.reconstructions)
         self.writer.add_image("inputs_and_reconstructions", sheet, epoch, dataformats="HW")
         for j, column in enumerate(view.codes.T):
-            self.writer.add_histogram(f"code/number_{j}", column, epoch)
+            self.writer.add_histogram(f"code/latent_{j}", column, epoch)
             for name, statistic in STATISTICS.items():
-                self.writer.add_scalar(f"code_{name}/number_{j}", float(statistic(column)), epoch)
+                self.writer.add_scalar(f"code_{name}/latent_{j}", float(statistic(column)), epoch)
 
     def embedding(
         self,

@@ -19,7 +19,7 @@ FEWEST = 100
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
-    """Images as uint8 rows [n, h*w] on the training device."""
+    """The images of a run as uint8 rows [n, h*w] on the training device."""
 
     train: Tensor
     held_out: Tensor
@@ -28,10 +28,19 @@ class Data:
     width: int
     fingerprint: str
 
+    def batch_size(self, recipe: Recipe) -> int:
+        """Return how many images a batch has; an epoch has all whole batches."""
+        return min(recipe.learning.batch, len(self.train))
+
+    def as_images(self, pixels: Tensor) -> NDArray[np.uint8]:
+        """Return rows of pixels uint8 [n, h*w] as images [n, h, w]."""
+        images: NDArray[np.uint8] = pixels.cpu().numpy().reshape(-1, self.height, self.width)
+        return images
+
     def batches(self, recipe: Recipe, epoch: int, random: torch.Generator) -> Iterator[Tensor]:
         """Yield an epoch of float batches [batch, h*w] in [0, 1], shuffled or not, some warped."""
-        size = min(recipe.batch, len(self.train))
-        if recipe.shuffle:
+        size = self.batch_size(recipe)
+        if recipe.images.shuffle:
             order = torch.randperm(len(self.train), generator=random).to(self.train.device)
         else:
             order = torch.arange(len(self.train), device=self.train.device)
@@ -67,15 +76,15 @@ def prepare(images: NDArray[np.uint8], recipe: Recipe, device: torch.device) -> 
 def split(n: int, recipe: Recipe) -> tuple[NDArray[np.int64], int]:
     """Return the order of n images, and how many of the first in it are held out."""
     order = torch.arange(n)
-    if recipe.held_out_drawn:
+    if recipe.images.held_out_drawn:
         order = torch.randperm(n, generator=torch.Generator().manual_seed(recipe.seed))
-    return order.numpy(), min(recipe.held_out, n // 5)
+    return order.numpy(), min(recipe.images.held_out, n // 5)
 
 
 def warped_copies(train: Tensor, height: int, width: int, recipe: Recipe) -> Tensor:
     """Return warped copies uint8 [copies, n, h*w] of images [n, h*w]; the recipe's seed decides."""
     random = torch.Generator().manual_seed(recipe.seed + 1)
-    copies = recipe.warp_copies if recipe.warp_share else 0
+    copies = recipe.images.warp_copies if recipe.images.warp_share else 0
     out = torch.empty((copies, *train.shape), dtype=torch.uint8)
     for copy in out:
         for rows, into in zip(torch.split(train, 1024), torch.split(copy, 1024), strict=True):

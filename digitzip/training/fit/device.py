@@ -19,8 +19,13 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def set_threads(count: int) -> None:
+    """Let PyTorch use so many threads; another number changes the last bits of the weights."""
+    torch.set_num_threads(count)
+
+
 def describe(device: torch.device) -> str:
-    """Return what a device is called: the name of a GPU, or cpu and its threads."""
+    """Return the name of a GPU, or cpu and its threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{device.type}, threads: {torch.get_num_threads()}"

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from digitzip.training.nets.family import Model
+from digitzip.training.nets.family import FloatModel
 from digitzip.training.nets.quantise import centres_of, codes_of
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What a model does to a set of images; RMSE over all pixels, pixels in [0, 1]."""
+    """Figures of a model on a set of images; RMSE over all pixels, pixels in [0, 1]."""
 
     smooth_rmse: float  # codes not rounded
     rmse: float  # codes rounded
@@ -20,7 +20,7 @@ class Quality:
 
 
 @torch.no_grad()
-def evaluate(model: Model, pixels: Tensor, levels: int) -> Quality:
+def evaluate(model: FloatModel, pixels: Tensor, levels: int) -> Quality:
     """Measure a model on uint8 pixels [n, h*w] with one level count."""
     model.eval()
     smooth = rounded = 0.0
@@ -42,7 +42,7 @@ def evaluate(model: Model, pixels: Tensor, levels: int) -> Quality:
 
 
 def _entropy(codes: Tensor, levels: int) -> float:
-    """Return the sum over the numbers of codes [n, d] of their entropy in bits."""
+    """Return the entropy in bits of codes [n, d], summed over their columns."""
     bits = 0.0
     for column in codes.T:
         share = torch.bincount(column, minlength=levels).float() / len(column)

@@ -1,14 +1,22 @@
-"""Noise on the inputs of a denoising autoencoder, which learns to undo it."""
+"""Noise in training: on codes, in place of rounding, and on the inputs of denoising networks."""
+
+import math
 
 import torch
 from torch import Tensor
 
 
+def add_noise(z: Tensor, deviation: float, random: torch.Generator) -> Tensor:
+    """Add uniform noise of this standard deviation: as much error as rounding, without steps."""
+    uniform = torch.rand(z.shape, generator=random).to(z.device) * 2 - 1
+    return z + uniform * (math.sqrt(3) * deviation)
+
+
 def disturb(x: Tensor, level: float, kind: str, random: torch.Generator) -> Tensor:
     """Return pixels x [n, h*w] with noise of this level; at level 0, x itself.
 
-    `mask` puts each pixel to zero with probability `level` and leaves the others as they are;
-    `gaussian` adds normal noise whose standard deviation is `level`.
+    `mask` sets each pixel to zero with probability `level`; `gaussian` adds normal noise whose
+    standard deviation is `level`.
     """
     if not level:
         return x

@@ -1,4 +1,4 @@
-"""The optimisers a recipe can name. Learning rates are set by the loop, step by step."""
+"""Optimisers and learning rates, as a `Learning` of a recipe names them."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -7,12 +7,42 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from digitzip.training.recipe import Recipe
+from digitzip.training.recipe import Learning
 
-DECAY: Final = 0.9
-EPSILON: Final = 1e-10
 MOMENTUM: Final = 0.9
-ACCUMULATED: Final = 0.1  # squares that Adagrad of 2016 began with
+RMSPROP_DECAY: Final = 0.9
+RMSPROP_EPSILON: Final = 1e-10
+ADAGRAD_START: Final = 0.1  # of the sums of squares, as in TensorFlow of 2016
+
+
+def optimiser_of(model: nn.Module, learning: Learning) -> torch.optim.Optimizer:
+    """Return the optimiser that a recipe names, over all parameters of a model."""
+    rate, weights = learning.rate, list(model.parameters())
+    match learning.optimiser:
+        case "adam":
+            return torch.optim.Adam(weights, lr=rate, fused=True)
+        case "rmsprop":
+            return RMSProp(weights, lr=rate)
+        case "momentum":
+            return torch.optim.SGD(weights, lr=rate, momentum=MOMENTUM)
+        case "adagrad":
+            return torch.optim.Adagrad(weights, lr=rate, initial_accumulator_value=ADAGRAD_START)
+    decay, fused = learning.weight_decay, learning.fused
+    if learning.decay_vectors:
+        return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=fused)
+    groups = [
+        {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": decay},
+        {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=rate, fused=fused)
+
+
+def rate_at(learning: Learning, step: int, steps: int) -> float:
+    """Return the learning rate of a step of so many: linear warm-up, then half a cosine to 0."""
+    ramp = min(1.0, (step + 1) / learning.warm_up) if learning.warm_up else 1.0
+    part = (step + learning.end_at_zero) / max(1, steps)
+    fall = 1.0 if learning.schedule == "constant" else 0.5 * (1 + math.cos(math.pi * part))
+    return learning.rate * ramp * fall
 
 
 class RMSProp(torch.optim.Optimizer):
@@ -27,14 +57,14 @@ class RMSProp(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """Take one step down the stored gradients; `closure` is PyTorch's, and not called."""
+        """Take one step along the stored gradients; `closure` is not called."""
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
             gradients = [weight.grad for weight in weights]
             squares = [self._square(weight) for weight in weights]
-            torch._foreach_mul_(squares, DECAY)
-            torch._foreach_addcmul_(squares, gradients, gradients, 1 - DECAY)
-            roots = torch._foreach_add(squares, EPSILON)
+            torch._foreach_mul_(squares, RMSPROP_DECAY)
+            torch._foreach_addcmul_(squares, gradients, gradients, 1 - RMSPROP_DECAY)
+            roots = torch._foreach_add(squares, RMSPROP_EPSILON)
             torch._foreach_sqrt_(roots)
             torch._foreach_addcdiv_(weights, gradients, roots, -group["lr"])
 
@@ -44,37 +74,3 @@ class RMSProp(torch.optim.Optimizer):
             state["square"] = torch.ones_like(weight)
         square: Tensor = state["square"]
         return square
-
-
-def cosine(part: float) -> float:
-    """Return half a cosine from 1 at `part` 0 down to 0 at 1, by which a learning rate falls."""
-    return 0.5 * (1 + math.cos(math.pi * part))
-
-
-def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the optimiser that a recipe names, over all parameters of a model."""
-    rate = recipe.learning_rate
-    match recipe.optimizer:
-        case "adam":
-            return torch.optim.Adam(model.parameters(), lr=rate, fused=True)
-        case "rmsprop":
-            return RMSProp(model.parameters(), lr=rate)
-        case "momentum":
-            return torch.optim.SGD(model.parameters(), lr=rate, momentum=MOMENTUM)
-        case "adagrad":
-            return torch.optim.Adagrad(
-                model.parameters(), lr=rate, initial_accumulator_value=ACCUMULATED
-            )
-        case _:
-            return _adamw(model, recipe)
-
-
-def _adamw(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW whose weight decay leaves biases and the factors of norms alone."""
-    matrices = [weight for weight in model.parameters() if weight.ndim > 1]
-    vectors = [weight for weight in model.parameters() if weight.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": recipe.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)

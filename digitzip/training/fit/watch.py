@@ -1,6 +1,6 @@
-"""What a training run says while it runs: a bar on a terminal, plain lines elsewhere.
+"""What a training run reports while it runs: a bar on a terminal, plain lines elsewhere.
 
-Talk goes to stderr. Nothing here influences the result.
+Everything goes to stderr. Nothing here influences the result.
 """
 
 import sys
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from digitzip.training.fit.evaluate import Quality
+
+EARLY: Final = (1, 2, 5)  # epochs that are reported of many, beside every tenth part of the run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +40,7 @@ class Figures:
     train_rmse: float
     quality: Quality
     learning_rate: float
-    view: Callable[[], View] | None = None  # worked out only for those who look
+    view: Callable[[], View] | None = None  # computed only for those who look
 
     def __str__(self) -> str:
         quality = self.quality
@@ -52,24 +54,34 @@ class Figures:
 class Watcher(Protocol):
     """What a run reports to."""
 
-    def step(self, done: int, total: int, loss: float) -> None: ...
+    def step(self, done: int, total: int, figure: str) -> None: ...
     def epoch(self, figures: Figures) -> None: ...
     def say(self, line: str) -> None: ...
 
 
+class Silent:
+    """A watcher that reports nothing."""
+
+    def step(self, done: int, total: int, figure: str) -> None: ...
+
+    def epoch(self, figures: Figures) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
 class Screen:
-    """Report on stderr: a bar with loss and time left on a terminal, a line per epoch otherwise."""
+    """Report on stderr: a bar with a figure and the time left on a terminal, lines elsewhere."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True)
         columns = (
             TextColumn("training"),
             BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %  rmse {task.fields[rmse]:.4f}"),
+            TextColumn("{task.percentage:>3.0f} %  {task.fields[figure]}"),
             TimeRemainingColumn(),
         )
         self.bar = Progress(*columns, console=self.console, transient=True)
-        self.task = self.bar.add_task("", total=None, rmse=0.0)
+        self.task = self.bar.add_task("", total=None, figure="")
         self.start = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -83,11 +95,12 @@ class Screen:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self.bar.stop()
-
-    def step(self, done: int, total: int, loss: float) -> None:
         if self.console.is_terminal:
-            self.bar.update(self.task, completed=done, total=total, rmse=loss**0.5)
+            self.bar.stop()
+
+    def step(self, done: int, total: int, figure: str) -> None:
+        if self.console.is_terminal:
+            self.bar.update(self.task, completed=done, total=total, figure=figure)
 
     def epoch(self, figures: Figures) -> None:
         self.say(f"{figures}  {time.monotonic() - self.start:.0f} s")
@@ -97,3 +110,22 @@ class Screen:
             self.console.print(line, highlight=False)
         else:
             print(line, file=sys.stderr, flush=True)
+
+
+class Milestones:
+    """A watcher that reports only some epochs to another: early ones and every tenth part."""
+
+    def __init__(self, beside: Watcher) -> None:
+        self.beside = beside
+
+    def step(self, done: int, total: int, figure: str) -> None:
+        self.beside.step(done, total, figure)
+
+    def epoch(self, figures: Figures) -> None:
+        tenth = -(-figures.epochs // 10)
+        last = figures.epoch == figures.epochs
+        if figures.epoch in EARLY or figures.epoch % tenth == 0 or last:
+            self.beside.epoch(figures)
+
+    def say(self, line: str) -> None:
+        self.beside.say(line)

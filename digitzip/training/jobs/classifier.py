@@ -1,111 +1,153 @@
-"""`python -m digitzip.training.reader`: the door through which the shipped reader is made.
+"""Images and labels -> a classifier, which the guard asks whether a reconstruction changes a label.
 
-Its networks learn all images but the last ones, which are held out for choosing.
+Its networks learn from originals and warps of them, never from reconstructions: they must notice
+what a codec changes.
 """
 
-import argparse
 import json
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
 
-from digitzip import images
-from digitzip.errors import DigitzipError, ModelError
-from digitzip.images.labels import read_labels
+from digitzip.errors import InputError
 from digitzip.kernels import Network
-from digitzip.model.classifier import UNIT, Classifier
+from digitzip.model.classifier import UNIT
+from digitzip.model.classifier import Classifier as IntegerClassifier
+from digitzip.training.export.fold import fold_classifier
 from digitzip.training.export.integers import Output, round_chain
 from digitzip.training.export.saving import save_classifier
-from digitzip.training.export.verify import forward
-from digitzip.training.nets.classifier import (
-    MATRICES,
-    WINDOWS,
-    Images,
-    Labels,
-    Reading,
-    Recipe,
-    fold,
-    train,
-)
+from digitzip.training.export.verify import check_same
+from digitzip.training.fit.average import measure_statistics
+from digitzip.training.fit.loop import Learner, fit, seeded
+from digitzip.training.fit.warp import warp
+from digitzip.training.fit.watch import Watcher
+from digitzip.training.nets.classifier import ClassifierNetwork
+from digitzip.training.recipe import Classifier
+from digitzip.training.recipes import CLASSIFIER
+from digitzip.training.settings import to_json
 
-NAME = "mnist-classifier"
-HELD_OUT = 10_000
-CALIBRATION = 4096  # images
-KNOWN = 8  # images in the known-answer vector
-REACH = 2**15 - 1  # of a score
+WARPED_AT_ONCE: Final = 256  # images
+STATISTICS: Final = 128  # batches from which the averaged weights take their BatchNorm statistics
+CALIBRATION: Final = 4096  # images
+KNOWN: Final = 8  # images in the known-answer vector
+REACH: Final = 2**15 - 1  # of a score
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
 
 
-def rounded(network: Reading, data: Images, held_out: Images) -> Network:
+def train_classifier(
+    images: Images,
+    labels: Labels,
+    *,
+    out: Path,
+    watcher: Watcher,
+    recipes: Sequence[Classifier] = CLASSIFIER,
+    held_out: int = 10_000,
+) -> IntegerClassifier:
+    """Train one network for each recipe, verify them, and write the classifier to `out`.
+
+    Images uint8 [n, h, w] and labels uint8 [n]; the last `held_out` images are not learned. Raises
+    `InputError` for too few images, `ModelError` when PyTorch and NumPy give other scores.
+    """
+    if not KNOWN <= held_out < len(images) or len(images) != len(labels):
+        raise InputError(
+            f"found {len(images)} images and {len(labels)} labels, of which {held_out} are held out"
+        )
+    learned, unseen = images[:-held_out], images[-held_out:]
+    networks: list[Network] = []
+    for recipe in recipes:
+        network = learn_labels(recipe, learned, labels[:-held_out], watcher)
+        networks.append(round_classifier(network, learned, unseen))
+    notes = {
+        "recipes": json.dumps([json.loads(to_json(recipe)) for recipe in recipes]),
+        "trained_with": f"torch {torch.__version__.split('+')[0]}",
+        "held_out": f"the last {len(unseen)} training images",
+    }
+    height, width = images.shape[1:]
+    unknown = np.zeros((0, len(networks), networks[0].outputs), np.int32)
+    classifier = IntegerClassifier(
+        out.stem, height, width, tuple(networks), unseen[:KNOWN], unknown, notes
+    )
+    classifier = replace(classifier, known_scores=classifier.scores(unseen[:KNOWN]))
+    save_classifier(out, classifier)
+    right = " and ".join(
+        f"{share:.2%}" for share in accuracy(classifier, unseen, labels[-held_out:])
+    )
+    watcher.say(f"{right} of the held-out images are classified as they are labelled")
+    return classifier
+
+
+def learn_labels(
+    recipe: Classifier, images: Images, labels: Labels, watcher: Watcher
+) -> ClassifierNetwork:
+    """Learn images uint8 [n, h, w] and labels uint8 [n]; return the average of the weights."""
+    random = torch.Generator().manual_seed(recipe.seed)
+    n, height, width = images.shape
+    y = torch.from_numpy(labels.astype(np.int64))
+    with seeded(recipe.seed):
+        network = ClassifierNetwork(height, width, int(labels.max()) + 1, recipe)
+    learner = Learner(network, recipe.learning, random)
+    steps = recipe.epochs * (n // recipe.learning.batch)
+
+    def loss(batch: tuple[Tensor, Tensor]) -> Tensor:
+        x, rows = batch
+        return F.cross_entropy(network(x), y[rows], label_smoothing=recipe.smoothing)
+
+    fit(
+        learner,
+        lambda epoch: batches_of(recipe, images, random),
+        loss,
+        epochs=recipe.epochs,
+        steps=steps,
+        after=lambda loss: watcher.say(
+            f"epoch {learner.epoch} of {recipe.epochs}: loss {loss:.4f}"
+        ),
+        progress=lambda step, loss: watcher.step(step, steps, f"loss {loss:.4f}"),
+    )
+    average = learner.average.model
+    some = zip(range(STATISTICS), batches_of(recipe, images, random), strict=False)
+    measure_statistics(average, average, (x for _, (x, _) in some))
+    return average
+
+
+def batches_of(
+    recipe: Classifier, images: Images, random: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield an epoch of pixels [batch, h*w] in [0, 1], most of them warped, and their rows."""
+    n, height, width = images.shape
+    batch = recipe.learning.batch
+    pixels = torch.from_numpy(images.reshape(n, -1))
+    warped = round(batch * recipe.warp_share)
+    order = torch.randperm(n, generator=random)
+    for rows in torch.split(order[: n // batch * batch], batch):
+        x = pixels[rows].float() / 255
+        for part in torch.split(x[:warped], WARPED_AT_ONCE):
+            part.copy_(warp(part, height, width, random, recipe.bend))
+        yield x, rows
+
+
+def round_classifier(network: ClassifierNetwork, images: Images, held_out: Images) -> Network:
     """Turn a float network into integers, calibrated on images uint8 [n, h, w].
 
-    Raises `ModelError` when NumPy and PyTorch disagree on one score of the images held out.
+    Raises `ModelError` when NumPy and PyTorch disagree on one score of the held-out images.
     """
-    pixels, rows = (images.reshape(len(images), -1) for images in (data[:CALIBRATION], held_out))
+    pixels, rows = (x.reshape(len(x), -1) for x in (images[:CALIBRATION], held_out))
     output = Output(1 / UNIT, -REACH, REACH)
-    integer = round_chain(fold(network), pixels.astype(np.int64), 1 / 255, (0, 255), output)
-    if different := int((forward(integer, rows) != integer(rows)).any(axis=1).sum()):
-        raise ModelError(f"reader: NumPy and PyTorch differ on {different} of {len(rows)} images")
+    chain = fold_classifier(network)
+    integer = round_chain(chain, pixels.astype(np.int64), 1 / 255, (0, 255), output)
+    check_same("classifier", integer, rows)
     return integer
 
 
-def classifier_of(
-    networks: Sequence[Network], recipes: Sequence[Recipe], held_out: Images, name: str = NAME
-) -> Classifier:
-    """Return the reader of networks that these recipes made, with a known answer and notes."""
-    _, height, width = held_out.shape
-    notes = {
-        "recipes": json.dumps([asdict(recipe) for recipe in recipes]),
-        "trained_with": f"torch {torch.__version__.split('+')[0]}",
-        "held_out": f"the last {len(held_out)} training images",
-    }
-    known = held_out[:KNOWN]
-    unknown = np.zeros((0, len(networks), networks[0].outputs), np.int32)
-    reader = Classifier(name, height, width, tuple(networks), known, unknown, notes)
-    return replace(reader, known_scores=reader.scores(known))
-
-
-def load(data: Path, labels: Path) -> tuple[Images, Labels]:
-    """Return the images uint8 [n, h, w] and labels uint8 [n] of two IDX files."""
-    first = images.find_first([str(data)])
-    found = images.read([str(data)], height=first.height, width=first.width)
-    pixels = np.concatenate([batch for batch, _ in found])
-    return pixels, read_labels(labels, len(pixels))
-
-
-def accuracy(reader: Classifier, data: Images, labels: Labels) -> list[float]:
-    """Return the share of images uint8 [n, h, w] that each network reads as their labels [n]."""
-    return [float(share) for share in (reader.read(data) == labels[:, None]).mean(axis=0)]
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m digitzip.training.reader", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="IDX file of images")
-    parser.add_argument("--labels", type=Path, required=True, help="IDX file of their labels")
-    parser.add_argument("--out", type=Path, required=True, help="weights file to write")
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    recipes = MATRICES, WINDOWS
-    try:
-        pixels, labels = load(arguments.data, arguments.labels)
-        learned, held_out = pixels[:-HELD_OUT], pixels[-HELD_OUT:]
-        networks = [
-            rounded(train(recipe, learned, labels[:-HELD_OUT], print), learned, held_out)
-            for recipe in recipes
-        ]
-        reader = classifier_of(networks, recipes, held_out)
-        save_classifier(arguments.out, reader)
-    except DigitzipError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    right = " and ".join(f"{each:.2%}" for each in accuracy(reader, held_out, labels[-HELD_OUT:]))
-    print(f"read {right} of the images held out as they are labelled")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def accuracy(classifier: IntegerClassifier, images: Images, labels: Labels) -> list[float]:
+    """Return the share of images uint8 [n, h, w] that each network classifies as in labels [n]."""
+    right = classifier.read(images) == labels[:, None]
+    return [float(share) for share in right.mean(axis=0)]

@@ -1,8 +1,7 @@
-"""A code of one number: a codebook, which no network of its size can better.
+"""A code of one latent: a codebook, which no network of its size improves on.
 
-With one number there is nothing to predict and little to learn: the best decoder is a list of the
-images that stand nearest to all others (k-means), looked up by two integer layers (`grid.lookup`).
-Which entry is nearest is found by the search, which tries them all.
+With one latent the best decoder is a list of the images nearest to all others (k-means), looked up
+by two integer layers (`grid.lookup`). The search finds the nearest entry by trying them all.
 """
 
 import math
@@ -16,22 +15,22 @@ from digitzip.entropy.probability import UNIT
 from digitzip.kernels import Layer, Network
 from digitzip.model import Model, Quantiser, Shape
 from digitzip.training.export import grid
-from digitzip.training.export.model import notes_of
 from digitzip.training.fit.data import Data
 from digitzip.training.fit.watch import Watcher
+from digitzip.training.jobs.export import notes_of
 from digitzip.training.recipe import Recipe
 
 ITERATIONS = 200  # of Lloyd, at most
 ENOUGH = 1e-4  # relative gain of an iteration below which it ends
 
-PRICE = 1.5  # squared error, pixels in [0, 1], that a nat is worth
-LAMBDA = round(PRICE * 255**2 / UNIT)  # the same in the units of the search
+NAT = 1.5  # squared error, pixels in [0, 1], given for a nat
+LAMBDA = round(NAT * 255**2 / UNIT)  # the same in the units of the search
 
 Images = NDArray[np.uint8]
 
 
 def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:
-    """Return a model of one number, a codebook for each number of levels; no known answer yet.
+    """Return a model of one latent, a codebook for each number of levels; no known answer yet.
 
     It takes minutes on any CPU, and keeps no checkpoint.
     """
@@ -39,30 +38,29 @@ def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:
     lists: list[Images] = []
     quantisers: list[Quantiser] = []
     start = 0
-    for levels in recipe.levels:
+    for levels in recipe.code.levels:
         random = torch.Generator().manual_seed(recipe.seed + levels)
-        centroids, share, error = lloyd(x, levels, PRICE, random)
+        centroids, share, error = lloyd(x, levels, NAT, random)
         rmse = math.sqrt(error / x.shape[1])
         watcher.say(f"{levels} levels: rmse {rmse:.4f} on training images")
-        order = in_a_row(centroids)
+        order = chained(centroids)
         lists.append(torch.round(centroids[order] * 255).to(torch.uint8).numpy())
         points = np.arange(start, start + levels, dtype=np.int16)[None]
-        predictor = (_scores(share[order]),)
-        quantisers.append(Quantiser(levels, _thresholds(levels), points, predictor, LAMBDA))
+        entropy_model = (_scores(share[order]),)
+        quantisers.append(Quantiser(levels, _thresholds(levels), points, entropy_model, LAMBDA))
         start += levels
     shape = Shape(data.height, data.width, 1)
     decoder = codebook_decoder(np.concatenate(lists))
-    return Model(
-        recipe.name, shape, _encoder(data), decoder, tuple(quantisers),
-        np.zeros((0, 1), np.uint8), np.zeros((0, data.height, data.width), np.uint8),
-        notes_of(recipe, torch.device("cpu")),
-    )  # fmt: skip
+    nothing = np.zeros((0, 1), np.uint8), np.zeros((0, data.height, data.width), np.uint8)
+    notes = notes_of(recipe, torch.device("cpu"))
+    sets = tuple(quantisers)
+    return Model(recipe.name, shape, _encoder(data), decoder, sets, *nothing, notes)
 
 
-def lloyd(x: Tensor, k: int, price: float, random: torch.Generator) -> tuple[Tensor, Tensor, float]:
+def lloyd(x: Tensor, k: int, nat: float, random: torch.Generator) -> tuple[Tensor, Tensor, float]:
     """Return k centroids [k, p] of x [n, p], their shares [k], and the mean squared distance.
 
-    Each row goes where `squared distance + price * nats` is least, and a centroid costs the nats of
+    Each row goes where `squared distance + nat * nats` is least, and a centroid costs the nats of
     its share: entropy-constrained vector quantisation (Chou, Lookabaugh and Gray 1989), from the
     seeds of k-means++ (Arthur and Vassilvitskii 2007).
     """
@@ -70,8 +68,8 @@ def lloyd(x: Tensor, k: int, price: float, random: torch.Generator) -> tuple[Ten
     share = torch.full((k,), 1 / k)
     before = math.inf
     for _ in range(ITERATIONS):
-        chosen, distance = nearest(x, centroids, -price * share.log())
-        error = float(distance.mean() - price * share.log()[chosen].mean())
+        chosen, distance = nearest(x, centroids, -nat * share.log())
+        error = float(distance.mean() - nat * share.log()[chosen].mean())
         if before - error < ENOUGH * error:
             break
         before = error
@@ -79,7 +77,7 @@ def lloyd(x: Tensor, k: int, price: float, random: torch.Generator) -> tuple[Ten
         sums = torch.zeros_like(centroids).index_add_(0, chosen, x)
         centroids = sums / count.clamp(min=1).unsqueeze(1)
         empty = torch.nonzero(count == 0).flatten()
-        centroids[empty] = x[distance.topk(len(empty)).indices]  # the worst served found new ones
+        centroids[empty] = x[distance.topk(len(empty)).indices]  # the farthest rows found new ones
         share = (count + 0.5) / (len(x) + k / 2)
     return centroids, share, float(distance.mean())
 
@@ -97,7 +95,7 @@ def nearest(x: Tensor, centroids: Tensor, cost: Tensor | float = 0.0) -> tuple[T
     return torch.cat(chosen), torch.cat(distance).clamp(min=0)
 
 
-def in_a_row(centroids: Tensor) -> list[int]:
+def chained(centroids: Tensor) -> list[int]:
     """Return an order of centroids [k, p] in which each is near the one before."""
     left = torch.cdist(centroids, centroids)
     order = [int(centroids.sum(1).argmin())]
@@ -123,7 +121,7 @@ def _seeds(x: Tensor, k: int, random: torch.Generator) -> Tensor:
 
 
 def _scores(share: Tensor) -> Network:
-    """Return predictor 0: how often each entry is chosen, as scores."""
+    """Return the entropy model: how often each entry is chosen, as scores."""
     levels = len(share)
     bias = torch.round(share.log() * UNIT).int().numpy()
     low, high = int(bias.min()), int(bias.max())
@@ -132,7 +130,7 @@ def _scores(share: Tensor) -> Network:
 
 
 def _encoder(data: Data) -> Network:
-    """Return a guess by the amount of ink; the search tries every entry anyway."""
+    """Return an encoder that guesses by the amount of ink; the search tries every entry."""
     weight = np.ones((1, data.height * data.width), np.int8)
     shift = np.array([(data.height * data.width).bit_length()], np.uint8)
     return Network([Layer(weight, np.zeros(1, np.int32), shift, 0, 255)], 0, 255)

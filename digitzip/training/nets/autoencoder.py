@@ -1,9 +1,9 @@
-"""The float networks that are trained, built only from what integers can repeat exactly.
+"""The residual autoencoder, built only from what integers can repeat exactly.
 
 Every layer is a matrix product, BatchNorm (folded into the product at export), an optional skip and
 a GELU, so that it becomes `table[clip(floor((W x + b) >> shift) + skip, low, high)]`. The code is
-a tanh of normalised outputs: without BatchNorm there, codes saturate and training collapses. What
-the networks see of a code are its m coordinates: its numbers, or the axes of their grids.
+a tanh of normalised outputs: without BatchNorm there, codes saturate and training collapses. The
+networks work on the m coordinates of a code: its latents, or the axes of their grids.
 """
 
 from collections.abc import Iterator
@@ -79,16 +79,14 @@ class Encoder(nn.Module):
 
     def __init__(self, pixels: int, recipe: Recipe) -> None:
         super().__init__()
-        width = recipe.encoder_width
-        self.trunk = Trunk(
-            pixels, width, recipe.encoder_hidden, recipe.encoder_blocks, recipe.encoder_rank
-        )
-        self.head = nn.Linear(width, recipe.coordinates, bias=False)
-        self.norm = nn.BatchNorm1d(recipe.coordinates, affine=False)
+        sizes, coordinates = recipe.encoder, recipe.code.coordinates
+        self.trunk = Trunk(pixels, sizes.width, sizes.hidden, sizes.blocks, sizes.rank)
+        self.head = nn.Linear(sizes.width, coordinates, bias=False)
+        self.norm = nn.BatchNorm1d(coordinates, affine=False)
 
     def forward(self, x: Tensor) -> Tensor:
         stream = self.trunk(x)
-        with torch.autocast(x.device.type, enabled=False):  # the code deserves all its digits
+        with torch.autocast(x.device.type, enabled=False):  # a code in full precision
             u: Tensor = self.norm(self.head(stream.float()))
         return u
 
@@ -98,9 +96,9 @@ class Decoder(nn.Module):
 
     def __init__(self, pixels: int, recipe: Recipe) -> None:
         super().__init__()
-        width, inputs = recipe.decoder_width, recipe.coordinates
-        rank = recipe.decoder_rank if recipe.decoder_rank < min(width, pixels) else 0
-        self.trunk = Trunk(inputs, width, recipe.decoder_hidden, recipe.decoder_blocks)
+        sizes, width = recipe.decoder, recipe.decoder.width
+        rank = sizes.rank if sizes.rank < min(width, pixels) else 0
+        self.trunk = Trunk(recipe.code.coordinates, width, sizes.hidden, sizes.blocks)
         self.narrow = Narrow(width, rank) if rank else nn.Identity()
         self.out = nn.Linear(rank or width, pixels)
 
@@ -110,7 +108,7 @@ class Decoder(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Encoder and decoder of images [n, h*w]; what lies between them is `quantise`'s matter."""
+    """Encoder and decoder of images [n, h*w]; the quantiser stands between them."""
 
     def __init__(self, pixels: int, recipe: Recipe) -> None:
         super().__init__()

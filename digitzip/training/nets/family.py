@@ -1,12 +1,14 @@
 """The two families of networks that a recipe can ask for."""
 
 from digitzip.training.nets.autoencoder import Autoencoder
-from digitzip.training.nets.plain import Plain
+from digitzip.training.nets.plain import PlainAutoencoder
 from digitzip.training.recipe import Recipe
 
-Model = Autoencoder | Plain
+FloatModel = Autoencoder | PlainAutoencoder
 
 
-def build(pixels: int, recipe: Recipe) -> Model:
+def build(pixels: int, recipe: Recipe) -> FloatModel:
     """Return new networks for images of so many pixels, drawn from PyTorch's own generator."""
-    return Plain(pixels, recipe) if recipe.encoder_network else Autoencoder(pixels, recipe)
+    if recipe.plain is not None:
+        return PlainAutoencoder(pixels, recipe.plain)
+    return Autoencoder(pixels, recipe)

@@ -1,8 +1,8 @@
 """Plain autoencoders like that of 2016: a chain of layers, and its mirror image for a decoder.
 
-Tied, the decoder's matrices are the encoder's, transposed; biases are always its own. Nothing is
-rounded or disturbed at the code in training, so its numbers lie where they like: `cells` are fitted
-to them, and `encode` and `decode` speak of numbers in (-1, 1) as those of other networks do.
+With tied matrices the decoder's are the encoder's, transposed; its biases are its own. Training
+neither rounds nor disturbs the code, so its latents have any range: `cells` are fitted to them, and
+`encode` and `decode` map them to (-1, 1), as those of the other networks do.
 """
 
 from itertools import pairwise
@@ -13,29 +13,29 @@ from torch import Tensor, nn
 
 from digitzip.training.nets.activations import Activation
 from digitzip.training.nets.quantise import Cells
-from digitzip.training.recipe import Recipe
+from digitzip.training.recipe import Plain
 
 
-class Plain(nn.Module):
-    """Encoder and decoder of images [n, h*w], layer sizes as in `recipe.encoder_network`."""
+class PlainAutoencoder(nn.Module):
+    """Encoder and decoder of images [n, h*w], with layers of `plain.sizes`."""
 
     low: Tensor
     high: Tensor
 
-    def __init__(self, pixels: int, recipe: Recipe) -> None:
+    def __init__(self, pixels: int, plain: Plain) -> None:
         super().__init__()
-        self.activation = Activation(recipe.activation)
-        sizes = (pixels, *recipe.encoder_network)
+        self.activation = Activation(plain.activation)
+        sizes = (pixels, *plain.sizes)
         pairs = list(pairwise(sizes))
         self.weights = nn.ParameterList(_glorot(after, before) for before, after in pairs)
         self.biases = nn.ParameterList(torch.zeros(after) for _, after in pairs)
         mirror = pairs[::-1]
         self.mirror_weights = nn.ParameterList(
-            [] if recipe.tied else [_glorot(before, after) for before, after in mirror]
+            [] if plain.tied else [_glorot(before, after) for before, after in mirror]
         )
         self.mirror_biases = nn.ParameterList(torch.zeros(before) for before, _ in mirror)
-        self.register_buffer("low", -torch.ones(recipe.dims))
-        self.register_buffer("high", torch.ones(recipe.dims))
+        self.register_buffer("low", -torch.ones(plain.sizes[-1]))
+        self.register_buffer("high", torch.ones(plain.sizes[-1]))
 
     @property
     def cells(self) -> Cells:

@@ -1,7 +1,8 @@
-"""Lighter networks in place of those that were trained, which learn on from there.
+"""Lighter networks in place of trained ones, which then learn on.
 
-Wide networks learn better than narrow ones, but every file and every decoding pays for them. So the
-units that say least are dropped, and matrices beside the pixels become products of two narrow ones.
+Wide networks learn better than narrow ones but cost more in every file and every decoding. So the
+units with the least effect are dropped, and matrices beside the pixels become products of two
+narrow ones.
 """
 
 import copy
@@ -14,12 +15,12 @@ from digitzip.training.nets.autoencoder import Autoencoder, Decoder, Narrow, Ste
 from digitzip.training.recipe import Recipe
 
 SEEN = 8192
-"""Images on which is measured what a unit says."""
+"""Images on which the effect of a unit is measured."""
 
 
 @torch.no_grad()
 def pruned(model: Autoencoder, recipe: Recipe, x: Tensor) -> Autoencoder:
-    """Return the model with the sizes of `recipe`, chosen by what units say on pixels x [n, h*w].
+    """Return the model with the sizes of `recipe`; pixels x [n, h*w] show what a unit does.
 
     The statistics of BatchNorm have to be measured anew.
     """
@@ -39,7 +40,7 @@ def pruned(model: Autoencoder, recipe: Recipe, x: Tensor) -> Autoencoder:
 
 
 def _narrow_first(old: Stem, new: Stem, x: Tensor) -> None:
-    """Look at inputs x [n, in] along their main axes only, where the new stem is narrow."""
+    """Project inputs x [n, in] on their principal axes, where the new stem is narrow."""
     if isinstance(new.narrow, Narrow):
         axes = _axes(x, new.narrow.out_features)
         new.narrow.weight.copy_(axes.T)
@@ -47,7 +48,7 @@ def _narrow_first(old: Stem, new: Stem, x: Tensor) -> None:
 
 
 def _narrow_last(old: Decoder, new: Decoder, z: Tensor) -> None:
-    """Keep the main axes of the logits of points z [n, m], where the new decoder is narrow."""
+    """Keep the principal axes of the logits of points z [n, m], where the decoder is narrow."""
     if isinstance(new.narrow, Narrow):
         logits = old.trunk(z) @ old.out.weight.T
         mean = logits.mean(0)
@@ -58,9 +59,9 @@ def _narrow_last(old: Decoder, new: Decoder, z: Tensor) -> None:
 
 
 def _prune(old: Trunk, new: Trunk, x: Tensor) -> None:
-    """Copy what the blocks of `new` can hold: the units that say most for inputs x [n, in].
+    """Copy into the blocks of `new` the units with the most effect for inputs x [n, in].
 
-    What a unit says is its deviation times the norm of its column in the next matrix.
+    The effect of a unit is its deviation times the norm of its column in the next matrix.
     """
     stream = old.stem(x)
     for block, narrow in zip(old.residuals(), new.residuals(), strict=True):
@@ -76,6 +77,6 @@ def _prune(old: Trunk, new: Trunk, x: Tensor) -> None:
 
 
 def _axes(x: Tensor, rank: int) -> Tensor:
-    """Return the directions [in, rank] along which x [n, in] says most."""
+    """Return the principal axes [in, rank] of x [n, in]."""
     vectors: Tensor = torch.linalg.eigh(x.T @ x).eigenvectors  # ascending
     return vectors[:, -rank:]

@@ -1,6 +1,5 @@
 """The quantiser in training: L equal cells of (-1, 1)."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -12,9 +11,9 @@ TAIL = 0.001
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
-    """The ends, `low` and `high` [d], between which the cells of each number lie.
+    """The ends, `low` and `high` [d], between which the cells of each latent lie.
 
-    What is said of z in (-1, 1) everywhere else is true of any numbers once they are `spread`.
+    `spread` maps any latents to z in (-1, 1), which is what all other code expects.
     """
 
     low: Tensor
@@ -22,7 +21,7 @@ class Cells:
 
     @classmethod
     def fitted(cls, z: Tensor) -> "Cells":
-        """Return the cells for codes like z [n, d]; never of no width, whatever the codes are."""
+        """Return the cells for codes like z [n, d]; their width is never zero."""
         ends = torch.tensor([TAIL, 1 - TAIL], dtype=z.dtype, device=z.device)
         low, high = torch.quantile(z, ends, dim=0)
         return cls(low, torch.maximum(high, low + 1e-3))
@@ -37,16 +36,10 @@ class Cells:
 
 
 def codes_of(z: Tensor, levels: int) -> Tensor:
-    """Return the cell, 0 ... L-1 (as floats), in which each number of z [n, d] lies."""
+    """Return the cell, 0 ... L-1 (as floats), in which each coordinate of z [n, d] lies."""
     return torch.floor((z + 1) * (levels / 2)).clamp(0, levels - 1)
 
 
 def centres_of(codes: Tensor, levels: int) -> Tensor:
     """Return the centre of each cell."""
     return (2 * codes + 1) / levels - 1
-
-
-def add_noise(z: Tensor, deviation: float, random: torch.Generator) -> Tensor:
-    """Add uniform noise of this standard deviation: what rounding will do, without its steps."""
-    uniform = torch.rand(z.shape, generator=random).to(z.device) * 2 - 1
-    return z + uniform * (math.sqrt(3) * deviation)

@@ -1,10 +1,9 @@
-"""`digitzip train --encoder-network`: the options of plain networks, as the experiment had them."""
+"""`digitzip train --encoder-network`: options of plain networks, as in the experiment of 2016."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -17,54 +16,45 @@ if TYPE_CHECKING:
     from digitzip.training import Recipe
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_NEEDING: Final = ("tied", "activation", "optimizer", "noise_level", "noise_kind")
+_NEEDING: Final = {
+    "tied": "plain.tied",
+    "activation": "plain.activation",
+    "optimizer": "learning.optimiser",
+    "noise_level": "plain.noise_level",
+    "noise_kind": "plain.noise_kind",
+}
+"""Options of plain networks, and what they set in a recipe."""
 _TRAINING: Final = "train-images-idx3-ubyte"
 _OTHERS: Final = 1 << 20  # bytes of a model file that are not weights of the two networks
-_ONE_NUMBER: Final = (255, 64)  # levels: a whole byte for a code of one number
+_ONE_LATENT: Final = (255, 64)  # levels: a whole byte for a code of one latent
 
 
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """What was said of a plain network; None where nothing was."""
+def check(said: Mapping[str, Any], others: Sequence[str]) -> tuple[int, ...] | None:
+    """Return the sizes of a plain network, or None; UsageError for options that do not go together.
 
-    encoder_network: tuple[int, ...] | None
-    tied: bool | None
-    activation: str | None
-    optimizer: str | None
-    noise_level: float | None
-    noise_kind: str | None
+    `others` are the options given that plain networks have no use for.
+    """
+    network: tuple[int, ...] | None = said["encoder_network"]
+    if network is None:
+        for name in _NEEDING:
+            if said[name] is not None:
+                flag = "--tied/--untied" if name == "tied" else f"--{name.replace('_', '-')}"
+                raise click.UsageError(f"{flag} needs --encoder-network")
+    elif others:
+        raise click.UsageError(f"--{others[0]} and --encoder-network exclude each other")
+    return network
 
-    def check(self, others: tuple[str, ...]) -> tuple[int, ...] | None:
-        """Return the sizes, or None; UsageError for options that do not go together.
 
-        `others` are the options given that plain networks have no use for.
-        """
-        if self.encoder_network is None:
-            for name in _NEEDING:
-                if getattr(self, name) is not None:
-                    flag = "--tied/--untied" if name == "tied" else f"--{name.replace('_', '-')}"
-                    raise click.UsageError(f"{flag} needs --encoder-network")
-        elif others:
-            raise click.UsageError(f"--{others[0]} and --encoder-network exclude each other")
-        return self.encoder_network
-
-    def recipe(self, start: Recipe, pixels: int, changes: Mapping[str, Any]) -> Recipe:
-        """Return the recipe for images of so many pixels, starting from that of the experiment.
-
-        `changes` are values of other options, of those that every recipe has.
-        """
-        network = hidden_of(self.encoder_network or (), pixels)
-        _check_size((pixels, *network))
-        given = {name: getattr(self, name) for name in _NEEDING}
-        levels = _ONE_NUMBER if network[-1] == 1 else start.levels
-        return replace(
-            start,
-            encoder_network=network,
-            dims=network[-1],
-            levels=levels,
-            **{name: value for name, value in given.items() if value is not None},
-            **changes,
-        )
+def changes(said: Mapping[str, Any], start: Recipe, pixels: int) -> dict[str, Any]:
+    """Return what the options of a plain network change in a recipe, by path."""
+    network = hidden_of(said["encoder_network"], pixels)
+    _check_size((pixels, *network))
+    found = {
+        "plain.sizes": network,
+        "code.dims": network[-1],
+        "code.levels": _ONE_LATENT if network[-1] == 1 else start.code.levels,
+    }
+    return found | {path: said[name] for name, path in _NEEDING.items() if said[name] is not None}
 
 
 def _check_size(sizes: tuple[int, ...]) -> None:
@@ -104,7 +94,7 @@ def parse_network(
 
 
 def options(command: _Command) -> _Command:
-    """Add the options of plain networks to a command, for which `Plain` collects them."""
+    """Add the options of plain networks to a command."""
     for option in reversed(
         (
             click.option("--encoder-network", callback=parse_network, metavar="SIZES",
