@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from numbers import Real
 from operator import index
 
@@ -15,12 +14,18 @@ def integer(name: str, value: object, allowed: Sequence[int]) -> int:
 
     Raises `InputError`, which names the argument and the range, for anything else.
     """
-    found: int | None = None
-    with suppress(TypeError):
-        found = index(value)  # type: ignore[arg-type]
-    if found is None or isinstance(value, bool) or found not in allowed:
+    found = whole(value)
+    if found is None or found not in allowed:
         raise InputError(f"{name} is {value!r}, expected {allowed[0]} to {allowed[-1]}")
     return found
+
+
+def whole(value: object) -> int | None:
+    """Return an argument as an `int`; None where it is of no integer type, or a boolean."""
+    try:
+        return None if isinstance(value, bool) else index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def real(value: object) -> float | None:

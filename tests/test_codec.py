@@ -132,7 +132,7 @@ def test_efforts_and_levels_that_are_not_there_are_refused(tiny: Model) -> None:
 
 def test_qualities_count_levels_from_the_fewest(tiny: Model) -> None:
     assert [load_codec(tiny, quality=quality).levels for quality in (1, 2, None)] == [5, 8, 8]
-    for quality in (0, 3, 1.5):
+    for quality in (0, 3, 1.5, True):
         with pytest.raises(InputError, match=f"has qualities 1 to 2, not {quality}"):
             load_codec(tiny, quality=quality)  # type: ignore[arg-type]
 
@@ -142,6 +142,7 @@ def test_any_integer_type_is_an_integer(tiny: Model, type_: Any) -> None:
     codec = Codec(tiny, effort=type_(2), threads=type_(1))
     assert (codec.effort, codec.threads) == (2, 1)
     assert type(codec.effort) is int
+    assert load_codec(tiny, quality=type_(1)).levels == 5
 
 
 def test_a_model_and_dims_together_are_refused(tiny: Model) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.arguments import whole
 from digitzip.entropy.probability import costs
 from digitzip.errors import InputError, ModelError
 from digitzip.kernels import KERNELS, Network
@@ -134,10 +135,11 @@ class Model:
         if quality is None:
             return self.quantisers[0].levels
         count = len(self.qualities)
-        if not isinstance(quality, int) or not 1 <= quality <= count:
+        number = whole(quality)
+        if number is None or not 1 <= number <= count:
             known = f"qualities 1 to {count}" if count > 1 else "only quality 1"
             raise InputError(f"model {self.name} has {known}, not {quality}")
-        return self.qualities[quality - 1]
+        return self.qualities[number - 1]
 
     def decode_points(self, points: Integers) -> Images:
         """Decoder inputs int [n, d] -> images uint8 [n, height, width]."""
