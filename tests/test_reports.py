@@ -234,7 +234,7 @@ def test_tables_of_time_show_what_was_measured() -> None:
     assert "5.00 GB" in paper
     assert "278 at the default effort" in paper
     read = {"median": 1.0, "least": 0.5, "most": 20.0}
-    access = {"images": 10**6, "chunks": 245, "guard": True}
+    access: Result = {"images": 10**6, "chunks": 245, "guard": True}
     access |= {"open_and_read_ms": read, "read_ms": read}
     cells = cells_of(speed.access({"runs": [access]}))[-1]
     assert cells == ["1,000,000", "245", "on", *["1.00 (0.50 … 20.00)"] * 2]

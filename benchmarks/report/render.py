@@ -74,9 +74,12 @@ def machine() -> str:
     for name in PARTS:
         if result := loaded(name):
             cores = result["cores"]
+            ours = result.get("ours")
+            again = f" (digitzip: {ours['date']}, commit {ours['commit']})" if ours else ""
             versions = (f"{package} {v}" for package, v in result["versions"].items())
             line = (
-                f"- `{name}.json`: {result['date']}, commit {result['commit']}, {result['cpu']}, "
+                f"- `{name}.json`: {result['date']}, commit {result['commit']}{again}, "
+                f"{result['cpu']}, "
                 f"{cores} core{'s' if cores > 1 else ''}, Python {result['python']}, "
                 + ", ".join(versions)
             )
