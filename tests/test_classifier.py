@@ -239,7 +239,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "a path as name": (lambda t, m: m.update(name="../x"), "name is missing, too long or unprint"),
     "another id": (lambda t, m: m.update(id="00" * 16), "id mismatch"),
     "width 1000": (lambda t, m: m.update(width="1000"), "width is '1000'"),
-    "another size": (lambda t, m: m.update(width="27"), "network 0 maps 784 pixels to 4 scores"),
+    "another size": (lambda t, m: m.update(width="27"), "reader.0 maps 784 inputs to 4 outputs"),
     "missing tensor": (lambda t, m: t.pop("reader.0.1.bias"), "reader.0.1.bias is missing"),
     "no network": (lambda t, m: t.pop("reader.0.0.weight"), "no layers"),
     "unknown tensor": (
@@ -253,11 +253,11 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "one class": (
         lambda t, m: [t.update({f"reader.0.1.{part}": t[f"reader.0.1.{part}"][:1]})
                       for part in ("weight", "bias", "shift")],
-        "network 0 maps 784 pixels to 1 scores, expected 784 to 2 … 256",
+        "reader.0 maps 784 inputs to 1 outputs, expected 784 to 2 … 256",
     ),
     "a score out of range": (
         lambda t, m: t.update({"reader.0.1.clip": np.array([-900, 40_000], np.int32)}),
-        "a score is outside",
+        "expected within -32768 to 32768",
     ),
     "a shift out of range": (
         lambda t, m: t.update({"reader.0.1.shift": np.full(4, 31, np.uint8)}),
@@ -305,16 +305,16 @@ def test_a_classifier_that_breaks_a_rule_is_refused_in_one_line(why: str, tmp_pa
 PAIR_REFUSED: dict[str, tuple[Change, str]] = {
     "other pixels": (
         lambda t, m: t.update({"reader.1.0.window": np.array([27, 28, 6, 4], np.int32)}),
-        "network 1 maps 756 pixels to 4 scores, expected 784 to 4",
+        "reader.1 maps 756 inputs to 4 outputs, expected 784 to 4",
     ),
     "other classes": (
         lambda t, m: t.update({f"reader.1.1.{part}": t[f"reader.1.1.{part}"][:3].copy()
                                for part in ("weight", "bias", "shift")}),
-        "network 1 maps 784 pixels to 3 scores, expected 784 to 4",
+        "reader.1 maps 784 inputs to 3 outputs, expected 784 to 4",
     ),
     "a score out of range": (
         lambda t, m: t.update({"reader.1.1.clip": np.array([-900, 40_000], np.int32)}),
-        "a score is outside",
+        "expected within -32768 to 32768",
     ),
     "a gap": (
         lambda t, m: t.update({f"reader.2{name[8:]}": t.pop(name) for name in list(t)

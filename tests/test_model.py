@@ -116,7 +116,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "a skip of nothing": (
         lambda t, m: t.update({"decoder.2.skip": np.array([0], np.int32)}),
-        "skip is [0], expected one number above 0",
+        "skip is [0], expected one number, 1 to 63",
     ),
     "a height with a leading zero": (lambda t, m: m.update(height="028"), "height is '028'"),
     "a tensor without axes": (
@@ -146,15 +146,15 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "an encoder of another image": (
         lambda t, m: t.update({"encoder.0.weight": np.zeros((8, 700), np.int8)}),
-        "encoder maps 700 pixels",
+        "encoder maps 700 inputs",
     ),
     "a predictor of another place": (
         lambda t, m: t.update({"levels.8.predictor.1.0.weight": np.zeros((6, 2), np.int8)}),
-        "predictor 1 has the wrong shape",
+        "predictor.1 maps 2 inputs to 8 outputs, expected 1 to 8",
     ),
     "a score out of range": (
         lambda t, m: t.update({"levels.8.predictor.0.0.clip": np.array([-40000, 9], np.int32)}),
-        "a score is outside",
+        "predictor.0 gives (-40000, 9), expected within -32768",
     ),
     "a point out of range": (
         lambda t, m: t.update({"levels.8.points": np.full((3, 8), 40000, np.int32)}),
@@ -198,7 +198,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
         lambda t, m: t.update({"guard.9.max_rmse": np.array([1], np.int32)}),
         "unknown tensor 'guard.9.max_rmse'",
     ),
-    "a pixel of 256": (lambda t, m: t["decoder.3.table"].__setitem__(0, 256), "gives pixels"),
+    "a pixel of 256": (lambda t, m: t["decoder.3.table"].__setitem__(0, 256), "within 0 to 255"),
     "a known answer that is wrong": (
         lambda t, m: t["known.images"].__setitem__((0, 0, 0), t["known.images"][0, 0, 0] ^ 1),
         "do not decode to its known images",

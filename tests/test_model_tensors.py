@@ -36,8 +36,8 @@ def test_a_network_comes_back_from_its_tensors(seed: int) -> None:
     weight = random.integers(-99, 99, (first.outputs,) * 2, np.int8)
     zeros = np.zeros(first.outputs, int)
     network = Network([first, Layer(weight, zeros, zeros + 3, -400, 400, 1)], 0, 255)
-    parts = Parts(dict(network_tensors("a", network)))
-    again = parts.network("a", 0, 255)
+    parts = Parts(dict(network_tensors("encoder", network)))
+    again = parts.network("encoder", first.inputs, range(first.outputs, first.outputs + 1))
     parts.end()
     assert again.layers[0].window == window
     assert again.layers[1].window is None
@@ -72,12 +72,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no channel": ([28, 28, 7, 4], "36 weights, expected a multiple of 7^2"),
     "more places": ([28, 28, 6, 3], "for 108 inputs, expected 192"),
     "fewer places": ([28, 28, 6, 5], "for 108 inputs, expected 75"),
-    "another image": ([26, 26, 6, 4], "network 1 maps 676 pixels to 4 scores"),
-    "more channels": ([28, 28, 3, 5], "network 1 maps 3136 pixels to 4 scores"),
+    "another image": ([26, 26, 6, 4], "reader.1 maps 676 inputs to 4 outputs"),
+    "more channels": ([28, 28, 3, 5], "reader.1 maps 3136 inputs to 4 outputs"),
     "too many numbers": ([48, 48, 6, 1], "66564 values in its windows, expected at most 65536"),
     "too many multiplications": ([400, 400, 6, 1], "more than 16777216 multiplications an image"),
     "places without end": ([MOST, MOST, 6, 1], "more than 16777216 multiplications an image"),
-    "pixels without end": ([MOST, MOST, 6, MOST // 6], "network 1 maps 4611686014132420609 pixels"),
+    "pixels without end": ([MOST, MOST, 6, MOST // 6], "reader.1 maps 4611686014132420609 inputs"),
     "one number, the greatest": ([MOST] * 4, "36 weights, expected a multiple of 2147483647^2"),
 }
 

@@ -59,7 +59,7 @@ def changes(said: Mapping[str, Any], start: Recipe, pixels: int) -> dict[str, An
 
 def _check_size(sizes: tuple[int, ...]) -> None:
     """Refuse a network, sizes from the input on, that no model file may hold."""
-    from digitzip.model.weights_file import MAX_BYTES, MAX_WIDTH  # imports NumPy
+    from digitzip.model.schema import MAX_BYTES, MAX_WIDTH  # imports NumPy
 
     products = sum(before * after for before, after in pairwise(sizes))
     most = (MAX_BYTES - _OTHERS) // 2  # the encoder's and the decoder's are a byte each

@@ -87,7 +87,7 @@ class Decoder:
         the time does not depend on the number of lanes.
         """
         n, width = cdf.shape
-        edges = memoryview(np.ascontiguousarray(cdf).reshape(-1))
+        edges = np.ascontiguousarray(cdf).reshape(-1).data
         states: list[int] = self._states.tolist()
         words = self._words[self._used : self._used + n].tolist()
         bits, mask, used = self._bits, (1 << self._bits) - 1, 0

@@ -132,7 +132,8 @@ class _Weigher:
             weights = self._weigh(np.zeros((len(each), CONTEXT_SIZE), np.uint8), each, bounds)
             self._blank = weights.reshape(len(positions), len(self._distinct), VALUES)
             self._blank_from, at = position, 0
-        return self._blank[at]
+        blank: Floats = self._blank[at]
+        return blank
 
     def _weigh(self, context: Images, positions: Integers | int, bounds: Integers) -> Floats:
         inputs = self._context.inputs(context, positions, bounds)

@@ -1,10 +1,9 @@
-"""Weights file <-> reader (docs/MODELS.md section 7), validated as models are."""
+"""Weights file <-> classifier (docs/MODELS.md section 7)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -13,23 +12,17 @@ from digitzip.kernels import Network
 from digitzip.limits import SIDES
 from digitzip.model import weights_file
 from digitzip.model.classifier import Classifier
-from digitzip.model.tensors import MAX_MULTIPLICATIONS, Parts
-
-FORMAT: Final = "digitzip-classifier"
-VERSION: Final = "1"
-
-_KEYS: Final = {"format", "version", "name", "id", "height", "width"}
-_CLASSES: Final = range(2, weights_file.MAX_CLASSES + 1)
+from digitzip.model.schema import CLASSIFIER, MAX_CLASSES, MAX_MULTIPLICATIONS, MAX_NETWORKS
+from digitzip.model.tensors import Parts
 
 
 def read_classifier(path: Path) -> Classifier:
-    """Read, validate and try the reader in the safetensors file at `path`.
+    """Read, validate and try the classifier in the safetensors file at `path`.
 
     Raises `ModelError` when the file breaks the schema of docs/MODELS.md, a limit, the bound of a
     network, its own id or its known-answer vector.
     """
-    with weights_file.reading(path, "classifier") as (metadata, tensors):
-        weights_file.check_metadata(metadata, "classifier", VERSION, _KEYS)
+    with weights_file.reading(path, CLASSIFIER) as (metadata, tensors):
         height, width = (
             weights_file.decimal(metadata, side, SIDES) for side in ("height", "width")
         )
@@ -42,43 +35,34 @@ def read_classifier(path: Path) -> Classifier:
         if not len(images) or images.shape[1:] != (height, width) or scores.shape != expected:
             raise ModelError(f"known answer: images {images.shape} and scores {scores.shape}")
         parts.end()
-        reader = Classifier(
+        classifier = Classifier(
             metadata["name"], height, width, networks,
             images.astype(np.uint8), scores.astype(np.int32), weights_file.notes_of(metadata),
         )  # fmt: skip
-        weights_file.check_id(metadata, reader.id)
-        if not np.array_equal(reader.scores(reader.known_images), reader.known_scores):
+        weights_file.check_id(metadata, classifier.id)
+        if not np.array_equal(classifier.scores(classifier.known_images), classifier.known_scores):
             raise ModelError("its known images do not get its known scores here")
-    return reader
+    return classifier
+
+
+def write_classifier(path: Path, classifier: Classifier) -> None:
+    """Write `classifier` to a new safetensors file at `path`."""
+    metadata = {
+        "name": classifier.name,
+        "id": classifier.id.hex(),
+        "height": str(classifier.height),
+        "width": str(classifier.width),
+    }
+    metadata = weights_file.with_notes(metadata, classifier.notes)
+    weights_file.write(path, CLASSIFIER, metadata, classifier.tensors())
 
 
 def _networks(parts: Parts, pixels: int) -> Iterator[Network]:
-    """Yield the networks of a reader, each from pixels to scores of the same classes."""
-    allowed, expected = _CLASSES, f"{_CLASSES[0]} … {_CLASSES[-1]}"
-    for number in range(weights_file.MAX_NETWORKS):
+    """Yield the networks of a classifier, each from pixels to scores of the same classes."""
+    classes = range(2, MAX_CLASSES + 1)
+    for number in range(MAX_NETWORKS):
         if number and not parts.has(f"reader.{number}"):
             return
-        network = parts.network(f"reader.{number}", 0, 255)
-        if network.inputs != pixels or network.outputs not in allowed:
-            raise ModelError(
-                f"network {number} maps {network.inputs} pixels to {network.outputs} scores, "
-                f"expected {pixels} to {expected}"
-            )
-        if max(map(abs, network.range)) > 1 << 15:
-            raise ModelError("a score is outside ±2^15")
-        allowed, expected = range(network.outputs, network.outputs + 1), f"{network.outputs}"
+        network = parts.network(f"reader.{number}", pixels, classes)
+        classes = range(network.outputs, network.outputs + 1)
         yield network
-
-
-def write_classifier(path: Path, reader: Classifier) -> None:
-    """Write `reader` to a new safetensors file at `path`."""
-    metadata = {
-        "format": FORMAT,
-        "version": VERSION,
-        "name": reader.name,
-        "id": reader.id.hex(),
-        "height": str(reader.height),
-        "width": str(reader.width),
-        **weights_file.noted(reader.notes),
-    }
-    weights_file.write(path, metadata, reader.tensors())

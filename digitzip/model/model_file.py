@@ -1,28 +1,20 @@
-"""Weights file <-> model: validated against a schema and limits, never unpickled."""
+"""Weights file <-> model (docs/MODELS.md), validated against the schema."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 from digitzip.errors import ModelError
 from digitzip.kernels import Network
-from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
+from digitzip.kernels.context import VALUES, input_size
 from digitzip.limits import DIMS, LEVELS, SIDES
 from digitzip.model import weights_file
 from digitzip.model.model import Images, Model, Quantiser, Shape
+from digitzip.model.schema import MAX_POINT, MODEL
 from digitzip.model.tensors import ID_SIZE, Parts, Tensors
-
-FORMAT: Final = "digitzip-model"
-VERSION: Final = "1"
-MAX_LAMBDA: Final = 1 << 20
-MAX_MARGIN: Final = 1 << 16
-MAX_RMSE: Final = 65_535
-
-_KEYS: Final = {"format", "version", "name", "id", "height", "width", "levels", "classifier"}
 
 
 def read_model(path: Path) -> Model:
@@ -31,7 +23,7 @@ def read_model(path: Path) -> Model:
     Raises `ModelError` when the file breaks the schema of docs/MODELS.md, a limit, the bound of a
     network, its own id or its known-answer vector.
     """
-    with weights_file.reading(path, "model") as (metadata, tensors):
+    with weights_file.reading(path, MODEL) as (metadata, tensors):
         model = _Builder(metadata, tensors).model()
         weights_file.check_id(metadata, model.id)
         if not np.array_equal(known_answer(model), model.known_images):
@@ -42,18 +34,16 @@ def read_model(path: Path) -> Model:
 def write_model(path: Path, model: Model) -> None:
     """Write `model` to a new safetensors file at `path`."""
     metadata = {
-        "format": FORMAT,
-        "version": VERSION,
         "name": model.name,
         "id": model.id.hex(),
         "height": str(model.shape.height),
         "width": str(model.shape.width),
         "levels": ",".join(str(quantiser.levels) for quantiser in model.quantisers),
-        **weights_file.noted(model.notes),
     }
     if model.classifier_id is not None:
         metadata["classifier"] = model.classifier_id.hex()
-    weights_file.write(path, metadata, model.tensors())
+    metadata = weights_file.with_notes(metadata, model.notes)
+    weights_file.write(path, MODEL, metadata, model.tensors())
 
 
 def known_answer(model: Model) -> Images:
@@ -69,24 +59,15 @@ class _Builder:
         self._parts = Parts(tensors)
 
     def model(self) -> Model:
-        weights_file.check_metadata(self._metadata, "model", VERSION, _KEYS)
         height, width = (
             weights_file.decimal(self._metadata, side, SIDES) for side in ("height", "width")
         )
-        encoder = self._parts.network("encoder", 0, 255)
+        encoder = self._parts.network("encoder", height * width, DIMS)
         shape = Shape(height, width, encoder.outputs)
-        if encoder.inputs != shape.pixels or shape.dims not in DIMS:
-            raise ModelError(
-                f"encoder maps {encoder.inputs} pixels to {shape.dims} numbers, expected "
-                f"{shape.pixels} to {DIMS[0]} … {DIMS[-1]}"
-            )
         quantisers = tuple(self._quantiser(levels, shape.dims) for levels in self._levels())
         points = np.concatenate([quantiser.points.ravel() for quantiser in quantisers])
-        decoder = self._parts.network("decoder", int(points.min()), int(points.max()))
-        if (decoder.inputs, decoder.outputs) != (shape.dims, shape.pixels):
-            raise ModelError(f"decoder maps {decoder.inputs} numbers to {decoder.outputs} pixels")
-        if decoder.range[0] < 0 or decoder.range[1] > 255:
-            raise ModelError(f"decoder gives pixels {decoder.range}, expected within 0 to 255")
+        within = int(points.min()), int(points.max())
+        decoder = self._parts.network("decoder", shape.dims, _just(shape.pixels), within)
         codes, images = self._parts.take("known.codes"), self._parts.take("known.images")
         expected = (len(codes), height, width)
         if codes.shape != (len(codes), shape.dims) or images.shape != expected:
@@ -94,7 +75,7 @@ class _Builder:
         if not len(codes) or int(codes.max()) >= quantisers[0].levels:
             raise ModelError("known answer: no codes, or a number out of range")
         residual = self._residual(shape)
-        margin = self._parts.number("guard.margin", range(MAX_MARGIN + 1)) or 0
+        margin = self._parts.number("guard.margin") or 0
         self._parts.end()
         return Model(
             self._metadata["name"], shape, encoder, decoder, quantisers,
@@ -105,18 +86,13 @@ class _Builder:
     def _residual(self, shape: Shape) -> Network | None:
         if not self._parts.has("residual"):
             return None
-        network = self._parts.network("residual", 0, 255)
-        expected = (input_size(shape.height, shape.width), VALUES)
-        if (network.inputs, network.outputs) != expected:
-            raise ModelError(f"residual maps {network.inputs} to {network.outputs}, not {expected}")
-        if network.range[0] < 0 or network.range[1] > MAX_WEIGHT:
-            raise ModelError(f"residual gives {network.range}, expected within 0 to {MAX_WEIGHT}")
-        return network
+        return self._parts.network("residual", input_size(shape.height, shape.width), _just(VALUES))
 
     def _levels(self) -> list[int]:
         text = self._metadata.get("levels", "")
-        levels = [weights_file.DECIMALS.get(part, 0) for part in text.split(",")]
-        if len(set(levels)) != len(levels) or not set(levels) <= set(LEVELS):
+        known = {str(number): number for number in LEVELS}
+        levels = [known.get(part, 0) for part in text.split(",")]
+        if len(set(levels)) != len(levels) or 0 in levels:
             raise ModelError(
                 f"levels are {text[:40]!r}, expected numbers from {LEVELS[0]} to {LEVELS[-1]}, "
                 "each once, with commas between"
@@ -140,17 +116,17 @@ class _Builder:
             raise ModelError(f"{prefix}: thresholds {thresholds.shape}, points {points.shape}")
         if (np.diff(thresholds.astype(np.int64), axis=1) < 0).any():
             raise ModelError(f"{prefix}: thresholds descend")
-        if int(np.abs(points.astype(np.int64)).max()) > 1 << 15:
+        if int(np.abs(points.astype(np.int64)).max()) > MAX_POINT:
             raise ModelError(f"{prefix}: a point is outside ±2^15")
-        low, high = int(points.min()), int(points.max())
+        within = int(points.min()), int(points.max())
         entropy_model = tuple(
-            self._parts.network(f"{prefix}.predictor.{j}", low, high) for j in range(dims)
+            self._parts.network(f"{prefix}.predictor.{j}", j, _just(levels), within)
+            for j in range(dims)
         )
-        for j, network in enumerate(entropy_model):
-            if (network.inputs, network.outputs) != (j, levels):
-                raise ModelError(f"{prefix}: predictor {j} has the wrong shape")
-            if max(map(abs, network.range)) > 1 << 15:
-                raise ModelError(f"{prefix}: a score is outside ±2^15")
-        lambda_ = self._parts.number(f"{prefix}.lambda", range(MAX_LAMBDA + 1)) or 0
-        max_rmse = self._parts.number(f"guard.{levels}.max_rmse", range(1, MAX_RMSE + 1))
+        lambda_ = self._parts.number(f"{prefix}.lambda") or 0
+        max_rmse = self._parts.number(f"guard.{levels}.max_rmse")
         return Quantiser(levels, thresholds, points, entropy_model, lambda_, max_rmse)
+
+
+def _just(count: int) -> range:
+    return range(count, count + 1)

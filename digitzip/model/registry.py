@@ -16,7 +16,7 @@ from typing import Final, Generic, TypeVar
 from safetensors import SafetensorError, safe_open
 
 from digitzip.errors import ModelError
-from digitzip.model import classifier_file, model_file
+from digitzip.model import classifier_file, model_file, schema
 from digitzip.model.classifier import Classifier
 from digitzip.model.model import Model
 
@@ -89,8 +89,8 @@ class _Kind(Generic[T]):
         return self.read_once(path.resolve(), stat.st_mtime_ns, stat.st_size)
 
 
-_MODEL: Final = _Kind("model", classifier_file.FORMAT, _read_model)
-_CLASSIFIER: Final = _Kind("classifier", model_file.FORMAT, _read_classifier)
+_MODEL: Final = _Kind(schema.MODEL.name, schema.CLASSIFIER.format, _read_model)
+_CLASSIFIER: Final = _Kind(schema.CLASSIFIER.name, schema.MODEL.format, _read_classifier)
 
 
 def _load(kind: _Kind[T], named: str | Path) -> T:

@@ -1,6 +1,6 @@
 """Networks <-> named integer tensors (docs/MODELS.md section 2), and the id of what is so named.
 
-It knows no files and no images: tensors were read elsewhere, and are not trusted.
+It knows no files and no images. Tensors are read elsewhere and not trusted.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ import numpy.typing as npt
 
 from digitzip.errors import ModelError
 from digitzip.kernels import Layer, Network, Window
+from digitzip.model.schema import MAX_LAYERS, MAX_MULTIPLICATIONS, NETWORKS, NUMBERS, Range
 
 Integers = npt.NDArray[np.integer[Any]]
 Tensors = dict[str, Integers]
 
 ID_SIZE: Final = 16
-MAX_MULTIPLICATIONS: Final = 16 << 20  # of a network for one image
-MAX_LAYERS: Final = 64
 
 
 def identify(text: bytes, sizes: tuple[int, ...], tensors: Iterable[tuple[str, Integers]]) -> bytes:
@@ -50,9 +49,9 @@ def network_tensors(prefix: str, network: Network) -> Iterator[tuple[str, Intege
 
 
 class Parts:
-    """Gives named tensors and the networks among them, each checked, until none is left.
+    """Hands out tensors, and the networks made of them, each checked, until none is left.
 
-    Every method raises `ModelError` for what is missing or breaks a rule.
+    Every method raises `ModelError` for what is missing or breaks the schema.
     """
 
     def __init__(self, tensors: Mapping[str, Integers]) -> None:
@@ -68,29 +67,44 @@ class Parts:
             raise ModelError(f"tensor {name} is missing")
         return self._tensors.pop(name)
 
-    def number(self, name: str, allowed: range) -> int | None:
+    def number(self, name: str) -> int | None:
         """Return the one number of the tensor of this name, None where there is no such tensor."""
         if name not in self._tensors:
             return None
-        stored = self.take(name)
+        stored, allowed = self.take(name), NUMBERS[name.rpartition(".")[2]]
         if stored.shape != (1,) or int(stored[0]) not in allowed:
             raise ModelError(
                 f"{name} is {stored.tolist()}, expected one number, {allowed[0]} to {allowed[-1]}"
             )
         return int(stored[0])
 
-    def network(self, prefix: str, low: int, high: int) -> Network:
-        """Return the network of this name, whose inputs lie between `low` and `high`."""
+    def network(
+        self, name: str, inputs: int, outputs: range, points: Range | None = None
+    ) -> Network:
+        """Return the network of this name with so many inputs and outputs.
+
+        `points` is the range of its inputs where these are points of quantisers.
+        """
         layers: list[Layer] = []
-        while f"{prefix}.{len(layers)}.weight" in self._tensors and len(layers) < MAX_LAYERS:
-            layers.append(self._layer(f"{prefix}.{len(layers)}"))
+        while f"{name}.{len(layers)}.weight" in self._tensors and len(layers) < MAX_LAYERS:
+            layers.append(self._layer(f"{name}.{len(layers)}"))
         most = sum(layer.multiplications for layer in layers)
         if most > MAX_MULTIPLICATIONS:  # before it is held
-            raise ModelError(f"{prefix}: more than {MAX_MULTIPLICATIONS} multiplications an image")
-        return Network(layers, low, high)
+            raise ModelError(f"{name}: more than {MAX_MULTIPLICATIONS} multiplications an image")
+        rule = next(NETWORKS[part] for part in name.split(".") if part in NETWORKS)
+        network = Network(layers, *(rule.inputs or points or (0, 0)))
+        if network.inputs != inputs or network.outputs not in outputs:
+            raise ModelError(
+                f"{name} maps {network.inputs} inputs to {network.outputs} outputs, "
+                f"expected {inputs} to {_span(outputs)}"
+            )
+        low, high = rule.outputs or network.range
+        if network.range[0] < low or network.range[1] > high:
+            raise ModelError(f"{name} gives {network.range}, expected within {low} to {high}")
+        return network
 
     def end(self) -> None:
-        """Refuse what nothing took."""
+        """Raise `ModelError` where anything is left."""
         if self._tensors:
             raise ModelError(f"unknown tensor {min(self._tensors)!r}")
 
@@ -99,11 +113,7 @@ class Parts:
             self.take(f"{name}.{part}") for part in ("weight", "bias", "shift", "clip")
         )
         table = self.take(f"{name}.table") if f"{name}.table" in self._tensors else None
-        skip = 0
-        if f"{name}.skip" in self._tensors:
-            stored = self.take(f"{name}.skip")
-            if stored.shape != (1,) or (skip := int(stored[0])) < 1:
-                raise ModelError(f"{name}: skip is {stored.tolist()}, expected one number above 0")
+        skip = self.number(f"{name}.skip") or 0
         if clip.shape != (2,):
             raise ModelError(f"{name}: clip is {clip.tolist()}, expected two numbers")
         window = self._window(f"{name}.window")
@@ -116,6 +126,10 @@ class Parts:
         if stored.shape != (4,):
             raise ModelError(f"{name} is {stored.tolist()}, expected four numbers")
         return Window(*stored.tolist())
+
+
+def _span(allowed: range) -> str:
+    return str(allowed[0]) if len(allowed) == 1 else f"{allowed[0]} … {allowed[-1]}"
 
 
 def _u32(*values: int) -> bytes:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from digitzip.codec import Codec
 from digitzip.model import Model, Quantiser
 from digitzip.model.classifier import Images
-from digitzip.model.model_file import MAX_RMSE
+from digitzip.model.schema import MAX_RMSE
 
 DEVIATIONS = 4  # above the mean: images of new writers have more error than held-out ones
 

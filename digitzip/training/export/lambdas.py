@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from digitzip.codec import Codec
 from digitzip.entropy.probability import UNIT, ideal_bits
 from digitzip.model import Model, Quantiser
-from digitzip.model.model_file import MAX_LAMBDA
+from digitzip.model.schema import MAX_LAMBDA
 
 Images = NDArray[np.uint8]
 
