@@ -128,6 +128,8 @@ def test_efforts_and_levels_that_are_not_there_are_refused(tiny: Model) -> None:
         Codec(tiny, effort=True)
     with pytest.raises(ModelError, match="has 8, 5 levels, not 16"):
         Codec(tiny, levels=16)
+    with pytest.raises(InputError, match=r"levels is 5\.0, expected 2 to 255"):
+        Codec(tiny, levels=5.0)  # type: ignore[arg-type]
 
 
 def test_qualities_count_levels_from_the_fewest(tiny: Model) -> None:
@@ -139,7 +141,7 @@ def test_qualities_count_levels_from_the_fewest(tiny: Model) -> None:
 
 @pytest.mark.parametrize("type_", [np.uint8, np.int64, np.array])
 def test_any_integer_type_is_an_integer(tiny: Model, type_: Any) -> None:
-    codec = Codec(tiny, effort=type_(2), threads=type_(1))
+    codec = Codec(tiny, levels=type_(5), effort=type_(2), threads=type_(1))
     assert (codec.effort, codec.threads) == (2, 1)
     assert type(codec.effort) is int
     assert load_codec(tiny, quality=type_(1)).levels == 5

@@ -17,7 +17,7 @@ from digitzip.entropy.codes import CodeCoder
 from digitzip.entropy.packets import pack_code, unpack_code
 from digitzip.entropy.residuals import ResidualModel
 from digitzip.errors import InputError
-from digitzip.limits import DIMS, EFFORTS, THREADS
+from digitzip.limits import DIMS, EFFORTS, LEVELS, THREADS
 from digitzip.model import DEFAULT, DIMS_NAME, Model, latent_model, load_model
 
 Codes = npt.NDArray[np.uint8]
@@ -51,6 +51,7 @@ class Codec:
         self.model = model
         self.effort = integer("effort", DEFAULT_EFFORT if effort is None else effort, EFFORTS)
         self.threads = integer("threads", threads, THREADS)
+        levels = None if levels is None else integer("levels", levels, LEVELS)
         self._latents = latent_model(model, levels)
         self.coder = CodeCoder(self.levels, self._latents.scores)
 
