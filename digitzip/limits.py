@@ -21,3 +21,9 @@ MAX_IMAGES: Final = 10_000_000
 """Images that one call decodes unless the caller allows more."""
 
 MAX_DIGITS: Final = MAX_IMAGES
+
+MAX_CHUNK_IMAGES: Final = 16_384
+"""Images of a chunk."""
+
+DEFAULT_CHUNK_IMAGES: Final = 4096
+"""Images of a chunk unless the caller asks for more or fewer."""

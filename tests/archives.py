@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
 
 import digitzip
 from digitzip.archive.builder import ChunkBuilder
+from digitzip.archive.index import Kinds
 from digitzip.archive.sink import ChunkSink
 from digitzip.codec import Codec, Codes, EncodedBatch
-from digitzip.format import Guard, Header
+from digitzip.format import Header, Promise
 from digitzip.model import Model
 
 
@@ -27,7 +29,8 @@ def write_codes(out: BinaryIO, model: Model, codes: Codes, names: Sequence[str] 
     """Write an archive of these codes, uint8 [n, d], without a guard."""
     codec, shape = Codec(model), model.shape
     builder = ChunkBuilder(codec)
-    sink = ChunkSink(out, Header(model.id, shape.height, shape.width, shape.dims, codec.levels))
+    header = Header(model.id, shape.height, shape.width, shape.dims, codec.levels)
+    sink = ChunkSink(out, header, Kinds(named=bool(names)))
     for start in range(0, len(codes), 4096):
         part = slice(start, start + 4096)
         batch = EncodedBatch.plain(codes[part], codec.decode(codes[part]))
@@ -38,13 +41,12 @@ def write_codes(out: BinaryIO, model: Model, codes: Codes, names: Sequence[str] 
     sink.close()
 
 
-def with_promise(data: bytes, promise: Guard) -> bytes:
+def with_promise(data: bytes, promise: Promise) -> bytes:
     """Return an archive of the same chunks that promises something."""
     out = io.BytesIO()
     with digitzip.open(data) as dz:
-        header = dz._store.header
-        shape = (header.height, header.width, header.dims, header.levels)
-        sink = ChunkSink(out, Header(header.model_id, *shape, promise))
+        header = replace(dz._store.header, promise=promise)
+        sink = ChunkSink(out, header, dz._store.index.kinds)
         for number in dz._store.numbers:
             sink.copy(dz._store.stored(number))
     sink.close()

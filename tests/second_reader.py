@@ -13,7 +13,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, localcontext
-from itertools import accumulate
+from fractions import Fraction
+from itertools import accumulate, pairwise
 from operator import mul
 from typing import Any, NamedTuple
 
@@ -124,7 +125,7 @@ def read_tensors(data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
 class Quantiser:
     points: list[tuple[int, ...]]
     predictors: list[list[Layer]]
-    bounds: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
+    cdfs: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
 
 
 class Model:
@@ -132,17 +133,17 @@ class Model:
         self.metadata, self.tensors = read_tensors(data)
         self.unused = set(self.tensors)
         # M 1: metadata
-        text = {k: v for k, v in self.metadata.items() if not k.startswith("notes.")}
+        told = {k: v for k, v in self.metadata.items() if not k.startswith("notes.")}
         keys = {"format", "version", "name", "id", "height", "width", "levels"}
-        need(keys <= text.keys() <= keys | {"classifier"}, "metadata: other keys than the page's")
-        classifier = text.get("classifier", "0" * 32)
+        need(keys <= told.keys() <= keys | {"classifier"}, "metadata: other keys than the page's")
+        classifier = told.get("classifier", "0" * 32)
         need(len(classifier) == 32, "classifier: no id")
         need(set(classifier) <= set("0123456789abcdef"), "classifier: no id")
-        need(text["format"] == "digitzip-model" and text["version"] == "1", "not a model, 1")
-        name = text["name"]
+        need(told["format"] == "digitzip-model" and told["version"] == "1", "not a model, 1")
+        name = told["name"]
         need(1 <= len(name) <= 100 and name.isprintable() and "/" not in name, "name")
-        self.height, self.width = (decimal(text[key], 8, 64) for key in ("height", "width"))
-        self.levels = [decimal(number, 2, 255) for number in text["levels"].split(",")]
+        self.height, self.width = (decimal(told[key], 8, 64) for key in ("height", "width"))
+        self.levels = [decimal(number, 2, 255) for number in told["levels"].split(",")]
         need(len(set(self.levels)) == len(self.levels), "levels: one stands twice")
         # M 2, 3: networks and quantisers
         size = self.height * self.width
@@ -179,7 +180,7 @@ class Model:
         images = self.tensor("known.images", (rows, self.height, self.width), types="U8")
         need(not self.unused, f"unknown tensors {self.unused}")
         self.id = self.identity()
-        need(text["id"] == self.id.hex(), "id: not the model's")
+        need(told["id"] == self.id.hex(), "id: not the model's")
         decoded = b"".join(self.decode(self.levels[0], code) for code in codes.rows())
         need(decoded == bytes(images.values), "does not decode the known answer")
 
@@ -227,13 +228,13 @@ class Model:
 
     def identity(self) -> bytes:
         """F 8."""
-        text = b"digitzip-model-1" + struct.pack("<3I", self.height, self.width, self.dims)
+        hashed = b"digitzip-model-1" + struct.pack("<3I", self.height, self.width, self.dims)
         for name, (_, shape, values) in sorted(self.tensors.items()):
             written = name.endswith((".thresholds", ".lambda"))  # a matter of writing alone
             if name.startswith(("decoder.", "levels.", "residual.")) and not written:
-                text += struct.pack("<I", len(name.encode())) + name.encode()
-                text += struct.pack(f"<I{len(shape)}I{len(values)}i", len(shape), *shape, *values)
-        return hashlib.sha256(text).digest()[:16]
+                hashed += struct.pack("<I", len(name.encode())) + name.encode()
+                hashed += struct.pack(f"<I{len(shape)}I{len(values)}i", len(shape), *shape, *values)
+        return hashlib.sha256(hashed).digest()[:16]
 
     def point(self, levels: int, code: Sequence[int]) -> list[int]:
         points = self.quantisers[levels].points
@@ -244,22 +245,22 @@ class Model:
             self.images[levels, code] = bytes(run(self.decoder, self.point(levels, code)))
         return self.images[levels, code]
 
-    def bounds(self, levels: int, before: tuple[int, ...]) -> list[int]:
-        """F 4.1: the places that the next number's values own."""
+    def cdf(self, levels: int, before: tuple[int, ...]) -> list[int]:
+        """F 4.1: the intervals of the values of the next latent."""
         quantiser = self.quantisers[levels]
-        if before not in quantiser.bounds:
+        if before not in quantiser.cdfs:
             scores = run(quantiser.predictors[len(before)], self.point(levels, before))
             with localcontext(Context(prec=40)):
                 share = [2**20 * (Decimal(score - max(scores)) / 32).exp() for score in scores]
                 weights = [int(w.to_integral_value()) for w in share]
             sums = [sum(weights[:v]) for v in range(levels + 1)]
-            quantiser.bounds[before] = [
+            quantiser.cdfs[before] = [
                 each * (16_384 - levels) // sums[-1] + v for v, each in enumerate(sums)
             ]
-        return quantiser.bounds[before]
+        return quantiser.cdfs[before]
 
-    def shares(self, inputs: list[int]) -> list[int]:
-        """F 4.2: the places that the values of a pixel own."""
+    def pixel_cdf(self, inputs: list[int]) -> list[int]:
+        """F 4.2: the intervals of the values of a pixel."""
         assert self.residual is not None
         weights = run(self.residual, inputs)
         if not any(weights):
@@ -318,65 +319,109 @@ class Content:
     levels: int
     codes: list[list[int]] = field(default_factory=list)
     pixels: bytes = b""
-    names: list[str | None] | None = None  # None for the digits of an append without names
+    names: list[str] | None = None
+    labels: bytes | None = None
+    corrected: int = 0
+    metadata: dict[str, str] = field(default_factory=dict)
 
     @property
-    def digits(self) -> int:
+    def images(self) -> int:
         return len(self.codes)
 
 
 class Entry(NamedTuple):
     start: int
     length: int
-    digits: int
+    images: int
     crc: int
 
 
-def read_header(data: bytes, model: Model) -> tuple[bytes, int]:
-    """F 2, 6: the header's bytes and the number of levels."""
+class Header(NamedTuple):
+    data: bytes
+    levels: int
+    metadata: dict[str, str]
+
+
+class Trailer(NamedTuple):
+    entries: list[Entry]
+    flags: int
+    corrected: int
+
+
+def text(data: bytes) -> str:
+    """F 1: UTF-8 without NUL."""
+    need(b"\0" not in data, "text: NUL")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise Refused("text: not UTF-8") from error
+
+
+def read_header(data: bytes, model: Model) -> Header:
+    """F 2, 6."""
     file = Cursor(data)
     need(file.take(4) == b"\x5d\x2a\x4d\x18", "header: frame magic")
     size = file.fixed(4)
     need(file.take(7) == b"\x89DZ\r\n\x1a\n", "header: signature")
-    need((version := file.fixed(1)) == 2, f"version {version} is unknown")
-    need(33 <= size <= 40, "header: size")
+    need((version := file.fixed(1)) == 3, f"version {version} is unknown")
+    need(34 <= size <= 65_576, "header: size")
     need(len(data) >= 8 + size, "header: cut")
     crc = int.from_bytes(data[4 + size : 8 + size], "little")
     need(crc == zlib.crc32(data[: 4 + size]), "header: CRC")
+    file = Cursor(data[: 4 + size])
+    file.take(16)
     identity, (height, width, dims, levels) = file.take(16), file.take(4)
     need(8 <= height <= 64 and 8 <= width <= 64, "header: height or width")
     need(1 <= dims <= 10 and 2 <= levels <= 255, "header: dims or levels")
     flags = file.fixed(1)
-    need(flags < 16 and (flags == 0 or flags & 1 == 1), "guard: flags")
+    need(flags < 16 and (flags == 0 or flags & 1 == 1), "promise: flags")
     file.take((flags >> 1 & 1) + 2 * (flags >> 2 & 1) + 4 * (flags >> 3 & 1))
-    need(file.at == 4 + size, "header: size is not the guard's")
+    metadata = read_metadata(file)
+    file.end("header")
     need(identity == model.id, f"the file needs model {identity.hex()}")
     need((height, width, dims) == (model.height, model.width, model.dims), "not the model's size")
     need(levels in model.levels, f"the model has no quantiser of {levels} levels")
-    return data[: 8 + size], levels
+    return Header(data[: 8 + size], levels, metadata)
 
 
-def read_trailer(data: bytes, end: int, header: bytes) -> list[Entry]:
-    """F 7: the entries of the trailer that ends at `end`; they must account for the file so far."""
-    need(end >= len(header) + 8 + 21, "trailer: cut")
+def read_metadata(file: Cursor) -> dict[str, str]:
+    """F 6.2."""
+    start, keys, values = file.at, [], []
+    for _ in range(file.varint()):
+        key = file.take(file.fixed(1))
+        need(key != b"digitzip", "metadata: a key is spelled out")
+        keys.append(key or b"digitzip")
+        values.append(text(file.take(file.varint())))
+    need(file.at - start <= 65_536, "metadata: too long")
+    need(all(a < b for a, b in pairwise(keys)), "metadata: keys do not ascend")
+    return dict(zip(map(text, keys), values, strict=True))
+
+
+def read_trailer(data: bytes, end: int, header: bytes) -> Trailer:
+    """F 7: the trailer that ends at `end`; its entries must account for the file so far."""
+    need(end >= len(header) + 23, "trailer: cut")
     back = int.from_bytes(data[end - 4 : end], "little")
-    need(29 <= back <= min(32 * MIB, end - len(header)), "trailer: back-pointer")
+    need(23 <= back <= min(32 * MIB, end - len(header)), "trailer: back-pointer")
     file = Cursor(data[end - back : end])
     need(file.take(4) == b"\x5e\x2a\x4d\x18", "trailer: frame magic")
     need(file.fixed(4) == back - 8, "trailer: frame size")
-    count, at, entries = file.varint(), len(header), []
+    need((flags := file.fixed(1)) < 8, "trailer: flags")
+    if flags & 4:
+        need(file.take(file.varint()) == header[16:-4], "trailer: copy of the header")
+    corrected, count = file.varint(), file.varint()
+    at, entries = len(header), []
     need(count <= min(1 << 20, back // 6), "trailer: too many entries")
     for _ in range(count):
         entry = Entry(at, file.varint(), file.varint(), file.fixed(4))
-        need(entry.length >= 1 and entry.digits <= 16384, "trailer: entry")
+        need(entry.length >= 1 and entry.images <= 16384, "trailer: entry")
         entries.append(entry)
         at += entry.length
     need(at == end - back, "trailer: does not account for the file")
-    digest = hashlib.sha256(header + file.data[: file.at]).digest()[:16]
-    need(file.take(16) == digest, "trailer: digest")
+    digest = hashlib.sha256(header + file.data[: file.at]).digest()[:8]
+    need(file.take(8) == digest, "trailer: digest")
     file.take(4)
     file.end("trailer")
-    return entries
+    return Trailer(entries, flags, corrected)
 
 
 def unpack_frame(frame: bytes) -> bytes:
@@ -400,42 +445,42 @@ def unpack_frame(frame: bytes) -> bytes:
     return content
 
 
-def read_codes(body: Cursor, digits: int, levels: int, model: Model) -> list[tuple[int, ...]]:
+def read_codes(body: Cursor, images: int, levels: int, model: Model) -> list[tuple[int, ...]]:
     """F 4.1."""
     representation, dims = body.fixed(1), model.dims
     if representation & 1:
         need(representation >> 1 <= 8, "codes: unknown representation")
-        return read_coded(body, 1 << (representation >> 1), digits, levels, model)
+        return read_coded(body, 1 << (representation >> 1), images, levels, model)
     group = representation >> 1
     need(1 <= group <= 8 and levels**group <= 256, "codes: unknown representation")
     planes: list[list[int]] = []
     for first in range(0, dims, group):
         held = min(group, dims - first)
-        joined = list(body.take(digits))
+        joined = list(body.take(images))
         need(max(joined) < levels**held, "codes: a byte too large")
         planes += [[byte // levels**i % levels for byte in joined] for i in range(held)]
     body.end("codes")
-    codes: list[tuple[int, ...]] = [()] * digits
+    codes: list[tuple[int, ...]] = [()] * images
     for plane in planes:
         codes = [(*code, value) for code, value in zip(codes, plane, strict=True)]
     return codes
 
 
 def read_coded(
-    body: Cursor, lanes: int, digits: int, levels: int, model: Model
+    body: Cursor, lanes: int, images: int, levels: int, model: Model
 ) -> list[tuple[int, ...]]:
     """F 4.1: coded."""
-    need(digits <= 1024 * lanes, "codes: too many digits for the lanes")
-    need(len(body.data) - body.at <= 4 * lanes + 2 * digits * model.dims, "codes: too many words")
+    need(images <= 1024 * lanes, "codes: too many images for the lanes")
+    need(len(body.data) - body.at <= 4 * lanes + 2 * images * model.dims, "codes: too many words")
     states = [body.fixed(4) for _ in range(lanes)]
     need(min(states) >= 1 << 16, "codes: a state too small")
-    codes: list[tuple[int, ...]] = [()] * digits
+    codes: list[tuple[int, ...]] = [()] * images
     for _ in range(model.dims):
         for i, code in enumerate(codes):
-            bounds, x = model.bounds(levels, code), states[i % lanes]
+            cdf, x = model.cdf(levels, code), states[i % lanes]
             r = x % 16_384
-            v = bisect_right(bounds, r) - 1
-            x = (bounds[v + 1] - bounds[v]) * (x // 16_384) + r - bounds[v]
+            v = bisect_right(cdf, r) - 1
+            x = (cdf[v + 1] - cdf[v]) * (x // 16_384) + r - cdf[v]
             if x < 1 << 16:
                 x = x << 16 | body.fixed(2)
             codes[i], states[i % lanes] = (*code, v), x
@@ -444,39 +489,46 @@ def read_coded(
     return codes
 
 
-def apply_corrections(body: Cursor, images: list[bytearray], left: set[int], model: Model) -> None:
-    """F 4.2. `images`: as the decoder gave them; `left`: the digits that no layer has listed."""
-    representation, n = body.fixed(1), body.fixed(1)
+def apply_corrections(body: Cursor, images: list[bytearray], model: Model) -> int:
+    """F 4.2: correct the reconstructions `images`; return how many."""
+    representation, groups = body.fixed(1), body.varint()
     coded, k = representation & 1, representation >> 1
     need(k <= (8 if coded else 0), "corrections: unknown representation")
-    need(n <= 127, "corrections: N")
-    count, places, place = body.varint(), [], -1
-    need(1 <= count <= len(images), "corrections: count")
-    for _ in range(count):
-        place += body.varint() + 1
-        need(place in left, "corrections: no such digit, or listed in both")
-        left.remove(place)
-        places.append(place)
-    listed = [images[place] for place in places]
+    need(1 <= groups <= 128, "corrections: groups")
+    rows: dict[int, int] = {}  # the bound of each listed row, in the order of the steps
+    last = -1
+    for _ in range(groups):
+        n, count, row = body.fixed(1), body.varint(), -1
+        need(last < n <= 127, "corrections: N")
+        last = n
+        need(1 <= count <= len(images), "corrections: count")
+        for _ in range(count):
+            row += body.varint() + 1
+            need(row < len(images) and row not in rows, "corrections: no such image, or again")
+            rows[row] = n
+    listed, bounds = [images[row] for row in rows], list(rows.values())
     if coded:
-        need(model.residual is not None, "corrections: the model has no residual network")
-        correct_coded(body, 1 << k, n, listed, model)
+        need(model.residual is not None, "corrections: the model has no residual model")
+        correct_coded(body, 1 << k, bounds, listed, model)
     else:
-        correct_plain(body, n, listed)
+        correct_plain(body, bounds, listed)
     body.end("corrections")
+    return len(rows)
 
 
-def correct_plain(body: Cursor, n: int, images: list[bytearray]) -> None:
+def correct_plain(body: Cursor, bounds: list[int], images: list[bytearray]) -> None:
     """F 4.2: plain."""
     for pixel in range(len(images[0])):
-        for image, s in zip(images, body.take(len(images)), strict=True):
+        for image, n, s in zip(images, bounds, body.take(len(images)), strict=True):
             value = image[pixel] + (-(s + 1) // 2 if s & 1 else s // 2) * (2 * n + 1)
             image[pixel] = min(max(value, 0), 255) if n else value % 256
 
 
-def correct_coded(body: Cursor, lanes: int, n: int, images: list[bytearray], model: Model) -> None:
+def correct_coded(
+    body: Cursor, lanes: int, bounds: list[int], images: list[bytearray], model: Model
+) -> None:
     """F 4.2: coded."""
-    size, step = len(images[0]), 2 * n + 1
+    size = len(images[0])
     need(len(images) <= 1024 * lanes and len(images) * size <= 1 << 24, "corrections: too many")
     most = 4 * lanes + 2 * len(images) * size
     need(len(body.data) - body.at <= most, "corrections: too many words")
@@ -484,13 +536,13 @@ def correct_coded(body: Cursor, lanes: int, n: int, images: list[bytearray], mod
     need(min(states) >= 1 << 16, "corrections: a state too small")
     decoded = [bytes(image) for image in images]
     for pixel in range(size):
-        for i, (image, before) in enumerate(zip(images, decoded, strict=True)):
-            bounds = model.shares(seen(image, before, pixel, n, model))
+        for i, (image, before, n) in enumerate(zip(images, decoded, bounds, strict=True)):
+            cdf = model.pixel_cdf(seen(image, before, pixel, n, model))
             x, p = states[i % lanes], before[pixel]
             r = x % 65_536
-            v = bisect_right(bounds, r) - 1
-            middle = p + (v - p + n) // step * step
-            a, b = bounds[max(middle - n, 0)], bounds[min(middle + n, 255) + 1]
+            v = bisect_right(cdf, r) - 1
+            middle = p + (v - p + n) // (2 * n + 1) * (2 * n + 1)
+            a, b = cdf[max(middle - n, 0)], cdf[min(middle + n, 255) + 1]
             x = (b - a) * (x // 65_536) + r - a
             if x < 1 << 16:
                 x = x << 16 | body.fixed(2)
@@ -499,7 +551,7 @@ def correct_coded(body: Cursor, lanes: int, n: int, images: list[bytearray], mod
 
 
 def seen(image: bytearray, decoded: bytes, pixel: int, n: int, model: Model) -> list[int]:
-    """M 2: the inputs of the residual network. `image` has come back up to `pixel`."""
+    """M 2: the inputs of the residual model. `image` is corrected up to `pixel`."""
     y, x = divmod(pixel, model.width)
 
     def at(pixels: bytes | bytearray, row: int, column: int) -> int:
@@ -515,13 +567,13 @@ def seen(image: bytearray, decoded: bytes, pixel: int, n: int, model: Model) -> 
     return [*inputs, n]
 
 
-def read_names(body: Cursor, digits: int) -> list[str]:
+def read_names(body: Cursor, images: int) -> list[str]:
     """F 5.1."""
     representation, names = body.fixed(1), []
     need(representation <= 1, "names: unknown representation")
     if representation == 0:
         name = b""
-        for _ in range(digits):
+        for _ in range(images):
             need((shared := body.varint()) <= len(name), "names: shared")
             name = name[:shared] + body.take(body.varint())
             need(len(name) <= 1024, "names: too long")
@@ -530,41 +582,43 @@ def read_names(body: Cursor, digits: int) -> list[str]:
         prefix, suffix = body.take(body.varint()), body.take(body.varint())
         width, start = body.fixed(1), body.varint()
         need(len(prefix) + len(suffix) < 1024 and width <= 20, "names: too long")
-        for i in range(start, start + digits):
+        for i in range(start, start + images):
             names.append(prefix + f"{i:0{width}d}".encode() + suffix)
     body.end("names")
     for name in names:
-        need(len(name) <= 1024 and b"\0" not in name, "names: too long or with NUL")
+        need(len(name) <= 1024, "names: too long")
         need(not {b"", b".", b".."} & set(name.split(b"/")), "names: not a relative path")
-    try:
-        return [name.decode() for name in names]
-    except UnicodeDecodeError as error:
-        raise Refused("names: not UTF-8") from error
+    return [text(name) for name in names]
 
 
-def read_chunk(content: bytes, first: int, digits: int, levels: int, model: Model) -> Content:
+def read_labels(body: Cursor, images: int) -> bytes:
+    """F 5.2."""
+    need(body.fixed(1) == 0, "labels: unknown representation")
+    labels = body.take(images)
+    body.end("labels")
+    return labels
+
+
+def read_chunk(content: bytes, count: int, levels: int, model: Model) -> Content:
     """F 3."""
     file = Cursor(content)
-    need(file.varint() == first, "chunk: not in its place")
-    need(file.varint() == digits and 1 <= digits <= 16384, "chunk: digits")
+    need(file.varint() == count and 1 <= count <= 16384, "chunk: images")
     crc, last = file.fixed(4), 0
-    result, images, left = Content(levels), [bytearray()], set(range(digits))
+    result, images = Content(levels), [bytearray()]
     while file.at < len(content) or last == 0:
         kind, body = file.fixed(1), Cursor(file.take(file.varint()))
         need(kind > last if last else kind == 1, "chunk: layers do not ascend from codes")
         last = kind
         if kind == 0x01:
-            codes = read_codes(body, digits, levels, model)
+            codes = read_codes(body, count, levels, model)
             result.codes = [list(code) for code in codes]
             images = [bytearray(model.decode(levels, code)) for code in codes]
-        elif kind in (0x02, 0x03):
-            apply_corrections(body, images, left, model)
+        elif kind == 0x02:
+            result.corrected = apply_corrections(body, images, model)
         elif kind == 0x81:
-            result.names = [*read_names(body, digits)]
-        elif kind == 0x82:  # F 5.2
-            need(body.fixed(1) == 0, "labels: unknown representation")
-            body.take(digits)
-            body.end("labels")
+            result.names = read_names(body, count)
+        elif kind == 0x82:
+            result.labels = read_labels(body, count)
         else:
             need(kind >= 0x80, f"chunk: unknown critical layer {kind}")
     result.pixels = b"".join(images)
@@ -574,23 +628,56 @@ def read_chunk(content: bytes, first: int, digits: int, levels: int, model: Mode
 
 def read(data: bytes, model: Model) -> Content:
     """F 7, 9: open a file and decode all of it."""
-    header, levels = read_header(data, model)
-    entries = read_trailer(data, len(data), header)
-    result = Content(levels)
-    named: set[bool] = set()
-    for i, (start, length, digits, crc) in enumerate(entries):
+    header = read_header(data, model)
+    trailer = read_trailer(data, len(data), header.data)
+    result = Content(header.levels, metadata=header.metadata)
+    names: list[str] = []
+    labels = b""
+    for start, length, images, crc in trailer.entries:
         stored = data[start : start + length]
         need(zlib.crc32(stored) == crc, "entry CRC")
-        if digits == 0:  # a trailer that was replaced: it ends what was written at once
-            need(read_trailer(data, start + length, header) == entries[:i], "old trailer")
-            named.clear()
+        if images == 0:  # a replaced trailer is not interpreted
             continue
-        chunk = read_chunk(unpack_frame(stored), result.digits, digits, levels, model)
-        named.add(chunk.names is None)
-        need(len(named) == 1, "names: in some chunks only")
-        if result.names or chunk.names:
-            before = result.names or [None] * result.digits
-            result.names = before + (chunk.names or [None] * digits)
+        chunk = read_chunk(unpack_frame(stored), images, header.levels, model)
+        need((chunk.names is not None) == bool(trailer.flags & 1), "names: not as the flags say")
+        need((chunk.labels is not None) == bool(trailer.flags & 2), "labels: not as the flags say")
+        names += chunk.names or []
+        labels += chunk.labels or b""
         result.codes += chunk.codes
         result.pixels += chunk.pixels
+        result.corrected += chunk.corrected
+    need(result.corrected == trailer.corrected, "trailer: number of corrected images")
+    need(bool(result.codes) or trailer.flags & 3 == 0, "trailer: flags of a file without images")
+    result.names = names if trailer.flags & 1 else None
+    result.labels = labels if trailer.flags & 2 else None
     return result
+
+
+# ------------------------------------------------------------------------------- F 10: packets
+
+
+def write_packet(code: Sequence[int], levels: int, model: Model) -> bytes:
+    """F 10: the shortest byte string, and the smallest of those, within the interval."""
+    low, size, total = 0, 1, 1
+    for j, value in enumerate(code):
+        cdf = model.cdf(levels, tuple(code[:j]))
+        low = low * 16_384 + size * cdf[value]
+        size *= cdf[value + 1] - cdf[value]
+        total *= 16_384
+    scale, k = 1, 0
+    while (-(-low * scale // total) + 1) * total > (low + size) * scale:
+        scale, k = scale * 256, k + 1
+    return (-(-low * scale // total)).to_bytes(k, "big")
+
+
+def read_packet(packet: bytes, levels: int, model: Model) -> list[int]:
+    """F 10."""
+    x = Fraction(int.from_bytes(packet, "big"), 256 ** len(packet))
+    code: tuple[int, ...] = ()
+    for _ in range(model.dims):
+        cdf = model.cdf(levels, code)
+        v = bisect_right(cdf, int(x * 16_384)) - 1
+        x = (x * 16_384 - cdf[v]) / (cdf[v + 1] - cdf[v])
+        code = (*code, v)
+    need(write_packet(code, levels, model) == packet, "packet: not canonical")
+    return list(code)

@@ -81,11 +81,11 @@ def test_names_that_no_folder_can_hold_are_refused_whole_and_the_digits_can_be_h
 
 @pytest.mark.parametrize("name", ["../a", "/a", "a/../../b", "a//b", "./a", "a/", "a\0b"])
 def test_names_that_lead_out_of_a_folder_are_in_no_archive(name: str, tiny: Model) -> None:
-    from digitzip.format import naming
+    from digitzip.format import names as format_names
 
     body = b"\0\0" + bytes([len(name.encode())]) + name.encode()
     with pytest.raises(DamagedError, match="names: b"):
-        naming.unpack(body, 1)
+        format_names.unpack(body, 1)
 
 
 @posix

@@ -19,7 +19,7 @@ from digitzip import metrics
 from digitzip.cli import digitzip as command
 from digitzip.codec import Images
 from digitzip.errors import DigitzipError, InputError
-from digitzip.format import Guard
+from digitzip.format import Promise
 from digitzip.images.sheet import GAP, SCALE, contact_sheet, pairs
 from digitzip.model import Model, find_classifier, write_classifier
 from digitzip.model.classifier import Classifier
@@ -125,7 +125,7 @@ def test_a_digit_shows_the_labels_of_the_first_network_that_tells_it_from_its_or
 ) -> None:
     pair = make_pair()
     write_classifier(place / "shelf" / "toy-pair.safetensors", pair)
-    data = with_promise(packed(images, guard=False), Guard(True, reader=pair.id[:4]))
+    data = with_promise(packed(images, guard=False), Promise(True, classifier=pair.id[:4]))
     before, after = pair.read(images), pair.read(digitzip.decompress(data))
     told = before != after
     for first, second in ((True, False), (False, True), (True, True), (False, False)):
@@ -248,7 +248,7 @@ def test_a_file_that_keeps_its_promise_is_broken_by_none(images: Images) -> None
         assert found.broken is not None
         assert found.broken.digits == 0, options
         with digitzip.open(data) as dz:
-            assert dz.header.guard.on
+            assert dz.header.promise.on
 
 
 def test_digits_that_disprove_a_promise_are_told(images: Images, reader: Classifier) -> None:
@@ -259,11 +259,11 @@ def test_digits_that_disprove_a_promise_are_told(images: Images, reader: Classif
     read = (reader.read(images) != reader.read(back)).any(axis=1)
     rmse_bound, off_bound = int(np.median(rmse) * 65_535), int(off.max()) - 1
     for guard, broken in (
-        (Guard(True), off > 255),
-        (Guard(True, max_error=off_bound), off > off_bound),
-        (Guard(True, max_rmse=rmse_bound), rmse * 65_535 > rmse_bound),
-        (Guard(True, reader=reader.id[:4]), read),
-        (Guard(True, 255, rmse_bound, reader.id[:4]), read | (rmse * 65_535 > rmse_bound)),
+        (Promise(True), off > 255),
+        (Promise(True, max_error=off_bound), off > off_bound),
+        (Promise(True, max_rmse=rmse_bound), rmse * 65_535 > rmse_bound),
+        (Promise(True, classifier=reader.id[:4]), read),
+        (Promise(True, 255, rmse_bound, reader.id[:4]), read | (rmse * 65_535 > rmse_bound)),
     ):
         found = compared(images, with_promise(data, guard), N).broken
         assert found is not None
@@ -320,7 +320,7 @@ def test_a_folder_is_compared_by_its_names(images: Images) -> None:
 
 def test_a_broken_promise_is_shown_and_exits_with_five(images: Images) -> None:
     data = packed(images, guard=False)
-    Path("liar.dz").write_bytes(with_promise(data, Guard(True, max_error=3)))
+    Path("liar.dz").write_bytes(with_promise(data, Promise(True, max_error=3)))
     done = run("in.npy", "liar.dz", "--sheet", "sheet.png")
     assert done.exit_code == 5
     assert done.stderr == (
@@ -334,7 +334,7 @@ def test_a_broken_promise_is_shown_and_exits_with_five(images: Images) -> None:
 
 def test_a_promised_reader_that_is_not_known_is_warned_of(images: Images) -> None:
     data = packed(images, guard=False)
-    Path("in.dz").write_bytes(with_promise(data, Guard(True, reader=bytes(4))))
+    Path("in.dz").write_bytes(with_promise(data, Promise(True, classifier=bytes(4))))
     done = run("in.npy", "in.dz")
     assert done.exit_code == 0
     assert "warning: in.dz: how its digits read could not be compared" in done.stderr

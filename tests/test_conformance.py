@@ -21,6 +21,7 @@ from digitzip.model import Model, read_model
 
 HERE = Path(__file__).parent / "conformance"
 MANIFEST: dict[str, dict[str, Any]] = json.loads((HERE / "manifest.json").read_text("utf-8"))
+PACKETS: dict[str, list[dict[str, Any]]] = json.loads((HERE / "packets.json").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,10 @@ def test_the_manifest_names_every_file_and_no_other() -> None:
     for kind in ("valid", "invalid"):
         stored = {path.stem for path in (HERE / kind).glob("*.dz")}
         assert stored == set(MANIFEST[kind])
-    assert len(MANIFEST["valid"]) >= 34
-    assert len(MANIFEST["invalid"]) >= 92
+    assert len(MANIFEST["valid"]) >= 43
+    assert len(MANIFEST["invalid"]) >= 126
+    assert {each["levels"] for each in PACKETS["valid"]} == {5, 8}
+    assert len(PACKETS["valid"]) >= 20
 
 
 def test_the_conformance_models_are_small() -> None:
@@ -79,10 +82,14 @@ def test_valid_files_give_the_codes_and_pixels_of_the_manifest(
     model = models[expected["model"]]
     with digitzip.open(path, model=model) as dz:
         dz.test()
-        assert (len(dz), dz.header.levels) == (expected["digits"], expected["levels"])
+        assert (len(dz), dz.header.levels) == (expected["images"], expected["levels"])
         assert sha256(dz.codes[:]) == expected["codes"]
         assert sha256(dz[:]) == expected["pixels"]
         assert (None if dz.names is None else dz.names[:]) == expected["names"]
+        assert (None if dz.labels is None else dz.labels[:].tolist()) == expected["labels"]
+        assert dz.info.metadata == expected["metadata"]
+        assert dz.info.corrections is not None
+        assert dz.info.corrections.digits == expected["corrected"]
     assert sha256(digitzip.decompress(path.read_bytes(), model=model)) == expected["pixels"]
 
 

@@ -15,7 +15,7 @@ import digitzip
 from digitzip.archive import Archive
 from digitzip.cli import digitzip as command
 from digitzip.errors import DamagedError, InputError, LimitError, OutputError, UnsupportedError
-from digitzip.format import Guard
+from digitzip.format import Promise
 from digitzip.model import Model
 from tests.archives import with_promise
 from tests.conftest import TINY
@@ -137,7 +137,7 @@ def test_extracted_digits_keep_codes_pixels_names_and_promise(
             else:
                 assert again.names is not None
                 assert again.names[:] == dz.names[digits]
-    guard = Guard(True, 200, 60_000)
+    guard = Promise(True, 200, 60_000)
     dz, out = (
         digitzip.open(with_promise(Path("in.dz").read_bytes(), guard), model=tiny),
         io.BytesIO(),

@@ -25,7 +25,7 @@ from digitzip.fidelity import (
     fidelity_encoder,
     promise_of,
 )
-from digitzip.format import Guard
+from digitzip.format import Promise
 from digitzip.kernels import Network
 from digitzip.model import write_classifier
 from tests.toy import make_classifier
@@ -79,20 +79,22 @@ def test_final_pixels_satisfy_the_policy(
     error = np.abs(batch.pixels.astype(np.int16) - images).max(axis=(1, 2))
     assert (error[corrected] <= batch.bounds[corrected]).all()
     promise, model = promise_of(encoder), encoder.codec.model
-    check(images, batch.pixels, promise.max_error, promise.max_rmse, promise.reader, model.margin)
+    check(
+        images, batch.pixels, promise.max_error, promise.max_rmse, promise.classifier, model.margin
+    )
     if lossless or max_error == 0:
-        assert promise == Guard(True, max_error=0)
+        assert promise == Promise(True, max_error=0)
     else:
         rmse = model.quantisers[0].max_rmse if max_rmse is None else int(max_rmse * 65_535)
         id_ = None if model.classifier_id is None else model.classifier_id[:4]
-        assert promise == Guard(True, max_error, rmse, id_)
+        assert promise == Promise(True, max_error, rmse, id_)
 
 
 def test_a_policy_that_requires_nothing_needs_no_encoder() -> None:
     assert fidelity_encoder(Codec(TOY)) is None
     assert fidelity_encoder(Codec(MODELS["bounded"]), guard=False) is None
-    assert promise_of(None) == Guard()
-    assert encoder_for(Codec(TOY), Guard()) is None
+    assert promise_of(None) == Promise()
+    assert encoder_for(Codec(TOY), Promise()) is None
 
 
 @pytest.mark.parametrize(
@@ -257,7 +259,7 @@ def test_a_classifier_that_is_not_found_is_an_error(monkeypatch: pytest.MonkeyPa
     with pytest.raises(ModelError, match="with id"):
         fidelity_encoder(codec)
     with pytest.raises(BoundError, match="the file promises labels of a classifier: no "):
-        encoder_for(codec, Guard(True, reader=CLASSIFIER.id[:4]))
+        encoder_for(codec, Promise(True, classifier=CLASSIFIER.id[:4]))
     assert fidelity_encoder(codec, lossless=True) is not None  # needs no classifier
 
 
@@ -279,7 +281,7 @@ def test_a_promise_gives_the_encoder_that_keeps_it() -> None:
         assert promise_of(again) == promise
         assert again.has_default_bounds == encoder.has_default_bounds == (not bounds)
     assert promise_of(encoder_of("two networks")).reader == PAIR.id[:4]
-    other = encoder_for(codec, Guard(True, reader=CLASSIFIER.id[:4]))
+    other = encoder_for(codec, Promise(True, classifier=CLASSIFIER.id[:4]))
     assert other is not None
     assert other.policy.classifier is not None
     assert other.policy.classifier.id == CLASSIFIER.id

@@ -83,11 +83,11 @@ def test_a_bug_behind_all_checksums_is_found(monkeypatch: pytest.MonkeyPatch) ->
 def test_bytes_that_are_read_as_they_were_not_written_are_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from digitzip.format import naming
+    from digitzip.format import names
 
-    monkeypatch.setattr(naming, "_pack_counter", lambda names: None)
+    monkeypatch.setattr(names, "_pack_counter", lambda names: None)
     assert not crashes("names", 200)
-    monkeypatch.setattr(naming, "_pack_front_coded", lambda names: b"\0" + b"\0\1a" * len(names))
+    monkeypatch.setattr(names, "_pack_front_coded", lambda names: b"\0" + b"\0\1a" * len(names))
     assert crashes("names", 2000)
 
 

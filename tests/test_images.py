@@ -24,8 +24,9 @@ from PIL import Image
 
 from digitzip import images
 from digitzip.errors import DigitzipError, InputError, OutputError
+from digitzip.format.names import png_path
 from digitzip.images.frame import Frame
-from digitzip.images.names import Names, png_path
+from digitzip.images.names import Names
 from digitzip.images.pictures import decode
 
 Pixels = NDArray[np.uint8]

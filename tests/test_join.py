@@ -15,7 +15,7 @@ import digitzip
 from digitzip.archive.sink import ChunkSink
 from digitzip.cli import digitzip as command
 from digitzip.errors import DamagedError, DigitzipError, InputError, LimitError, OutputError
-from digitzip.format import Guard, Header
+from digitzip.format import Header, Promise
 from digitzip.model import Model
 from tests import second_reader
 from tests.archives import chunk_sizes, with_promise
@@ -84,8 +84,42 @@ def test_names_come_along(tiny: Model, images: Images) -> None:
         assert dz.names[:] == ["a", "b", "c"]
 
 
+def test_chunks_are_copied_byte_for_byte(tiny: Model, images: Images) -> None:
+    parts = [pack(tiny, images[:20]), pack(tiny, images[20:])]
+    bodies = []
+    for data in parts:
+        with digitzip.open(data) as dz:
+            bodies += [dz._store.stored(number) for number in dz._store.numbers]
+    assert b"".join(bodies) in joined(*parts)
+
+
+def test_labels_come_along(tiny: Model, images: Images) -> None:
+    parts = [
+        digitzip.compress(images[:n], labels=range(n), model=tiny, effort=0) for n in (3, 1, 2)
+    ]
+    with digitzip.open(joined(*parts), model=tiny) as dz:
+        dz.test()
+        assert dz.labels is not None
+        assert dz.labels[:].tolist() == [0, 1, 2, 0, 0, 1]
+    without = digitzip.compress(images[:2], model=tiny, effort=0)
+    with pytest.raises(InputError, match="archive 2: its images have no labels, those of archive"):
+        joined(parts[0], without)
+
+
+def test_metadata_of_all_files_come_along(tiny: Model, images: Images) -> None:
+    texts = [{"source": "a", "by": "x"}, {"source": "b", "more": ""}, {"source": "a", "by": "y"}]
+    parts = [digitzip.compress(images[:1], metadata=each, model=tiny, effort=0) for each in texts]
+    both = {"by": "x\ny", "more": "", "source": "a\nb"}
+    assert digitzip.open(joined(*parts)).info.metadata == both
+    assert digitzip.open(joined(joined(*parts[:2]), parts[2])).info.metadata == both
+    assert digitzip.open(joined(parts[0], parts[0])).info.metadata == texts[0]
+    long = [{"source": letter * 40_000, "by": "x"} for letter in "ab"]
+    parts = [digitzip.compress(images[:1], metadata=each, model=tiny, effort=0) for each in long]
+    assert digitzip.open(joined(*parts)).info.metadata == {"by": "x"}
+
+
 def test_layers_that_this_build_does_not_know_come_along(tiny: Model) -> None:
-    files = [VALID / f"{name}.dz" for name in ("labels", "unknown-ancillary-layer")]
+    files = [VALID / f"{name}.dz" for name in ("three-chunks", "unknown-ancillary-layer")]
     kinds = []
     for file in files:
         with digitzip.open(file) as dz:
@@ -122,9 +156,9 @@ def test_files_of_other_models_or_levels_are_refused(tiny: Model, images: Images
 
 def test_named_and_nameless_files_are_refused(tiny: Model, images: Images) -> None:
     named, nameless = pack(tiny, images[:1], ["a"]), pack(tiny, images[:1])
-    with pytest.raises(InputError, match="archive 2: its digits have no names, those of archive 1"):
+    with pytest.raises(InputError, match="archive 2: its images have no names, those of archive 1"):
         joined(named, nameless)
-    with pytest.raises(InputError, match="archive 1: its digits have no names, those of archive 2"):
+    with pytest.raises(InputError, match="archive 1: its images have no names, those of archive 2"):
         joined(nameless, named)
 
 
@@ -137,13 +171,13 @@ def test_a_name_of_two_files_is_refused(tiny: Model, images: Images) -> None:
 
 def test_the_promise_is_what_all_files_promise(tiny: Model, images: Images) -> None:
     data, reader = pack(tiny, images[:2]), bytes(range(4))
-    strict, loose = Guard(True, 9, 70, reader), Guard(True, 30, None, reader)
+    strict, loose = Promise(True, 9, 70, reader), Promise(True, 30, None, reader)
     for one, two, both in (
         (strict, strict, strict),
-        (strict, loose, Guard(True, 30, None, reader)),
-        (strict, Guard(True, 9, 70, bytes(4)), Guard(True, 9, 70)),
-        (strict, Guard(), Guard()),
-        (Guard(), loose, Guard()),
+        (strict, loose, Promise(True, 30, None, reader)),
+        (strict, Promise(True, 9, 70, bytes(4)), Promise(True, 9, 70)),
+        (strict, Promise(), Promise()),
+        (Promise(), loose, Promise()),
     ):
         with digitzip.open(joined(with_promise(data, one), with_promise(data, two))) as dz:
             assert dz.info.guard == both
@@ -205,7 +239,7 @@ def test_plain_cat_is_refused_and_told_apart(n: int, tiny: Model, images: Images
         pack(tiny, images[:3], quality=1),
         pack(tiny, images[:3], named),
         pack(tiny, images[:0]),
-        with_promise(pack(tiny, images[:2]), Guard(True, 9, 70, bytes(4))),
+        with_promise(pack(tiny, images[:2]), Promise(True, 9, 70, bytes(4))),
         (VALID / "appended.dz").read_bytes(),
     )
     for one in kinds:

@@ -23,6 +23,7 @@ from tests.toy import make_model
 
 FOLDER = Path(__file__).parent / "conformance"
 MANIFEST: dict[str, dict[str, Any]] = json.loads((FOLDER / "manifest.json").read_text("utf-8"))
+PACKETS: dict[str, list[dict[str, Any]]] = json.loads((FOLDER / "packets.json").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +43,14 @@ def test_valid(name: str, models: dict[str, second.Model]) -> None:
     content = second.read((FOLDER / "valid" / f"{name}.dz").read_bytes(), models[expected["model"]])
     found = {
         "model": expected["model"],
-        "digits": content.digits,
+        "images": content.images,
         "levels": content.levels,
         "codes": hashlib.sha256(b"".join(map(bytes, content.codes))).hexdigest(),
         "pixels": hashlib.sha256(content.pixels).hexdigest(),
         "names": content.names,
+        "labels": None if content.labels is None else list(content.labels),
+        "corrected": content.corrected,
+        "metadata": content.metadata,
     }
     assert found == expected
 
@@ -61,36 +65,55 @@ def test_invalid(name: str, models: dict[str, second.Model]) -> None:
         )
 
 
-def test_refine_and_exact(model: second.Model) -> None:
-    """The corrections of FORMAT.md section 4.2, as a reader of the page works them out by hand."""
+def test_corrections(model: second.Model) -> None:
+    """FORMAT.md section 4.2, as a reader of the page works it out by hand."""
     codes = [(0, 1, 2), (3, 4, 5), (6, 7, 0)]
     plain = [model.decode(8, code) for code in codes]
-    size = model.height * model.width
-    steps = bytes([4, 1] * size)  # +2 for digit 0, -1 for digit 2, each times 2N + 1 = 3
-    residuals = bytes([200] * size)  # +100, modulo 256, as N is 0
+    # +100 for image 1, modulo 256, as its N is 0; +2 and -1 steps of 2N + 1 = 3 for images 0 and 2
+    steps = bytes([200, 4, 1] * (model.height * model.width))
     expected = [
         bytes(min(pixel + 6, 255) for pixel in plain[0]),
         bytes((pixel + 100) % 256 for pixel in plain[1]),
         bytes(max(pixel - 3, 0) for pixel in plain[2]),
     ]
 
-    def layer(kind: int, body: bytes) -> bytes:
-        size = len(body)
-        length = [size] if size < 128 else [size & 0x7F | 0x80, size >> 7]
-        return bytes([kind, *length]) + body
+    def content(groups: bytes) -> bytes:
+        body = bytes([0]) + groups + steps
+        length = [len(body) & 0x7F | 0x80, len(body) >> 7]
+        return (
+            bytes([3])
+            + zlib.crc32(b"".join(expected)).to_bytes(4, "little")
+            + bytes([1, 10, 2, 0, 3, 6, 1, 4, 7, 2, 5, 0])  # codes: values, one to a byte
+            + bytes([2, *length])
+            + body
+        )
 
-    content = (
-        bytes([0, 3])
-        + zlib.crc32(b"".join(expected)).to_bytes(4, "little")
-        + layer(1, bytes([2, 0, 3, 6, 1, 4, 7, 2, 5, 0]))  # values, one to a byte
-        + layer(2, bytes([0, 1, 2, 0, 1]) + steps)  # N = 1; digits 0 and 0 + 1 + 1
-    )
-    exact = bytes([0, 0, 1, 1]) + residuals
-    assert second.read_chunk(content + layer(3, exact), 0, 3, 8, model).pixels == b"".join(expected)
-    for place in 2, 3:  # listed in both, not there
-        wrong = bytes([0, 0, 1, place]) + residuals
-        with pytest.raises(second.Refused, match="no such digit, or listed in both"):
-            second.read_chunk(content + layer(3, wrong), 0, 3, 8, model)
+    good = bytes([2, 0, 1, 1, 1, 2, 0, 1])  # two groups: N = 0, image 1; N = 1, images 0 and 2
+    found = second.read_chunk(content(good), 3, 8, model)
+    assert found.pixels == b"".join(expected)
+    assert found.corrected == 3
+    for row in 0, 2:  # listed again, not there
+        wrong = bytes([2, 0, 1, 1, 1, 2, 0 if row else 1, row])
+        with pytest.raises(second.Refused, match="no such image, or again"):
+            second.read_chunk(content(wrong), 3, 8, model)
+
+
+@pytest.mark.parametrize("vector", PACKETS["valid"], ids=lambda vector: str(vector["packet"]))
+def test_packets(vector: dict[str, Any], models: dict[str, second.Model]) -> None:
+    model, levels = models[vector["model"]], vector["levels"]
+    packet = bytes.fromhex(vector["packet"])
+    assert second.write_packet(vector["code"], levels, model) == packet
+    assert second.read_packet(packet, levels, model) == vector["code"]
+
+
+@pytest.mark.parametrize("vector", PACKETS["invalid"], ids=lambda vector: str(vector["why"]))
+def test_packets_that_pack_does_not_give(
+    vector: dict[str, Any], models: dict[str, second.Model]
+) -> None:
+    with pytest.raises(second.Refused):
+        second.read_packet(
+            bytes.fromhex(vector["packet"]), vector["levels"], models[vector["model"]]
+        )
 
 
 @pytest.mark.parametrize("value", [0, 500, 1 << 20])

@@ -22,6 +22,7 @@ from tests.conftest import TINY
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "digitzip"
+CONFORMANCE = ROOT / "tests" / "conformance"
 
 
 def test_public_names_are_these() -> None:
@@ -111,23 +112,21 @@ def test_what_was_measured_clears_the_bars_that_it_claims() -> None:
     assert bars.unmet(bars.claimed(render.load("rate"), render.load("speed"))) == []
 
 
-def example_of_the_format_page() -> tuple[bytes, str]:
-    page = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
-    example = page.partition("## 10. Example")[2]
-    rows = re.findall(r"^\| `([0-9a-f ]+)` \|", example, re.MULTILINE)
-    return bytes.fromhex("".join(rows)), example
-
-
 def test_the_example_of_the_format_page_is_a_file() -> None:
-    data, example = example_of_the_format_page()
+    page = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+    example = page.partition("## 11. Example")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([0-9a-f ]+)` \|", example, re.MULTILINE)
+    data = bytes.fromhex("".join(rows))
+    assert data == (CONFORMANCE / "valid" / "example.dz").read_bytes()
+    assert f"{len(data)} bytes" in page.partition("## 1.")[0]
     model = load_model(TINY)
     with digitzip.open(data, model=model) as dz:
         dz.test()
         codes = dz.codes[:]
         assert len(dz) == 2
+        codec = Codec(model, dz.header.levels)
+        np.testing.assert_array_equal(dz[:], codec.decode(codes))
     assert f"`{codes.tolist()}`" in example
-    codec = Codec(model, dz.header.levels)
-    np.testing.assert_array_equal(digitzip.decompress(data, model=model), codec.decode(codes))
     coded = b"".join(codec.coder.pack_coded(codes))
     assert f"`{coded.hex(' ')}`" in example
 

@@ -6,6 +6,7 @@ This room joins codec and container; it does not know the command line.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from digitzip.archive.writer import create as _create
 from digitzip.codec import Images, load_codec
 from digitzip.errors import LimitError
 from digitzip.fidelity import fidelity_encoder
-from digitzip.limits import MAX_IMAGES
+from digitzip.limits import DEFAULT_CHUNK_IMAGES, MAX_IMAGES
 from digitzip.model import Model
 
 __all__ = [
@@ -50,6 +51,9 @@ __all__ = [
 def compress(
     images: npt.NDArray[Any],
     *,
+    names: Sequence[str] | None = None,
+    labels: npt.ArrayLike | None = None,
+    metadata: Mapping[str, str] | None = None,
     model: str | Path | Model | None = None,
     dims: int | None = None,
     quality: int | None = None,
@@ -59,6 +63,7 @@ def compress(
     max_error: int | None = None,
     lossless: bool = False,
     margin: int | None = None,
+    chunk: int = DEFAULT_CHUNK_IMAGES,
     threads: int = 1,
 ) -> bytes:
     """Return images uint8 [n, height, width] as the bytes of a `.dz` file.
@@ -72,6 +77,10 @@ def compress(
     before, surely on both sides by a `margin` in 1/64 of a logit (by default what the model says).
     `lossless` keeps every pixel.
 
+    `names` and `labels`, integers from 0 to 255, are one for each image. `metadata` are strings by
+    strings, by default the version of digitzip. `chunk` is the number of images in a chunk, the
+    unit of access and of loss: 1 to 16,384.
+
     Raises `InputError` for other arrays, for a quality that the model has not and for bounds out of
     range, `ModelError` for a model or a reader that cannot be had.
     """
@@ -80,8 +89,8 @@ def compress(
     encoder = fidelity_encoder(
         codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless, margin=margin
     )
-    with Writer(out, codec, encoder) as writer:
-        writer.append(images)
+    with Writer(out, codec, encoder, metadata=metadata, chunk=chunk) as writer:
+        writer.append(images, names, labels)
     return out.getvalue()
 
 
@@ -130,6 +139,7 @@ def open(
 def create(
     file: Writable,
     *,
+    metadata: Mapping[str, str] | None = None,
     model: str | Path | Model | None = None,
     dims: int | None = None,
     quality: int | None = None,
@@ -139,6 +149,7 @@ def create(
     max_error: int | None = None,
     lossless: bool = False,
     margin: int | None = None,
+    chunk: int = DEFAULT_CHUNK_IMAGES,
     threads: int = 1,
     overwrite: bool = False,
 ) -> Writer:
@@ -152,7 +163,7 @@ def create(
     encoder = fidelity_encoder(
         codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless, margin=margin
     )
-    return _create(file, codec, encoder, overwrite=overwrite)
+    return _create(file, codec, encoder, metadata=metadata, chunk=chunk, overwrite=overwrite)
 
 
 def _bytes_of(data: object) -> bytes:

@@ -20,6 +20,7 @@ from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
 from digitzip.errors import OutputError
 from digitzip.fidelity import encoder_for
+from digitzip.limits import DEFAULT_CHUNK_IMAGES
 from digitzip.model import Model
 
 
@@ -28,6 +29,7 @@ def append(
     *,
     model: str | Path | Model | None = None,
     effort: int | None = None,
+    chunk: int = DEFAULT_CHUNK_IMAGES,
     threads: int = 1,
 ) -> Writer:
     """Return a `Writer` that adds images after those of the archive at `path`.
@@ -50,9 +52,9 @@ def append(
         pending.enter_context(_unchanged(target, before))
         store = ChunkStore(old, model=model)
         codec = Codec(store.codec.model, store.header.levels, effort, threads)
-        encoder = encoder_for(codec, store.header.guard)
+        encoder = encoder_for(codec, store.header.promise)
         outputs = ExitStack()
-        writer = Writer(out, codec, encoder, promise=store.header.guard, outputs=outputs)
+        writer = Writer(out, codec, encoder, chunk=chunk, header=store.header, outputs=outputs)
         writer.resume(store)
         if sys.platform == "win32":
             old.close()  # Windows renames onto no open file

@@ -18,7 +18,7 @@ from digitzip.archive.finding import find
 from digitzip.archive.info import Info, info_of
 from digitzip.archive.storage import Readable
 from digitzip.archive.store import ChunkStore
-from digitzip.archive.views import CodesView, NamesView
+from digitzip.archive.views import CodesView, LabelsView, NamesView
 from digitzip.codec import Codec, Images
 from digitzip.errors import DamagedError, InputError
 from digitzip.format import Header
@@ -33,8 +33,8 @@ class Archive:
     """An open archive: a sequence of images, decoded as they are asked for.
 
     `dz[i]` is uint8 [height, width]; `dz[a:b]` and `dz[[3, 1]]` are uint8 [n, height, width];
-    `dz.codes` and `dz.names` are indexed alike. Safe to use from several threads, and after a
-    fork; an archive opened by path or from bytes can be pickled.
+    `dz.codes`, `dz.names` and `dz.labels` are indexed alike. Safe to use from several threads, and
+    after a fork; an archive opened by path or from bytes can be pickled.
 
     Random access checks the stored bytes of a chunk; `batches`, iteration and `test` also check
     the decoded pixels of every chunk they use as a whole.
@@ -57,6 +57,7 @@ class Archive:
         )
         self.codes = CodesView(self._store)
         self.names: NamesView | None = NamesView(self._store) if self._store.named else None
+        self.labels: LabelsView | None = LabelsView(self._store) if self._store.labelled else None
 
     @property
     def header(self) -> Header:
@@ -142,6 +143,8 @@ class Archive:
         for number in self._store.numbers:
             self._store.images(number)
             self._store.names(number)
+            self._store.labels(number)
+        self._store.check_corrected()
         if self._store.index.damaged:
             raise DamagedError("the file has no valid trailer")
 

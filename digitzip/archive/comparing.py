@@ -157,7 +157,7 @@ class _Sums:
     """What is kept of the digits so far."""
 
     def __init__(self, store: ChunkStore, worst: int) -> None:
-        self._store, self._promise = store, store.header.guard
+        self._store, self._promise = store, store.header.promise
         self._reader = _reader_of(store)
         self._bounds = Policy(self._promise.max_rmse, self._promise.max_error)
         self._digits = self._error = self._max_error = 0
@@ -173,7 +173,7 @@ class _Sums:
         self._ssim += ssim(originals, back) * len(digits)
         misread = pairs.misread
         broken = ~within_bounds(self._bounds, originals, back)
-        if self._promise.reader is not None:
+        if self._promise.classifier is not None:
             broken |= misread
         for kind, flags in (
             (self._worst, pairs.errors > 0),
@@ -273,7 +273,7 @@ def _shown(original: Labels, back: Labels) -> tuple[int, int]:
 
 def _reader_of(store: ChunkStore) -> Classifier | None:
     """Return the reader that the file, or else its model, names; None where it cannot be had."""
-    id_ = store.header.guard.reader or store.codec.model.classifier_id
+    id_ = store.header.promise.classifier or store.codec.model.classifier_id
     if id_ is not None:
         with suppress(ModelError):
             return find_classifier(id_)

@@ -12,17 +12,38 @@ import numpy.typing as npt
 
 from digitzip.archive.storage import Storage
 from digitzip.errors import DamagedError, UnsupportedError
-from digitzip.format import Chunk, Entry, Header, Trailer, trailer_size
-from digitzip.format.chunk import MAX_BYTES, frame_size
+from digitzip.format import Chunk, Entry, Header, LayerType, Trailer, trailer_size
+from digitzip.format.frames import MAX_BYTES, frame_size
+from digitzip.format.header import MAGIC as HEADER_MAGIC
 from digitzip.format.header import MAX_SIZE as MAX_HEADER_SIZE
-from digitzip.format.header import SIZES as HEADER_SIZES
+from digitzip.format.header import claimed_size
 from digitzip.format.trailer import BACK_POINTER_SIZE
 from digitzip.format.trailer import MAGIC as TRAILER_MAGIC
 
 
 @dataclass(frozen=True, slots=True)
+class Kinds:
+    """What the images of a file or chunk have beside pixels."""
+
+    named: bool = False
+    labelled: bool = False
+
+    @classmethod
+    def of(cls, chunk: Chunk) -> Kinds:
+        """Return what the images of a chunk have."""
+        names, labels = chunk.layer(LayerType.NAMES), chunk.layer(LayerType.LABELS)
+        return cls(names is not None, labels is not None)
+
+    def allow(self, type_: int) -> bool:
+        """Return whether a chunk of a file with these kinds may have this layer."""
+        if type_ == LayerType.NAMES:
+            return self.named
+        return self.labelled or type_ != LayerType.LABELS
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
-    """Where a chunk stands in the file, and which digits it holds."""
+    """Where a chunk stands in the file, the index of its first image, and its entry."""
 
     offset: int
     first: int
@@ -30,17 +51,23 @@ class Place:
 
 
 class Index:
-    """The chunks of a file in order. `damaged` says that they were found by scanning."""
+    """The chunks of a file in order, and what its trailer says of all images.
 
-    def __init__(self, places: list[Place], damaged: bool = False) -> None:
+    `damaged` says that there is no valid trailer, so that the chunks were found by scanning;
+    `corrected` is then None.
+    """
+
+    def __init__(self, places: list[Place], trailer: Trailer | None, *, kinds: Kinds) -> None:
         self.places = places
-        self.damaged = damaged
-        self.digits = places[-1].first + places[-1].entry.digits if places else 0
+        self.damaged = trailer is None
+        self.kinds = kinds
+        self.corrected = None if trailer is None else trailer.corrected
+        self.images = places[-1].first + places[-1].entry.images if places else 0
         self._firsts = np.array([place.first for place in places], np.int64)
 
-    def find(self, digits: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-        """Return which place holds each of these digits."""
-        return np.searchsorted(self._firsts, digits, side="right") - 1
+    def find(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """Return the number of the chunk that holds each of these images."""
+        return np.searchsorted(self._firsts, rows, side="right") - 1
 
 
 def read_header(storage: Storage) -> Header:
@@ -50,17 +77,22 @@ def read_header(storage: Storage) -> Header:
 
 def read_index(storage: Storage, header: Header) -> Index:
     """Return the index that the trailer gives, which must account for every byte of the file."""
-    if storage.size < header.size + BACK_POINTER_SIZE:
-        raise DamagedError("no trailer at the end of the file: it is cut")
-    tail = storage.read(storage.size - BACK_POINTER_SIZE, BACK_POINTER_SIZE)
-    size = trailer_size(tail, storage.size - header.size)
-    start = storage.size - size
-    data = storage.read(start, size)
+    data = last_trailer(storage, storage.size - header.size)
+    start = storage.size - len(data)
     try:
         return _index(storage, header, Trailer.from_bytes(data, header.to_bytes()), start)
     except DamagedError:
         _refuse_joined(storage, header, data, start)
         raise
+
+
+def last_trailer(storage: Storage, room: int) -> bytes:
+    """Return the trailer at the end of a file, of `room` bytes at most; proves nothing."""
+    if room < BACK_POINTER_SIZE:
+        raise DamagedError("no trailer at the end of the file: it is cut")
+    tail = storage.read(storage.size - BACK_POINTER_SIZE, BACK_POINTER_SIZE)
+    size = trailer_size(tail, room)
+    return storage.read(storage.size - size, size)
 
 
 def _index(storage: Storage, header: Header, trailer: Trailer, start: int) -> Index:
@@ -72,51 +104,46 @@ def _index(storage: Storage, header: Header, trailer: Trailer, start: int) -> In
             f"trailer accounts for {offsets[-1]} bytes, expected {start}: "
             "another file was joined to this one, or a part is missing"
         )
-    firsts = accumulate((entry.digits for entry in trailer.entries), initial=0)
+    firsts = accumulate((entry.images for entry in trailer.entries), initial=0)
     places = [
         Place(offset, first, entry)
         for offset, first, entry in zip(offsets, firsts, trailer.entries, strict=False)
     ]
     for place in places:
-        if not place.entry.digits:
+        if not place.entry.images:
             read_stored(storage, place)
-    return Index([place for place in places if place.entry.digits])
+    kinds = Kinds(trailer.named, trailer.labelled)
+    return Index([place for place in places if place.entry.images], trailer, kinds=kinds)
 
 
 def rebuild_index(storage: Storage, header: Header) -> Index:
     """Return the index of the whole chunks that follow the header, up to the first damage."""
     places: list[Place] = []
-    offset, first = header.size, 0
+    offset, first, kinds = header.size, 0, Kinds()
     while offset < storage.size:
         window = storage.read(offset, min(MAX_BYTES, storage.size - offset))
         try:
             length = frame_size(window)
             if window[:4] != TRAILER_MAGIC:
                 chunk = Chunk.from_bytes(window[:length])
-                if chunk.first != first:
-                    break
-                entry = Entry(length, chunk.digits, zlib.crc32(window[:length]))
+                entry = Entry(length, chunk.images, zlib.crc32(window[:length]))
+                kinds = kinds if places else Kinds.of(chunk)
                 places.append(Place(offset, first, entry))
-                first += chunk.digits
+                first += chunk.images
         except DamagedError:
             break
         offset += length
-    return Index(places, damaged=True)
+    return Index(places, None, kinds=kinds)
 
 
 def _refuse_joined(storage: Storage, header: Header, data: bytes, start: int) -> None:
     """Refuse a file that ends in a whole archive, whose trailer `data` is, which begins later."""
     try:
-        end = start - Trailer.body_size(data)  # of the header of that archive
-        for size in HEADER_SIZES:
-            if end - size < header.size:
-                return
-            with suppress(DamagedError, UnsupportedError):
-                last = Header.from_bytes(storage.read(end - size, size))
-                Trailer.from_bytes(data, last.to_bytes())
-                break
-        else:
+        trailer, _ = Trailer.claims(data)
+        end = start - sum(entry.length for entry in trailer.entries)  # of that archive's header
+        if (last := _header_before(storage, end, header.size)) is None:
             return
+        Trailer.from_bytes(data, last.to_bytes())
     except DamagedError:
         return
     raise DamagedError(
@@ -125,11 +152,24 @@ def _refuse_joined(storage: Storage, header: Header, data: bytes, start: int) ->
     )
 
 
+def _header_before(storage: Storage, end: int, low: int) -> Header | None:
+    """Return the header that ends at `end` and begins at `low` or later, if there is one."""
+    low = max(low, end - MAX_HEADER_SIZE)
+    before = storage.read(low, end - low) if end > low else b""
+    at = before.rfind(HEADER_MAGIC)
+    while at >= 0:
+        with suppress(DamagedError, UnsupportedError):
+            if claimed_size(before[at : at + 8]) == len(before) - at:
+                return Header.from_bytes(before[at:])
+        at = before.rfind(HEADER_MAGIC, 0, at)
+    return None
+
+
 def read_stored(storage: Storage, place: Place) -> bytes:
     """Return the bytes at a place, checked against their CRC in the trailer."""
     data = storage.read(place.offset, place.entry.length)
     if zlib.crc32(data) != place.entry.crc:
-        digits = place.entry.digits
-        what = f"digits {place.first} to {place.first + digits - 1}" if digits else "an old trailer"
+        images = place.entry.images
+        what = f"images {place.first} to {place.first + images - 1}" if images else "an old trailer"
         raise DamagedError(f"{what}: the stored bytes are damaged")
     return data

@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from digitzip.archive import corrections
 from digitzip.archive.store import ChunkStore
 from digitzip.entropy.corrections import packed_size
 from digitzip.errors import DamagedError, ModelError, UnsupportedError
 from digitzip.fidelity.counts import Corrected
-from digitzip.format import Guard, LayerType
+from digitzip.format import Promise
 from digitzip.model import find_classifier
 
 
@@ -34,10 +33,11 @@ class Info:
     levels: int
     chunks: int
     names: bool
-    guard: Guard
+    labels: bool
+    guard: Promise
     reader: str | None
-    refined: Corrected | None
-    exact: Corrected | None
+    corrections: Corrected | None
+    metadata: dict[str, str]
     damaged: bool
 
 
@@ -57,11 +57,12 @@ def info_of(store: ChunkStore) -> Info:
         dims=header.dims,
         levels=header.levels,
         chunks=len(store.numbers),
-        names=bool(store.named),
-        guard=header.guard,
-        reader=_reader_name(header.guard),
-        refined=corrected.get(LayerType.REFINE),
-        exact=corrected.get(LayerType.EXACT),
+        names=store.named,
+        labels=store.labelled,
+        guard=header.promise,
+        reader=_reader_name(header.promise),
+        corrections=corrected,
+        metadata=dict(header.metadata),
         damaged=store.index.damaged,
     )
 
@@ -72,20 +73,19 @@ def _model_name(store: ChunkStore) -> str | None:
     return None
 
 
-def _reader_name(guard: Guard) -> str | None:
-    if guard.reader is not None:
+def _reader_name(guard: Promise) -> str | None:
+    if guard.classifier is not None:
         with suppress(ModelError):
-            return find_classifier(guard.reader).name
+            return find_classifier(guard.classifier).name
     return None
 
 
-def _corrected(store: ChunkStore) -> dict[LayerType, Corrected]:
-    """Return what corrects images; nothing where a chunk is damaged, or of a later version."""
+def _corrected(store: ChunkStore) -> Corrected | None:
+    """Return what corrects images; None where a chunk is damaged, or of a later version."""
     with suppress(DamagedError, UnsupportedError):
-        found = {type_: Corrected() for type_ in corrections.TYPES}
+        found = Corrected()
         for number in store.numbers:
-            for type_, body in store.correction_bodies(number):
-                images = corrections.count(body, len(store.span(number)))
-                found[type_] += Corrected(images, packed_size((body,)))
+            if (body := store.correction_body(number)) is not None:
+                found += Corrected(store.corrected(number), packed_size((body,)))
         return found
-    return {}
+    return None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from os import PathLike, fspath
 from typing import Any
 
+from digitzip.archive.index import Kinds
 from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable
 from digitzip.archive.store import ChunkStore
@@ -19,9 +19,10 @@ from digitzip.format import Header
 def join(files: Sequence[Readable], out: Writable, *, overwrite: bool = False) -> int:
     """Write the digits of all `files`, one after another, as one archive; return their number.
 
-    All stored bytes are checked on the way. Either all digits have names, no two files the same,
-    or none has. What is promised of the joined file is what all files promise. A path appears
-    whole or not at all. Raises `InputError` for files that do not fit together, and whatever
+    Chunks are copied byte for byte, and all stored bytes are checked on the way. Either all images
+    have names, no two files the same, or none has; likewise labels. The promise of the joined file
+    is what all files promise, and its metadata are those of all files. A path appears whole or not
+    at all. Raises `InputError` for files that do not fit together, and whatever
     opening them raises, with the name of the file.
     """
     if isinstance(files, str | bytes | PathLike):
@@ -30,12 +31,13 @@ def join(files: Sequence[Readable], out: Writable, *, overwrite: bool = False) -
         raise InputError("no archive to join, expected at least one")
     with opened(out, overwrite=overwrite) as target:
         header = _common_header(files)
-        sink, names = ChunkSink(target, header), _Names()
+        sink, kinds = ChunkSink(target, header), _Kinds()
         for number, file in enumerate(files):
             label = _label(file, number)
             with _reading(file, label) as store:
                 match(header, store.header, _label(files[0], 0), label)  # it is as it was looked at
-                names.take(store, label)
+                kinds.take(store, label)
+                sink.kinds = kinds.kinds
                 for chunk in store.numbers:
                     sink.copy(store.stored(chunk))
         sink.close()
@@ -54,27 +56,34 @@ def match(header: Header, other: Header, label: str, other_label: str) -> Header
                 f"{other_label}: {name} {two}, expected {one} as in {label}: "
                 "decompress it, and compress the images as the others were"
             )
-    return replace(header, guard=header.guard.both(other.guard))
+    return header.both(other)
 
 
-class _Names:
-    """The names of the files so far, and whether there are any."""
+class _Kinds:
+    """What the images of the files so far have beside pixels, and all their names."""
 
     def __init__(self) -> None:
+        self.kinds = Kinds()
+        self._first: str | None = None  # the first file that has images
         self._from: dict[str, str] = {}
-        self._first: tuple[bool, str] | None = None  # whether named, and in which file
 
     def take(self, store: ChunkStore, label: str) -> None:
+        """Add a file; raise `InputError` where it has not what the others have."""
         if not len(store):
             return
-        named = bool(store.named)
-        first = self._first = self._first or (named, label)
-        if named != first[0]:
-            has, lacks = (label, first[1]) if named else (first[1], label)
-            raise InputError(
-                f"{lacks}: its digits have no names, those of {has} do; give all a name, or none"
-            )
-        own = dict.fromkeys(NamesView(store) if named else (), label)
+        if self._first is None:
+            self._first, self.kinds = label, store.index.kinds
+        for what, before, has in (
+            ("names", self.kinds.named, store.named),
+            ("labels", self.kinds.labelled, store.labelled),
+        ):
+            if before != has:
+                with_, without = (label, self._first) if has else (self._first, label)
+                raise InputError(
+                    f"{without}: its images have no {what}, those of {with_} do; "
+                    f"give {what} to all images, or to none"
+                )
+        own = dict.fromkeys(NamesView(store) if store.named else (), label)
         for name in own:
             if name in self._from:
                 raise InputError(

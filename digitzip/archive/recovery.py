@@ -4,42 +4,46 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial, reduce
 from pathlib import Path
 
-from digitzip.archive import corrections
-from digitzip.archive.headers import find_header
+from digitzip.archive.index import Kinds, last_trailer, read_header
 from digitzip.archive.scanning import Scan
-from digitzip.archive.segments import Found, Stretch, names_shared
+from digitzip.archive.segments import Kept, Stretch, names_shared
 from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable, Storage
-from digitzip.archive.store import codec_for
+from digitzip.archive.store import codec_for, decode_chunk
 from digitzip.codec import Codec
-from digitzip.errors import DamagedError, ModelError
-from digitzip.format import Chunk, Header
+from digitzip.errors import DamagedError, ModelError, UnsupportedError
+from digitzip.format import Chunk, Header, Trailer
 from digitzip.limits import MAX_IMAGES
 from digitzip.model import Model
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What became of the digits of a damaged file, which are counted as they were in it.
+    """What became of the images of a damaged file, which are counted as they were in it.
 
-    `lost` are ranges of digits that are not in the new file. `end_known` is false where more may
-    have followed the last one that is known of. `names_lost` says that names were left out, since
-    not all digits had one; `names_shared` how often an archive that plain `cat` joined has a name
-    which one before it has: such digits are saved, but no folder can hold both. `left_out` counts
-    whole chunks that belong nowhere in the file. `proved` is false where the model was not to be
-    had, so that stored bytes were checked but no decoded pixels. `header_restored` says that the
-    header was damaged, and is what the digest of the trailer proves it was. `foreign_headers`
-    counts headers of other models or qualities that no digits followed.
+    `images` were saved. `lost` are ranges of images that are not in the new file; `gaps` are
+    indexes before which an unknown number more may be lost: without a trailer nothing tells how
+    many images damaged bytes held. `end_known` is false where more may have followed the last one
+    that is known of. `names_lost` and `labels_lost` say that these were left out, since not all
+    images had them; `names_shared` is how often an archive that plain `cat` joined has a name
+    which one before it has: such images are saved, but no folder can hold both. `left_out` counts
+    whole chunks that belong nowhere in the file. `proved` is false where the model was not found,
+    so that stored bytes were checked but no decoded pixels. `header_restored` says that the
+    header was damaged and was read from its copy in the trailer. `foreign_headers` counts headers
+    of other models or qualities that no images followed.
     """
 
-    digits: int
+    images: int
     lost: tuple[range, ...]
+    gaps: tuple[int, ...]
     end_known: bool
     names_lost: bool
+    labels_lost: bool
     names_shared: int
     left_out: int
     proved: bool
@@ -48,13 +52,14 @@ class Recovered:
 
     @property
     def known(self) -> int:
-        """How many digits the damaged file is known to have had."""
-        return self.digits + sum(map(len, self.lost))
+        """How many images the damaged file is known to have had."""
+        return self.images + sum(map(len, self.lost))
 
     @property
     def whole(self) -> bool:
         """Whether nothing was lost, as far as a file can tell."""
-        return not self.lost and self.end_known and not self.names_lost
+        lost = self.lost or self.gaps or self.names_lost or self.labels_lost
+        return not lost and self.end_known
 
 
 def recover(
@@ -66,51 +71,72 @@ def recover(
     max_images: int = MAX_IMAGES,
     threads: int = 1,
 ) -> Recovered:
-    """Save every digit that is still whole in a damaged `.dz` file to a new one.
+    """Save every image that is still whole in a damaged `.dz` file to a new one.
 
-    Chunks are looked for in the whole file, whatever is left of its trailer. Each must pass its
+    Chunks are searched in the whole file, whatever is left of its trailer. Each must pass its
     checksum, agree with the trailer where there is one, and decode to the pixels that its writer
-    saw where the model is known or given. They are copied as they are, in their order, with
-    their names; several archives that plain `cat` joined become one, where names may come twice.
-    A path appears whole or not at all. A damaged header is made anew where the trailer is whole
-    and the model known or given. Raises `DamagedError` when nothing can be saved or digits of two
-    kinds are there, and `LimitError` for more than `max_images` or a file that was made to be slow
-    to scan.
+    saw where the model is known or given. They are copied byte for byte in their order, with names
+    and labels where all images have them; several archives that plain `cat` joined become one,
+    where names may come twice. A damaged header is rebuilt from its copy in the trailer. A path
+    appears whole or not at all.
+
+    Raises `DamagedError` when nothing can be saved or images of two kinds are there, and
+    `LimitError` for more than `max_images` or a file that was made to be slow to scan.
     """
     storage = Storage(file)
     try:
         with opened(out, overwrite=overwrite) as target:
-            header, restored = find_header(storage, model)
+            header, restored = _find_header(storage)
             codec = _codec(header, model, threads)
             start = 0 if restored else header.size
             prove = None if codec is None else partial(_prove, codec)
             scan = Scan(storage, header, prove, start, max_images)
             stretches, header = scan.stretches, _common_header(scan)
-            kept = [stretch.chosen() for stretch in stretches]
-            found = [each for chosen in kept for each in chosen]
-            lost, end_known = _lost(stretches, kept)
+            kept = [stretch.kept() for stretch in stretches]
+            found = [each for chosen in kept for each in chosen.found]
+            lost, gaps, end_known = _lost(stretches, kept)
             if not found and (lost or not end_known):
-                raise DamagedError("no digit could be saved: no chunk is whole")
-            names = all(each.named for each in found)
-            sink = ChunkSink(target, header)
+                raise DamagedError("no image could be saved: no chunk is whole")
+            kinds = Kinds(
+                named=bool(found) and all(each.kinds.named for each in found),
+                labelled=bool(found) and all(each.kinds.labelled for each in found),
+            )
+            sink = ChunkSink(target, header, kinds)
             for each in found:
-                place = each.place
-                sink.copy(storage.read(place.offset, place.entry.length), names=names)
+                sink.copy(storage.read(each.offset, each.entry.length))
             sink.close()
-            shared = names_shared(storage, kept) if names else 0
+            shared = names_shared(storage, kept) if kinds.named else 0
     finally:
         storage.close()
     return Recovered(
-        digits=sink.images,
+        images=sink.images,
         lost=lost,
+        gaps=gaps,
         end_known=end_known,
-        names_lost=not names and any(each.named for each in found),
+        names_lost=not kinds.named and any(each.kinds.named for each in found),
+        labels_lost=not kinds.labelled and any(each.kinds.labelled for each in found),
         names_shared=shared,
-        left_out=sum(map(_left_out, stretches, kept)),
+        left_out=sum(each.left_out for each in kept),
         proved=codec is not None,
         header_restored=restored,
         foreign_headers=scan.foreign,
     )
+
+
+def _find_header(storage: Storage) -> tuple[Header, bool]:
+    """Return the header of a file, and whether it was read from its copy in the trailer."""
+    try:
+        return read_header(storage), False
+    except (DamagedError, UnsupportedError) as error:
+        with suppress(DamagedError):
+            data = last_trailer(storage, storage.size)
+            _, header = Trailer.claims(data)
+            if header is not None:
+                Trailer.from_bytes(data, header.to_bytes())
+                return header, True
+        raise type(error)(
+            f"{error}; without its header, or a copy in the trailer, nothing can be saved"
+        ) from error
 
 
 def _codec(header: Header, model: str | Path | Model | None, threads: int) -> Codec | None:
@@ -125,15 +151,10 @@ def _codec(header: Header, model: str | Path | Model | None, threads: int) -> Co
 
 def _prove(codec: Codec, chunk: Chunk) -> bool:
     """Tell whether a chunk decodes to the pixels its writer saw."""
-    dims = codec.model.shape.dims
     try:
-        codes = codec.coder.unpack(chunk.layers[0].body, chunk.digits, dims)
-        images = codec.decode(codes)
-        for each in corrections.of_chunk(chunk, codes, codec).values():
-            images[each.places] = each.images
+        return zlib.crc32(decode_chunk(codec, chunk).data) == chunk.pixel_crc
     except DamagedError:
         return False
-    return zlib.crc32(images.data) == chunk.pixel_crc
 
 
 def _common_header(scan: Scan) -> Header:
@@ -142,32 +163,25 @@ def _common_header(scan: Scan) -> Header:
             f"an archive of another model or quality begins at byte {scan.other.offset}: "
             "cut the file there, and recover each part by itself"
         )
-    header = scan.stretches[0].header
-    for stretch in scan.stretches[1:]:
-        header = replace(header, guard=header.guard.both(stretch.header.guard))
-    return header
+    return reduce(Header.both, (stretch.header for stretch in scan.stretches))
 
 
 def _lost(
-    stretches: Sequence[Stretch], kept: Sequence[Sequence[Found]]
-) -> tuple[tuple[range, ...], bool]:
-    """Return the digits that are in no chunk of `kept`, and whether all of them are known."""
+    stretches: Sequence[Stretch], kept: Sequence[Kept]
+) -> tuple[tuple[range, ...], tuple[int, ...], bool]:
+    """Return the images that were not kept, gaps of unknown size, and whether the end is known."""
     lost: list[range] = []
+    gaps: list[int] = []
     start, end_known = 0, True
     for stretch, chosen in zip(stretches, kept, strict=True):
         at = start
-        for found in chosen:
-            if start + found.place.first > at:
-                lost.append(range(at, start + found.place.first))
-            at = start + found.end
+        for place in chosen.places:
+            if start + place.first > at:
+                lost.append(range(at, start + place.first))
+            at = start + place.first + place.entry.images
         if start + stretch.promised > at:
             lost.append(range(at, start + stretch.promised))
+        gaps += [start + index for index in chosen.gaps]
         start = max(at, start + stretch.promised)
         end_known = end_known and stretch.ends(chosen)
-    return tuple(lost), end_known
-
-
-def _left_out(stretch: Stretch, kept: Sequence[Found]) -> int:
-    """Return how many whole chunks are not kept, beside those that are there twice."""
-    known = {(found.place.first, found.place.entry) for found in kept}
-    return sum((found.place.first, found.place.entry) not in known for found in stretch.chunks)
+    return tuple(lost), tuple(gaps), end_known

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
-from digitzip.archive.index import Place
+from digitzip.archive.index import Kinds
 from digitzip.archive.segments import Found, Stretch
+from digitzip.archive.sink import corrected_in
 from digitzip.archive.storage import Storage
 from digitzip.errors import DamagedError, LimitError, UnsupportedError
-from digitzip.format import Chunk, Entry, Header, LayerType, Trailer, naming
-from digitzip.format.chunk import MAX_BYTES, walk_frame
+from digitzip.format import Chunk, Entry, Header, LayerType, Trailer, labels, names
+from digitzip.format.frames import MAX_BYTES, walk_frame
 from digitzip.format.header import MAGIC as HEADER_MAGIC
-from digitzip.format.header import MAX_SIZE as MAX_HEADER_SIZE
+from digitzip.format.header import claimed_size as claimed_header_size
 from digitzip.format.trailer import HEAD_SIZE, claimed_size
 from digitzip.format.trailer import MAGIC as TRAILER_MAGIC
 
@@ -34,7 +34,7 @@ class Scan:
     """All that is whole from `start` on, behind `header`, in a stretch for each header.
 
     `foreign` counts headers of another model or quality, and `other` is the first of them that
-    digits follow which are not of `header`. `prove` is None where the model is not known. Raises
+    images follow which are not of `header`. `prove` is None where the model is not known. Raises
     `LimitError` for more than `max_images` and for a file whose false frames make it slow to scan,
     and `UnsupportedError` for a layer that needs a newer build.
     """
@@ -49,7 +49,7 @@ class Scan:
         self._storage = storage
         self._prove = prove
         self._max_images = max_images
-        self._digits = 0
+        self._images = 0
         self._stray: Stretch | None = None  # the last header, where it is of another kind
         window, offset = _Window(storage), start
         while (found := window.find(offset)) is not None:
@@ -69,21 +69,25 @@ class Scan:
         return self._take_chunk(view, offset)
 
     def _take_header(self, view: memoryview, offset: int) -> int:
+        size = claimed_header_size(view[:8])
         try:
-            header = Header.from_bytes(bytes(view[:MAX_HEADER_SIZE]))
+            header = Header.from_bytes(bytes(view[:size]))
         except UnsupportedError as error:  # said of the version before any CRC is looked at
             raise DamagedError("header: no version that this build reads") from error
-        if replace(header, guard=self.stretches[0].header.guard) != self.stretches[0].header:
+        except DamagedError:
+            self._waste(size)
+            raise
+        if header.kind != self.stretches[0].header.kind:
             self._stray = Stretch(header, offset)
             self.foreign += 1
         else:
             self._stray = None
             self.stretches[-1].end = offset
             self.stretches.append(Stretch(header, offset))
-        return header.size
+        return size
 
     def _take_trailer(self, view: memoryview, offset: int) -> int:
-        size = claimed_size(bytes(view[:HEAD_SIZE]))
+        size = claimed_size(view[:HEAD_SIZE])
         if offset + size > self._storage.size:
             raise DamagedError("trailer: it is cut")
         data = self._storage.read(offset, size)
@@ -91,13 +95,14 @@ class Scan:
             if stretch is None:
                 continue
             try:
-                trailer = Trailer.from_bytes(data, stretch.header.to_bytes())
+                trailer = Trailer.from_bytes(data, stretch.stored)
             except DamagedError:
-                self._waste(size)
+                self._waste(size + len(stretch.stored))
                 continue
-            if stretch is self._stray and trailer.digits:
+            if stretch is self._stray and trailer.images:
                 self.other = self.other or stretch
-            if stretch.trailer is None or trailer.digits >= stretch.trailer.digits:
+            stretch.trailers.append(range(offset, offset + size))
+            if stretch.trailer is None or trailer.images >= stretch.trailer.images:
                 stretch.trailer, stretch.trailer_end = trailer, offset + size
             return size
         raise DamagedError("trailer: its digest does not match")
@@ -112,15 +117,15 @@ class Scan:
         except DamagedError:
             self._waste(walk.work)
             raise
-        self._digits += chunk.digits
-        if self._digits > self._max_images:
-            raise LimitError(f"more than {self._max_images} digits, the most to save (max_images)")
+        self._images += chunk.images
+        if self._images > self._max_images:
+            raise LimitError(f"more than {self._max_images} images, the most to save (max_images)")
         proved = self._prove is not None and self._prove(chunk)
         if self._stray is not None and not proved:
             self.other = self.other or self._stray
         elif proved or self._prove is None:
-            entry = Entry(walk.size, chunk.digits, zlib.crc32(data))
-            found = Found(Place(offset, chunk.first, entry), _named(chunk))
+            entry = Entry(walk.size, chunk.images, zlib.crc32(data))
+            found = Found(offset, entry, _kinds(chunk), corrected_in(chunk))
             self.stretches[-1].chunks.append(found)
         return walk.size
 
@@ -158,10 +163,19 @@ class _Window:
         return None
 
 
-def _named(chunk: Chunk) -> bool:
-    """Tell whether the digits of a chunk have names that a reader takes."""
-    layer = chunk.layer(LayerType.NAMES)
+def _kinds(chunk: Chunk) -> Kinds:
+    """Return what the images of a chunk have that a reader takes."""
+    return Kinds(
+        named=_readable(chunk, LayerType.NAMES, names.unpack),
+        labelled=_readable(chunk, LayerType.LABELS, labels.unpack),
+    )
+
+
+def _readable(chunk: Chunk, type_: LayerType, unpack: Callable[[bytes, int], object]) -> bool:
+    if (layer := chunk.layer(type_)) is None:
+        return False
     try:
-        return layer is not None and bool(naming.unpack(layer.body, chunk.digits))
+        unpack(layer.body, chunk.images)
     except DamagedError:
         return False
+    return True

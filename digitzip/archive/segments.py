@@ -7,22 +7,42 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from digitzip.archive.index import Place
+from digitzip.archive.index import Kinds, Place
 from digitzip.archive.storage import Storage
-from digitzip.format import Chunk, Header, LayerType, Trailer, naming
+from digitzip.format import Chunk, Entry, Header, LayerType, Trailer, names
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A whole chunk: its place, and whether its digits have names."""
+    """A whole chunk at `offset`, what its images have, and how many of them are corrected."""
 
-    place: Place
-    named: bool
+    offset: int
+    entry: Entry
+    kinds: Kinds
+    corrected: int
 
     @property
     def end(self) -> int:
-        """The digit after its last one."""
-        return self.place.first + self.place.entry.digits
+        """The offset of the byte after it."""
+        return self.offset + self.entry.length
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The images of one stretch that are saved: `places` count them as the damaged file did.
+
+    `gaps` are the indexes before which an unknown number of images may be lost.
+    """
+
+    places: tuple[Place, ...]
+    found: tuple[Found, ...]
+    gaps: tuple[int, ...]
+    left_out: int
+
+    @property
+    def end(self) -> int:
+        """The index after the last image."""
+        return self.places[-1].first + self.places[-1].entry.images if self.places else 0
 
 
 @dataclass(slots=True)
@@ -33,50 +53,77 @@ class Stretch:
     offset: int
     end: int = 0
     chunks: list[Found] = field(default_factory=list)
-    trailer: Trailer | None = None  # the one of most digits, and where it ends
+    trailers: list[range] = field(default_factory=list)
+    """The bytes of all whole trailers of this header, in file order."""
+    trailer: Trailer | None = None  # the one of most images, and where it ends
     trailer_end: int = 0
+    stored: bytes = b""
+    """The header as it is stored."""
+
+    def __post_init__(self) -> None:
+        self.stored = self.header.to_bytes()
 
     @property
     def promised(self) -> int:
-        """How many digits the trailer says there are."""
-        return self.trailer.digits if self.trailer else 0
+        """Number of images that the trailer accounts for."""
+        return self.trailer.images if self.trailer else 0
 
-    def chosen(self) -> list[Found]:
-        """Return the chunks in the order of their digits, none of which is in two.
+    def kept(self) -> Kept:
+        """Return the chunks that belong to the file, in the order of their images.
 
-        As far as the trailer goes, they are those of the trailer.
+        As far as the trailer goes they are those of its entries, wherever they stand. Whatever
+        follows the trailer, or all where there is none, stands in the order of the file.
         """
-        known, first = {}, 0
-        for entry in self.trailer.entries if self.trailer else ():
-            known[first] = entry
-            first += entry.digits
+        rest = sorted(self.chunks, key=lambda found: found.offset)
+        places: list[Place] = []
         kept: list[Found] = []
-        for found in sorted(self.chunks, key=lambda each: each.place.first):
-            place = found.place
-            foreign = place.first < first and known.get(place.first) != place.entry
-            if not foreign and (not kept or kept[-1].end <= place.first):
+        first = 0
+        by_entry: dict[Entry, list[Found]] = {}
+        for found in rest:
+            by_entry.setdefault(found.entry, []).append(found)
+        for entry in self.trailer.entries if self.trailer else ():
+            if entry.images and (same := by_entry.get(entry)):
+                # The same bytes stand for each entry that is equal, even where a copy is lost.
+                found = same.pop(0) if len(same) > 1 else same[0]
                 kept.append(found)
-        return kept
+                places.append(Place(found.offset, first, entry))
+            first += entry.images
+        known = set(kept)
+        after = [f for f in rest if f not in known and f.offset >= self.trailer_end]
+        gaps: list[int] = []
+        at = self.trailer_end or self.offset + len(self.stored)
+        for found in after:
+            if not self._accounted(at, found.offset):
+                gaps.append(first)
+            kept.append(found)
+            places.append(Place(found.offset, first, found.entry))
+            first, at = first + found.entry.images, found.end
+        entries = {found.entry for found in kept}
+        left_out = sum(found not in set(kept) and found.entry not in entries for found in rest)
+        return Kept(tuple(places), tuple(kept), tuple(gaps), left_out)
 
-    def ends(self, kept: Sequence[Found]) -> bool:
-        """Tell whether it is known that no digits followed those that are known of."""
-        beyond = bool(kept) and kept[-1].end > self.promised
+    def ends(self, kept: Kept) -> bool:
+        """Tell whether it is known that no images followed those that are known of."""
+        beyond = kept.end > self.promised
         return self.trailer is not None and self.trailer_end == self.end and not beyond
 
+    def _accounted(self, start: int, stop: int) -> bool:
+        """Tell whether whole trailers fill the bytes from `start` to `stop`."""
+        for trailer in self.trailers:
+            start = trailer.stop if trailer.start == start else start
+        return start == stop
 
-def names_shared(storage: Storage, kept: Sequence[Sequence[Found]]) -> int:
+
+def names_shared(storage: Storage, kept: Sequence[Kept]) -> int:
     """Return how many names of each stretch are also in one before it, as their hashes tell."""
-    if sum(map(bool, kept)) < 2:
+    if sum(bool(each.found) for each in kept) < 2:
         return 0
-    hashes = [
-        np.unique(np.fromiter(map(hash, _names(storage, chosen)), np.int64)) for chosen in kept
-    ]
+    hashes = [np.unique(np.fromiter(map(hash, _names(storage, each)), np.int64)) for each in kept]
     return sum(map(len, hashes)) - len(np.unique(np.concatenate(hashes)))
 
 
-def _names(storage: Storage, chosen: Sequence[Found]) -> Iterator[str]:
-    for found in chosen:
-        place = found.place
-        chunk = Chunk.from_bytes(storage.read(place.offset, place.entry.length))
+def _names(storage: Storage, kept: Kept) -> Iterator[str]:
+    for found in kept.found:
+        chunk = Chunk.from_bytes(storage.read(found.offset, found.entry.length))
         if (layer := chunk.layer(LayerType.NAMES)) is not None:
-            yield from naming.unpack(layer.body, chunk.digits)
+            yield from names.unpack(layer.body, chunk.images)

@@ -6,14 +6,16 @@ import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from os import PathLike
 from typing import BinaryIO
 
 from digitzip import atomic
+from digitzip.archive.index import Kinds
+from digitzip.entropy.corrections import count_corrections
 from digitzip.errors import LimitError
 from digitzip.format import Chunk, Entry, Header, LayerType, Trailer
-from digitzip.format.chunk import MAX_BYTES
+from digitzip.format.frames import MAX_BYTES
 from digitzip.format.trailer import MAX_ENTRIES
 
 Writable = str | PathLike[str] | BinaryIO
@@ -22,18 +24,21 @@ Writable = str | PathLike[str] | BinaryIO
 class ChunkSink:
     """Writes one archive to a binary file object, front to back, never seeking.
 
-    `images` is the number of images written. The archive is complete when `close` returns.
+    `images` is the number of images written, and `kinds` says what they all have; it may change
+    until the first chunk. The archive is complete when `close` returns.
     """
 
-    def __init__(self, out: BinaryIO, header: Header) -> None:
+    def __init__(self, out: BinaryIO, header: Header, kinds: Kinds = Kinds()) -> None:  # noqa: B008
         self.images = 0
+        self.kinds = kinds
+        self._corrected = 0
         self._out = out
         self._header = header.to_bytes()
         self._entries: list[Entry] = []
         out.write(self._header)
 
-    def add(self, frame: bytes, images: int) -> None:
-        """Write a chunk of `images` images, whose `first` is `self.images`; raises `LimitError`."""
+    def add(self, frame: bytes, images: int, corrected: int = 0) -> None:
+        """Write a chunk, some images of which are corrected; raises `LimitError`."""
         if len(frame) > MAX_BYTES:
             raise LimitError(f"chunk of {len(frame)} bytes, expected at most {MAX_BYTES}")
         if len(self._entries) == MAX_ENTRIES:
@@ -41,22 +46,30 @@ class ChunkSink:
         self._out.write(frame)
         self._entries.append(Entry(len(frame), images, zlib.crc32(frame)))
         self.images += images
+        self._corrected += corrected
 
-    def copy(self, frame: bytes, *, names: bool = True) -> None:
-        """Write a chunk of another archive, its codes as they are; without `names`, nameless.
+    def copy(self, frame: bytes) -> None:
+        """Write a chunk of another archive byte for byte, without layers that `kinds` excludes.
 
         Raises `DamagedError` for anything but a chunk.
         """
-        old = Chunk.from_bytes(frame)
-        new = replace(old, first=self.images)
-        if not names:
-            layers = tuple(layer for layer in old.layers if layer.type != LayerType.NAMES)
-            new = replace(new, layers=layers)
-        self.add(frame if new == old else new.to_bytes(), old.digits)
+        chunk = Chunk.from_bytes(frame)
+        layers = tuple(layer for layer in chunk.layers if self.kinds.allow(layer.type))
+        if len(layers) < len(chunk.layers):
+            frame = replace(chunk, layers=layers).to_bytes()
+        self.add(frame, chunk.images, corrected_in(chunk))
 
     def close(self) -> None:
         """Write the trailer."""
-        self._out.write(Trailer(tuple(self._entries)).to_bytes(self._header))
+        named, labelled = (bool(self.images) and flag for flag in astuple(self.kinds))
+        trailer = Trailer(tuple(self._entries), named, labelled, self._corrected)
+        self._out.write(trailer.to_bytes(self._header))
+
+
+def corrected_in(chunk: Chunk) -> int:
+    """Return how many images of a chunk have a correction; raises `DamagedError`."""
+    layer = chunk.layer(LayerType.CORRECTIONS)
+    return 0 if layer is None else count_corrections(layer.body, chunk.images)
 
 
 @contextmanager

@@ -12,26 +12,27 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
-from digitzip.archive import corrections
 from digitzip.archive.cache import Recent
-from digitzip.archive.corrections import Corrections
-from digitzip.archive.index import Index, read_header, read_index, read_stored, rebuild_index
+from digitzip.archive.index import Index, Kinds, read_header, read_index, read_stored, rebuild_index
 from digitzip.archive.indexing import Rows, Selection, select
 from digitzip.archive.storage import Readable, Storage
 from digitzip.codec import Codec, Codes, EncodedBatch, Images
 from digitzip.codec.encoded import UNCORRECTED
+from digitzip.entropy.corrections import Corrections, count_corrections, unpack_corrections
 from digitzip.errors import ClosedError, DamagedError, ModelError
-from digitzip.format import Chunk, Header, LayerType, naming
+from digitzip.format import Chunk, Header, LayerType
+from digitzip.format import labels as format_labels
+from digitzip.format import names as format_names
 from digitzip.limits import MAX_IMAGES
 from digitzip.model import Model, find_model, load_model
 
 _CACHED: Final = 16 << 20  # bytes of chunks, of codes and of names each that are remembered
 _CACHED_CORRECTIONS: Final = 48 << 20
-_CORRECTED: Final = frozenset(corrections.TYPES)
-_KNOWN: Final = frozenset({LayerType.CODES, LayerType.NAMES}) | _CORRECTED
+_KNOWN: Final = frozenset(LayerType)
 
-CorrectionsByLayer = dict[LayerType, Corrections]
+Labels = npt.NDArray[np.uint8]
 
 
 class ChunkStore:
@@ -62,11 +63,10 @@ class ChunkStore:
             self._read = Recent(self._read_chunk, _chunk_size, _CACHED)
             self.codes = Recent(self._unpack_codes, lambda codes: codes.nbytes, _CACHED)
             self.names = Recent(self._unpack_names, _names_size, _CACHED)
+            self.labels = Recent(self._unpack_labels, len, _CACHED)
             self.corrections = Recent(
-                self._unpack_corrections, _corrections_size, _CACHED_CORRECTIONS
+                self._unpack_corrections, lambda found: found.images.nbytes, _CACHED_CORRECTIONS
             )
-            self.named: bool | None = None  # not known before the first chunk is read
-            self.named = bool(self.numbers) and LayerType.NAMES in self._types(0)
         except BaseException:
             self.close()
             raise
@@ -86,7 +86,17 @@ class ChunkStore:
 
     def __len__(self) -> int:
         """Return the number of images in the file."""
-        return self.index.digits
+        return self.index.images
+
+    @property
+    def named(self) -> bool:
+        """Whether the images have names."""
+        return self.index.kinds.named
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the images have labels."""
+        return self.index.kinds.labelled
 
     @property
     def numbers(self) -> range:
@@ -96,7 +106,7 @@ class ChunkStore:
     def span(self, number: int) -> range:
         """Return the rows of a chunk."""
         place = self.index.places[number]
-        return range(place.first, place.first + place.entry.digits)
+        return range(place.first, place.first + place.entry.images)
 
     def close(self) -> None:
         self.storage.close()
@@ -135,6 +145,13 @@ class ChunkStore:
                 names[position] = chunk[row]
         return names
 
+    def labels_of(self, rows: Rows) -> Labels:
+        """Return the labels of `rows`, uint8 [n], of an archive that has labels."""
+        labels = np.empty(rows.size, np.uint8)
+        for number, positions, inside in self.groups(rows):
+            labels[positions] = np.frombuffer(self.labels(number), np.uint8)[inside]
+        return labels
+
     def batch_of(self, rows: Rows) -> EncodedBatch:
         """Decode `rows`; each chunk that holds some of them is unpacked once, in any order."""
         codes = np.empty((rows.size, self.header.dims), np.uint8)
@@ -142,11 +159,12 @@ class ChunkStore:
         corrected = []
         for number, positions, inside in self.groups(rows):
             codes[positions] = self.codes(number)[inside]
-            for each in self.corrections(number).values():
-                listed = np.isin(inside, each.places)
-                mine = np.searchsorted(each.places, inside[listed])
-                bounds[positions[listed]] = each.bound
-                corrected.append((positions[listed], each.images[mine]))
+            found = self.corrections(number)
+            if len(found):
+                listed = np.isin(inside, found.rows)
+                mine = np.searchsorted(found.rows, inside[listed])
+                bounds[positions[listed]] = found.bounds[mine]
+                corrected.append((positions[listed], found.images[mine]))
         recon = self.codec.decode(codes)
         if not corrected:
             return EncodedBatch(codes, recon, recon, bounds)
@@ -166,7 +184,7 @@ class ChunkStore:
         if len(rows) == len(span):
             if zlib.crc32(images.data) != self._read(number).pixel_crc:
                 raise DamagedError(
-                    f"digits {span.start} to {span.stop - 1} do not decode "
+                    f"images {span.start} to {span.stop - 1} do not decode "
                     "to the pixels their writer saw"
                 )
             self._proved.add(number)
@@ -192,41 +210,87 @@ class ChunkStore:
         for number in self.numbers:
             self._read(number)
 
-    def correction_bodies(self, number: int) -> Iterator[tuple[LayerType, bytes]]:
-        """Yield the layers of a chunk that correct images."""
-        chunk = self._read(number)
-        for type_ in corrections.TYPES:
-            if (layer := chunk.layer(type_)) is not None:
-                yield type_, layer.body
+    def correction_body(self, number: int) -> bytes | None:
+        """Return the body of the corrections of a chunk, if it has any."""
+        layer = self._read(number).layer(LayerType.CORRECTIONS)
+        return None if layer is None else layer.body
+
+    def corrected(self, number: int) -> int:
+        """Return how many images of a chunk are corrected, without unpacking a code."""
+        body = self.correction_body(number)
+        return 0 if body is None else count_corrections(body, len(self.span(number)))
+
+    def check_corrected(self) -> None:
+        """Raise `DamagedError` where the chunks have other corrections than the trailer says."""
+        found = sum(map(self.corrected, self.numbers))
+        if self.index.corrected not in (None, found):
+            raise DamagedError(
+                f"{found} images are corrected, and the trailer says {self.index.corrected}"
+            )
 
     def _read_chunk(self, number: int) -> Chunk:
-        place = self.index.places[number]
-        chunk = Chunk.from_bytes(read_stored(self.storage, place))
-        if (chunk.first, chunk.digits) != (place.first, place.entry.digits):
-            raise DamagedError(
-                f"chunk holds {chunk.digits} digits from {chunk.first}, "
-                f"expected {place.entry.digits} from {place.first}"
-            )
-        if self.named not in (None, chunk.layer(LayerType.NAMES) is not None):
-            raise DamagedError(f"some digits have names and others, from {place.first}, have not")
+        place, kinds = self.index.places[number], self.index.kinds
+        chunk, images = Chunk.from_bytes(read_stored(self.storage, place)), self.span(number)
+        if chunk.images != len(images):
+            raise DamagedError(f"a chunk holds {chunk.images} images, expected {len(images)}")
+        found = Kinds.of(chunk)
+        for what, has, expected in (
+            ("names", found.named, kinds.named),
+            ("labels", found.labelled, kinds.labelled),
+        ):
+            if has != expected:
+                they = f"images {images.start} to {images.stop - 1}"
+                raise DamagedError(
+                    f"{they} have {'' if has else 'no '}{what}, and the trailer says otherwise"
+                )
         return chunk
 
     def _types(self, number: int) -> set[int]:
         return {layer.type for layer in self._read(number).layers}
 
     def _unpack_codes(self, number: int) -> Codes:
-        chunk, codec = self._read(number), self.codec
-        return codec.coder.unpack(chunk.layers[0].body, chunk.digits, codec.model.shape.dims)
+        return unpack_codes(self.codec, self._read(number))
 
-    def _unpack_corrections(self, number: int) -> CorrectionsByLayer:
-        if not self._types(number) & _CORRECTED:
-            return {}  # and needs no codes
-        return corrections.of_chunk(self._read(number), self.codes(number), self.codec)
+    def _unpack_corrections(self, number: int) -> Corrections:
+        if self.correction_body(number) is None:  # needs no codes
+            shape = (0, self.header.height, self.header.width)
+            return Corrections(
+                np.empty(0, np.intp), np.empty(0, np.uint8), np.empty(shape, np.uint8)
+            )
+        return unpack_corrected(self.codec, self._read(number), self.codes(number))
 
     def _unpack_names(self, number: int) -> list[str]:
         chunk = self._read(number)
         layer = chunk.layer(LayerType.NAMES)
-        return [] if layer is None else naming.unpack(layer.body, chunk.digits)
+        return [] if layer is None else format_names.unpack(layer.body, chunk.images)
+
+    def _unpack_labels(self, number: int) -> bytes:
+        chunk = self._read(number)
+        layer = chunk.layer(LayerType.LABELS)
+        return b"" if layer is None else format_labels.unpack(layer.body, chunk.images)
+
+
+def unpack_codes(codec: Codec, chunk: Chunk) -> Codes:
+    """Return the codes of a chunk, uint8 [n, d]; raises `DamagedError`."""
+    return codec.coder.unpack(chunk.layers[0].body, chunk.images, codec.model.shape.dims)
+
+
+def unpack_corrected(codec: Codec, chunk: Chunk, codes: Codes) -> Corrections:
+    """Return the corrections of a chunk that has some; raises `DamagedError`."""
+    layer = chunk.layer(LayerType.CORRECTIONS)
+    body = b"" if layer is None else layer.body
+    return unpack_corrections(
+        body, chunk.images, lambda rows: codec.decode(codes[rows]), codec.residual
+    )
+
+
+def decode_chunk(codec: Codec, chunk: Chunk) -> Images:
+    """Return the final pixels of a chunk, uint8 [n, height, width]; raises `DamagedError`."""
+    codes = unpack_codes(codec, chunk)
+    recon = codec.decode(codes)
+    if chunk.layer(LayerType.CORRECTIONS) is None:
+        return recon
+    return unpack_corrected(codec, chunk, codes).apply(np.arange(len(codes)), recon)
 
 
 def codec_for(header: Header, model: str | Path | Model | None, threads: int) -> Codec:
@@ -254,7 +318,3 @@ def _chunk_size(chunk: Chunk) -> int:
 
 def _names_size(names: list[str]) -> int:
     return sum(map(len, names)) + 64 * len(names)
-
-
-def _corrections_size(found: CorrectionsByLayer) -> int:
-    return sum(each.images.nbytes for each in found.values())

@@ -1,4 +1,4 @@
-"""What an open archive has beside its images: codes and names, indexed alike."""
+"""What an open archive has beside its images: codes, names and labels, indexed alike."""
 
 from __future__ import annotations
 
@@ -24,6 +24,20 @@ class CodesView:
         found = self._store.select(key, (self._store.header.dims,))
         codes: Codes = self._store.codes_of(found.rows)[found.index]
         return codes
+
+
+class LabelsView:
+    """The labels of an archive: `view[i]` is a number, `view[a:b]` uint8 [n]."""
+
+    def __init__(self, store: ChunkStore) -> None:
+        self._store = store
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __getitem__(self, key: Any) -> Any:
+        found = self._store.select(key)
+        return self._store.labels_of(found.rows)[found.index]
 
 
 class NamesView:

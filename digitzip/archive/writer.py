@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, BinaryIO, Final
@@ -11,16 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive.builder import BuiltChunk, ChunkBuilder
+from digitzip.archive.index import Kinds
 from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.store import ChunkStore
 from digitzip.archive.views import NamesView
+from digitzip.arguments import integer
 from digitzip.codec import Codec, EncodedBatch, Images
 from digitzip.entropy.corrections import packed_size
 from digitzip.errors import ClosedError, InputError
 from digitzip.fidelity import FidelityCounts, FidelityEncoder, promise_of
-from digitzip.format import Guard, Header, naming
-from digitzip.format.chunk import MAX_DIGITS
+from digitzip.format import Header
+from digitzip.format.metadata import WRITER_KEY
+from digitzip.format.metadata import check as check_metadata
+from digitzip.format.names import check as check_name
+from digitzip.limits import DEFAULT_CHUNK_IMAGES, MAX_CHUNK_IMAGES
 from digitzip.model import Shape
+from digitzip.version import __version__
 
 _STEP: Final = 4096  # images that are encoded at a time
 
@@ -37,25 +43,26 @@ class Writer:
         out: BinaryIO,
         codec: Codec,
         encoder: FidelityEncoder | None = None,
-        promise: Guard | None = None,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        chunk: int = DEFAULT_CHUNK_IMAGES,
+        header: Header | None = None,
         outputs: ExitStack | None = None,
     ) -> None:
-        """Write images that go through `encoder` to `out`; a promise replaces the encoder's own.
+        """Write images that go through `encoder` to `out`.
 
-        `outputs` are left when the writer is closed.
+        `metadata` are by default the version of digitzip. A `header` that is given has promise and
+        metadata of its own. `outputs` are left when the writer is closed.
         """
-        shape = codec.model.shape
-        header = Header(
-            codec.model.id,
-            shape.height,
-            shape.width,
-            shape.dims,
-            codec.levels,
-            promise or promise_of(encoder),
-        )
+        self._chunk = integer("chunk", chunk, range(1, MAX_CHUNK_IMAGES + 1))
+        if header is None:
+            shape = codec.model.shape
+            sizes = (shape.height, shape.width, shape.dims, codec.levels)
+            texts = {WRITER_KEY: __version__} if metadata is None else check_metadata(metadata)
+            header = Header(codec.model.id, *sizes, promise_of(encoder), texts)
         self._codec, self._encoder = codec, encoder
-        self._sink, self._builder = ChunkSink(out, header), ChunkBuilder(codec)
-        self._named: bool | None = None
+        self._sink, self._builder = ChunkSink(out, header), ChunkBuilder(codec, self._chunk)
+        self._kinds: Kinds | None = None
         self.taken: frozenset[str] = frozenset()
         """The names of the images that were in the file before, where it is appended to."""
         self.counts = FidelityCounts()
@@ -70,26 +77,38 @@ class Writer:
     @property
     def named(self) -> bool | None:
         """Whether images have names; None before the first image."""
-        return self._named
+        return None if self._kinds is None else self._kinds.named
+
+    @property
+    def labelled(self) -> bool | None:
+        """Whether images have labels; None before the first image."""
+        return None if self._kinds is None else self._kinds.labelled
 
     @property
     def usual(self) -> bool:
         """Whether images are held to what the model says, and to no bound of anyone's own."""
         return self._encoder is not None and self._encoder.has_default_bounds
 
-    def append(self, images: npt.NDArray[Any], names: Sequence[str] | None = None) -> None:
-        """Add images uint8 [n, height, width] or [height, width], with a name each or none.
+    def append(
+        self,
+        images: npt.NDArray[Any],
+        names: Sequence[str] | None = None,
+        labels: npt.ArrayLike | None = None,
+    ) -> None:
+        """Add images uint8 [n, height, width] or [height, width].
 
-        Raises `InputError` for other arrays, for names that FORMAT.md section 5.1 forbids, when
-        some images of an archive are named and others not, and for a name that the file which is
-        appended to has already.
+        Each has a name and a label, an integer from 0 to 255, or none has.
+
+        Raises `InputError` for other arrays and labels, for names that cannot be those of files on
+        every platform, when some images of an archive have names or labels and others not, and for
+        a name that the file which is appended to has already.
         """
         images = np.asarray(images)
         images = self._codec.check(images[None] if images.ndim == 2 else images)
-        checked = self._check(len(images), names)
+        checked, numbers = self._check(len(images), names, labels)
         for start in range(0, len(images), _STEP):
             part = slice(start, start + _STEP)
-            self._write(self._builder.add(self._encode(images[part]), checked[part]))
+            self._write(self._builder.add(self._encode(images[part]), checked[part], numbers[part]))
 
     def _encode(self, images: Images) -> EncodedBatch:
         """Return images as the file will give them, corrected where the guard asks for it."""
@@ -106,22 +125,22 @@ class Writer:
         Its chunks are copied as they are, but the last is filled up. Raises `DamagedError` where
         that one does not decode as its writer saw: its pixel CRC could cover no more images.
         """
+        if not len(store):
+            return
+        self._kinds = self._sink.kinds = store.index.kinds
         for number in store.numbers:
             span = store.span(number)
-            if span.stop == len(store) and len(span) < MAX_DIGITS and store.divisible(number):
+            if span.stop == len(store) and len(span) < self._chunk and store.divisible(number):
                 rows = np.arange(span.start, span.stop, dtype=np.intp)
                 store.prove(rows)
-                self._builder.first = span.start
-                for _, body in store.correction_bodies(number):
-                    spent = packed_size((body,))
-                    self.counts.correction_bytes -= spent  # the new images cost the rest
-                self._write(self._builder.add(store.batch_of(rows), store.names(number)))
+                if (body := store.correction_body(number)) is not None:
+                    # of which the new images cost the rest
+                    self.counts.correction_bytes -= packed_size((body,))
+                batch, labels = store.batch_of(rows), store.labels(number)
+                self._write(self._builder.add(batch, store.names(number), labels))
             else:
                 self._sink.copy(store.stored(number))
-                self._builder.first = span.stop
-        if len(store):
-            self._named = bool(store.named)
-            self.taken = frozenset(NamesView(store))
+        self.taken = frozenset(NamesView(store))
 
     def close(self) -> None:
         """Complete the archive: the file appears. Closing twice does nothing."""
@@ -134,25 +153,40 @@ class Writer:
 
     def _write(self, chunks: Sequence[BuiltChunk]) -> None:
         for chunk in chunks:
-            self._sink.add(chunk.frame, chunk.images)
-            self.counts.correction_bytes += sum(chunk.correction_bytes.values())
+            self._sink.add(chunk.frame, chunk.images, chunk.corrected)
+            self.counts.correction_bytes += chunk.correction_bytes
 
-    def _check(self, images: int, names: Sequence[str] | None) -> list[str]:
-        """Return the names, if any, that so many images may have; raises `InputError`."""
+    def _check(
+        self, images: int, names: Sequence[str] | None, labels: npt.ArrayLike | None
+    ) -> tuple[list[str], bytes]:
+        """Return the names and labels, if any, of so many images; raises `InputError`."""
         if self._closed:
             raise ClosedError("the writer is closed; nothing can be appended")
-        checked = [naming.check(name) for name in names or ()]
+        checked = [check_name(name) for name in names or ()]
+        numbers = b"" if labels is None else _check_labels(labels)
         if not images:
-            return []
-        if names is not None and len(checked) != images:
-            raise InputError(f"{len(checked)} names for {images} images")
-        if self._named not in (None, names is not None):
-            raise InputError("some digits have names and others none; give all a name, or none")
+            return [], b""
+        for what, given, count in (
+            ("names", names is not None, len(checked)),
+            ("labels", labels is not None, len(numbers)),
+        ):
+            if given and count != images:
+                raise InputError(f"{count} {what} for {images} images")
+        kinds = Kinds(names is not None, labels is not None)
+        if self._kinds is not None:
+            for what, before, now in (
+                ("names", self._kinds.named, kinds.named),
+                ("labels", self._kinds.labelled, kinds.labelled),
+            ):
+                if before != now:
+                    raise InputError(
+                        f"some images have {what} and others none; give {what} to all, or to none"
+                    )
         for name in checked:
             if name in self.taken:
-                raise InputError(f"the file has a digit named {name!r} already; rename the new one")
-        self._named = names is not None
-        return checked
+                raise InputError(f"the file has an image named {name!r} already; rename one")
+        self._kinds = self._sink.kinds = kinds
+        return checked, numbers
 
     def __enter__(self) -> Writer:
         return self
@@ -175,12 +209,26 @@ def create(
     codec: Codec,
     encoder: FidelityEncoder | None = None,
     *,
+    metadata: Mapping[str, str] | None = None,
+    chunk: int = DEFAULT_CHUNK_IMAGES,
     overwrite: bool = False,
 ) -> Writer:
     """Return a `Writer` to a path or a binary file object.
 
     Raises `OutputError` when the path exists and `overwrite` is false, or cannot be written.
     """
-    with ExitStack() as outputs:
-        out = outputs.enter_context(opened(file, overwrite=overwrite))
-        return Writer(out, codec, encoder, outputs=outputs.pop_all())
+    with ExitStack() as pending:
+        out, outputs = pending.enter_context(opened(file, overwrite=overwrite)), ExitStack()
+        writer = Writer(out, codec, encoder, metadata=metadata, chunk=chunk, outputs=outputs)
+        outputs.push(pending.pop_all())
+        return writer
+
+
+def _check_labels(labels: npt.ArrayLike) -> bytes:
+    """Return labels [n] as bytes; raises `InputError` for any but integers from 0 to 255."""
+    array = np.asarray(labels)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise InputError(f"labels are {array.dtype} {list(array.shape)}, expected integers [n]")
+    if array.size and not 0 <= int(array.min()) <= int(array.max()) <= 255:
+        raise InputError(f"labels are {array.min()} to {array.max()}, expected 0 to 255")
+    return array.astype(np.uint8).tobytes()

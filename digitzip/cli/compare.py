@@ -88,7 +88,7 @@ def compare(
             listed = [(each.original, each.back) for each in _all(compared)]
             save_sheet(page, pairs(listed, shape))
     promise = guarded.promise(info)
-    unread = info.guard.reader is not None and compared.reader is None
+    unread = info.guard.classifier is not None and compared.reader is None
     if as_json:
         print(json.dumps(_as_json(compared), indent=2, allow_nan=False))
     else:

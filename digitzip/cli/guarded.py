@@ -28,8 +28,8 @@ def tell(talk: Talk, file: str, writer: Writer) -> None:
 
 def look(talk: Talk, file: str, found: Info) -> None:
     """Warn of a file most of whose digits needed corrections, with no bound of anyone's own."""
-    if found.guard.on and found.guard.max_error is None and found.refined and found.exact:
-        _warn(talk, file, found.refined.digits + found.exact.digits, found.digits)
+    if found.guard.on and found.guard.max_error is None and found.corrections:
+        _warn(talk, file, found.corrections.digits, found.digits)
 
 
 def _warn(talk: Talk, file: str, corrected: int, digits: int) -> None:
@@ -74,8 +74,8 @@ def _fallbacks(counts: FidelityCounts) -> Iterator[str]:
 def _promises(found: Info) -> Iterator[str]:
     if (most := max_rmse(found)) is not None:
         yield f"RMSE at most {math.ceil(most * 10_000) / 10_000:.4f}"
-    if found.guard.reader is not None:
-        who = f"{found.reader or 'a reader not known here'} ({found.guard.reader.hex()})"
+    if found.guard.classifier is not None:
+        who = f"{found.reader or 'a reader not known here'} ({found.guard.classifier.hex()})"
         yield f"read by {who} as the originals"
     if found.guard.max_error is not None:
         yield f"no pixel off by more than {found.guard.max_error}"

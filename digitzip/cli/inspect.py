@@ -33,7 +33,7 @@ def info(file: str, as_json: bool, model: str | None) -> None:
         print(json.dumps(_as_json(found), indent=2))
         return
     for label, value in _as_lines(found):
-        print(f"{label:8} {console.printable(value)}")
+        print(f"{label:11} {console.printable(value)}")
     guarded.look(Talk(quiet=False, verbose=False), file, found)
 
 
@@ -101,11 +101,10 @@ def _as_json(found: Info) -> dict[str, object]:
     guard, reader = found.guard, values.pop("reader")
     values["guard"] = None
     if guard.on:
-        reader_id = None if guard.reader is None else guard.reader.hex()
+        reader_id = None if guard.classifier is None else guard.classifier.hex()
         limits = {"max_error": guard.max_error, "max_rmse": guarded.max_rmse(found)}
         values["guard"] = {**limits, "reader": reader, "reader_id": reader_id}
-    for what, corrected in (("refined", found.refined), ("exact", found.exact)):
-        values[what] = None if corrected is None else asdict(corrected)
+    values["corrections"] = None if found.corrections is None else asdict(found.corrections)
     return values
 
 
@@ -118,9 +117,11 @@ def _as_lines(found: Info) -> Iterator[tuple[str, str]]:
     yield "codes", f"{found.dims} numbers of {found.levels} levels"
     yield "chunks", str(found.chunks)
     yield "names", "yes" if found.names else "no"
+    yield "labels", "yes" if found.labels else "no"
     yield "guard", guarded.promise(found)
-    for what, corrected in (("refined", found.refined), ("exact", found.exact)):
-        if corrected is None:
-            yield what, "not known: a chunk cannot be read; digitzip test says why"
-        elif corrected.digits:
-            yield what, f"{console.digits(corrected.digits)}, {corrected.bytes:,} bytes"
+    if (corrected := found.corrections) is None:
+        yield "corrections", "not known: a chunk cannot be read; digitzip test says why"
+    elif corrected.digits:
+        yield "corrections", f"{console.digits(corrected.digits)}, {corrected.bytes:,} bytes"
+    for key, text in found.metadata.items():
+        yield "metadata", f"{key}: {text}"

@@ -64,7 +64,7 @@ def recover(
     if not found.proved:
         talk.warn(f"{file}: its model is not known here: decoded pixels were not checked")
     if found.header_restored:
-        talk.warn(f"{file}: its header is damaged; the digest of its trailer proves the new one")
+        talk.warn(f"{file}: its header is damaged; the new one is the copy in its trailer")
     if found.left_out:
         talk.warn(f"{file}: chunks that have no place in the file were left out: {found.left_out}")
     if found.names_shared:
@@ -79,7 +79,7 @@ def recover(
         )
     if as_json:
         print(json.dumps(_as_json(found), indent=2))
-    talk.summary(f"{out}: {found.digits:,} digits saved, {talk.seconds:.1f} s")
+    talk.summary(f"{out}: {found.images:,} digits saved, {talk.seconds:.1f} s")
     if not found.whole:
         click.get_current_context().exit(LOST)
 
@@ -90,18 +90,24 @@ def _lines(found: Recovered) -> Iterator[str]:
             yield f"digit {lost.start} is lost"
         else:
             yield f"digits {lost.start} to {lost.stop - 1} are lost"
+    for gap in found.gaps:
+        yield f"an unknown number of digits before digit {gap} is lost"
     if not found.end_known:
         yield f"whether more digits, from {found.known} on, are lost cannot be known"
     if found.names_lost:
         yield "the names are lost: not all digits have one"
+    if found.labels_lost:
+        yield "the labels are lost: not all digits have one"
 
 
 def _as_json(found: Recovered) -> dict[str, object]:
     return {
-        "digits": found.digits,
+        "digits": found.images,
         "lost": [[lost.start, lost.stop] for lost in found.lost],
+        "gaps": list(found.gaps),
         "end_known": found.end_known,
         "names_lost": found.names_lost,
+        "labels_lost": found.labels_lost,
         "names_shared": found.names_shared,
         "left_out": found.left_out,
         "proved": found.proved,

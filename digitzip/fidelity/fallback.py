@@ -17,7 +17,7 @@ from digitzip.entropy.residuals import round_to_bounds
 from digitzip.fidelity import checks
 from digitzip.fidelity.checks import Flags, Labelled
 from digitzip.fidelity.policy import Policy, policy_for, policy_of
-from digitzip.format import Guard
+from digitzip.format import Promise
 
 Integers = npt.NDArray[np.integer[Any]]
 
@@ -142,7 +142,7 @@ def fidelity_encoder(
     return None if policy is None else FidelityEncoder(codec, policy)
 
 
-def encoder_for(codec: Codec, promise: Guard) -> FidelityEncoder | None:
+def encoder_for(codec: Codec, promise: Promise) -> FidelityEncoder | None:
     """Return the encoder that keeps the promise of a file; None where it promises nothing.
 
     Raises `BoundError` where the promise cannot be kept.
@@ -151,6 +151,6 @@ def encoder_for(codec: Codec, promise: Guard) -> FidelityEncoder | None:
     return None if policy is None else FidelityEncoder(codec, policy)
 
 
-def promise_of(encoder: FidelityEncoder | None) -> Guard:
+def promise_of(encoder: FidelityEncoder | None) -> Promise:
     """Return the promise of a file whose images go through this encoder, or through none."""
-    return Guard() if encoder is None else encoder.policy.promise
+    return Promise() if encoder is None else encoder.policy.promise

@@ -5,17 +5,16 @@ The promise is section 6 of FORMAT.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from digitzip.arguments import integer, real
 from digitzip.codec import Codec
 from digitzip.entropy.residuals import MAX_BOUND
 from digitzip.errors import BoundError, InputError, ModelError
-from digitzip.format import Guard
+from digitzip.format import Promise
 from digitzip.format.header import CLASSIFIER_ID_SIZE
-from digitzip.model import Model, Quantiser, find_classifier
+from digitzip.model import find_classifier
 from digitzip.model.classifier import Classifier
 
 RMSE_UNIT: Final = 65_535
@@ -53,10 +52,10 @@ class Policy:
         return min(bound, max(2 * 255 * self.max_rmse // RMSE_UNIT, 1))
 
     @property
-    def promise(self) -> Guard:
+    def promise(self) -> Promise:
         """The promise of a file whose images all satisfy the policy."""
         id_ = None if self.classifier is None else self.classifier.id[:CLASSIFIER_ID_SIZE]
-        return Guard(True, self.max_error, self.max_rmse, id_)
+        return Promise(True, self.max_error, self.max_rmse, id_)
 
 
 def policy_of(
@@ -103,14 +102,14 @@ def policy_of(
     return None if required == (None, None, None) else policy
 
 
-def policy_for(codec: Codec, promise: Guard) -> Policy | None:
+def policy_for(codec: Codec, promise: Promise) -> Policy | None:
     """Return the policy that keeps the promise of a file; None where the file promises nothing.
 
     Raises `BoundError` where the promise cannot be kept.
     """
     if not promise.on:
         return None
-    id_, own = promise.reader, codec.model.classifier_id
+    id_, own = promise.classifier, codec.model.classifier_id
     if id_ is not None and own is not None and own.startswith(id_):
         id_ = own  # and no other classifier whose id begins alike
     try:
@@ -118,14 +117,6 @@ def policy_for(codec: Codec, promise: Guard) -> Policy | None:
     except ModelError as error:
         raise BoundError(f"the file promises labels of a classifier: {error}") from error
     return Policy(promise.max_rmse, promise.max_error, classifier, codec.model.margin)
-
-
-def usual_promises(model: Model, quantiser: Quantiser) -> Iterator[Guard]:
-    """Yield the promise without a guard, the default one, and one for each bound on the pixels."""
-    id_ = None if model.classifier_id is None else model.classifier_id[:CLASSIFIER_ID_SIZE]
-    default = Guard(True, max_rmse=quantiser.max_rmse, reader=id_)
-    yield from (Guard(), default, Guard(True, max_error=0))
-    yield from (replace(default, max_error=bound) for bound in MAX_ERRORS[1:])
 
 
 def _rmse(max_rmse: object) -> int:

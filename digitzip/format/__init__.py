@@ -4,16 +4,16 @@ This room knows bytes only: no NumPy, no networks, no pixels, no paths.
 """
 
 from digitzip.format.chunk import Chunk, Layer, LayerType
-from digitzip.format.header import Guard, Header
+from digitzip.format.header import Header, Promise
 from digitzip.format.trailer import Entry, Trailer, trailer_size
 
 __all__ = [
     "Chunk",
     "Entry",
-    "Guard",
     "Header",
     "Layer",
     "LayerType",
+    "Promise",
     "Trailer",
     "trailer_size",
 ]

@@ -1,4 +1,4 @@
-"""The trailer: what lies where, and the digest that binds the file (FORMAT.md section 7)."""
+"""The trailer: the chunks of a file, and the digest that binds it (FORMAT.md section 7)."""
 
 from __future__ import annotations
 
@@ -7,99 +7,153 @@ from dataclasses import dataclass
 from typing import Final
 
 from digitzip.errors import DamagedError
-from digitzip.format.chunk import MAX_BYTES, MAX_DIGITS
+from digitzip.format.frames import MAX_BYTES
+from digitzip.format.header import MAX_COPY_SIZE, Header, copy_of
 from digitzip.format.wire import Cursor, varint
+from digitzip.limits import MAX_CHUNK_IMAGES
 
 MAGIC: Final = b"\x5e\x2a\x4d\x18"
 MAX_ENTRIES: Final = 1 << 20
 MAX_SIZE: Final = 32 << 20
 BACK_POINTER_SIZE: Final = 4
-MIN_SIZE: Final = 8 + 1 + 16 + BACK_POINTER_SIZE
-HEAD_SIZE: Final = 8 + 3  # of which the number of entries takes up to 3
+COPY_FROM: Final = 65
+"""Files of this many images have a copy of the header in their trailer."""
 
-_DIGEST_SIZE: Final = 16
+_DIGEST_SIZE: Final = 8
+_END_SIZE: Final = _DIGEST_SIZE + BACK_POINTER_SIZE
+MIN_SIZE: Final = 8 + 1 + 1 + 1 + _END_SIZE
+HEAD_SIZE: Final = 8 + 1 + 3 + MAX_COPY_SIZE + 8 + 3
+"""Bytes up to the first entry at most."""
+_FIELDS: Final = 8 + 1 + 8 + 3  # the same without a copy
+
+_NAMED, _LABELLED, _COPIED = 1, 2, 4
 _ENTRY_SIZES: Final = range(1 + 1 + 4, 4 + 3 + 4 + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A stretch of the file: a chunk of `digits`, or with 0 digits a trailer that was replaced."""
+    """A stretch of the file: a chunk of `images`, or with 0 images a trailer that was replaced."""
 
     length: int
-    digits: int
+    images: int
     crc: int
 
     def to_bytes(self) -> bytes:
-        return varint(self.length) + varint(self.digits) + self.crc.to_bytes(4, "little")
+        return varint(self.length) + varint(self.images) + self.crc.to_bytes(4, "little")
 
     @classmethod
     def from_cursor(cls, cursor: Cursor) -> Entry:
         length = cursor.bounded(1, MAX_SIZE, "length of an entry")
-        digits = cursor.bounded(0, MAX_DIGITS, "digits of an entry")
-        if digits and length > MAX_BYTES:
-            raise DamagedError(f"trailer: a chunk of {length} bytes, expected up to {MAX_BYTES}")
-        return cls(length, digits, cursor.fixed(4))
+        images = cursor.bounded(0, MAX_CHUNK_IMAGES, "number of images of an entry")
+        if images and length > MAX_BYTES:
+            raise DamagedError(f"trailer: a chunk of {length} bytes, expected at most {MAX_BYTES}")
+        return cls(length, images, cursor.fixed(4))
 
 
 @dataclass(frozen=True, slots=True)
 class Trailer:
-    """The entries of a file, in file order, from the end of the header to this trailer."""
+    """The entries of a file in file order, from the end of the header to this trailer.
+
+    `named` and `labelled` say whether the images have names and labels, `corrected` how many of
+    them have a correction.
+    """
 
     entries: tuple[Entry, ...]
+    named: bool = False
+    labelled: bool = False
+    corrected: int = 0
 
     @property
-    def digits(self) -> int:
-        """How many digits the file has."""
-        return sum(entry.digits for entry in self.entries)
+    def images(self) -> int:
+        """Number of images of the file."""
+        return sum(entry.images for entry in self.entries)
 
-    def to_bytes(self, header: bytes) -> bytes:
-        """Return the trailer of the file that begins with `header`."""
-        body = varint(len(self.entries)) + b"".join(entry.to_bytes() for entry in self.entries)
-        size = len(body) + _DIGEST_SIZE + BACK_POINTER_SIZE
+    def to_bytes(self, header: bytes, *, copy: bool | None = None) -> bytes:
+        """Return the trailer of the file that begins with `header`.
+
+        `copy` says whether it holds a copy of the header; by default, files of more than 64 images
+        have one.
+        """
+        copied = self.images >= COPY_FROM if copy is None else copy
+        flags = _NAMED * self.named | _LABELLED * self.labelled | _COPIED * copied
+        body = bytes([flags])
+        if copied:
+            body += varint(len(kept := copy_of(header))) + kept
+        body += varint(self.corrected) + varint(len(self.entries))
+        body += b"".join(entry.to_bytes() for entry in self.entries)
+        size = len(body) + _END_SIZE
         signed = MAGIC + size.to_bytes(4, "little") + body
-        return signed + _digest(header, signed) + (size + 8).to_bytes(BACK_POINTER_SIZE, "little")
+        digest = _digest(header, signed)
+        return signed + digest + (size + 8).to_bytes(BACK_POINTER_SIZE, "little")
 
     @classmethod
     def from_bytes(cls, data: bytes, header: bytes) -> Trailer:
-        """Read the trailer that is all of `data`; raise `DamagedError` if it is anything else."""
+        """Read the trailer that is all of `data`, of the file that begins with `header`.
+
+        Raises `DamagedError` if it is anything else.
+        """
         if data[:4] != MAGIC or int.from_bytes(data[4:8], "little") != len(data) - 8:
             raise DamagedError("no trailer at the end of the file: it is cut or damaged")
-        signed = data[: -_DIGEST_SIZE - BACK_POINTER_SIZE]
-        digest = data[len(signed) : -BACK_POINTER_SIZE]
+        signed, digest = data[:-_END_SIZE], data[-_END_SIZE:-BACK_POINTER_SIZE]
         if digest != _digest(header, signed):
             raise DamagedError("trailer: its digest does not match; the file is damaged")
-        return cls(_entries(signed))
+        trailer, copy = _unpack(signed)
+        if copy is not None and copy != copy_of(header):
+            raise DamagedError("trailer: its copy of the header is another header")
+        return trailer
 
     @staticmethod
-    def body_size(data: bytes) -> int:
-        """Return how many bytes `data`, a trailer of any file, accounts for, but prove nothing."""
-        entries = _entries(data[: -_DIGEST_SIZE - BACK_POINTER_SIZE])
-        return sum(entry.length for entry in entries)
+    def claims(data: bytes) -> tuple[Trailer, Header | None]:
+        """Return what `data`, a trailer of any file, says, and its copy of the header.
+
+        Proves nothing: no digest is checked. Raises `DamagedError` for no trailer.
+        """
+        trailer, copy = _unpack(data[:-_END_SIZE])
+        return trailer, None if copy is None else Header.from_copy(copy)
 
 
-def _entries(signed: bytes) -> tuple[Entry, ...]:
-    """Return the entries of a trailer without its digest and back-pointer."""
+def _unpack(signed: bytes) -> tuple[Trailer, bytes | None]:
+    """Return a trailer without its digest and back-pointer, and its copy of the header."""
     cursor = Cursor(signed, "trailer", 8)
-    count = cursor.bounded(
-        0, min(MAX_ENTRIES, cursor.remaining // _ENTRY_SIZES[0]), "number of entries"
-    )
+    flags, copy = _flags(cursor), None
+    if flags & _COPIED:
+        copy = cursor.take(cursor.bounded(1, MAX_COPY_SIZE, "length of the header copy"))
+    corrected = cursor.varint()
+    most = min(MAX_ENTRIES, cursor.remaining // _ENTRY_SIZES[0])
+    count = cursor.bounded(0, most, "number of entries")
     entries = tuple(Entry.from_cursor(cursor) for _ in range(count))
     cursor.end()
-    return entries
+    trailer = Trailer(entries, bool(flags & _NAMED), bool(flags & _LABELLED), corrected)
+    if corrected > trailer.images:
+        raise DamagedError(f"trailer: {corrected} of {trailer.images} images are corrected")
+    if (trailer.named or trailer.labelled) and not trailer.images:
+        raise DamagedError("trailer: names or labels of no images")
+    return trailer, copy
 
 
-def claimed_size(head: bytes) -> int:
+def _flags(cursor: Cursor) -> int:
+    if (flags := cursor.fixed(1)) >> 3:
+        raise DamagedError(f"trailer: flags are {flags:#04x}, which no writer writes")
+    return flags
+
+
+def claimed_size(head: bytes | memoryview) -> int:
     """Return the size of the trailer that begins with `head`, as it claims; proves nothing.
 
-    Raises `DamagedError` where so many entries as it claims cannot make that size: that is known
-    before anything is hashed.
+    `head` has `HEAD_SIZE` bytes, or all there are. Raises `DamagedError` where the number of
+    entries that it claims cannot make that size: that is known before anything is hashed.
     """
     size = 8 + int.from_bytes(head[4:8], "little")
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise DamagedError(f"trailer: claims {size} bytes")
-    cursor = Cursor(head[:HEAD_SIZE], "trailer", 8)
+    cursor = Cursor(bytes(head[:_FIELDS]), "trailer", 8)
+    position = 0
+    if _flags(cursor) & _COPIED:
+        position = cursor.bounded(1, MAX_COPY_SIZE, "length of the header copy") + cursor.position
+        cursor = Cursor(bytes(head[position : position + _FIELDS]), "trailer")
+    cursor.varint()
     count = cursor.bounded(0, MAX_ENTRIES, "number of entries")
-    entries = size - cursor.position - _DIGEST_SIZE - BACK_POINTER_SIZE
+    entries = size - position - cursor.position - _END_SIZE
     if not count * _ENTRY_SIZES[0] <= entries <= count * _ENTRY_SIZES[-1]:
         raise DamagedError(f"trailer: claims {count} entries in {entries} bytes")
     return size

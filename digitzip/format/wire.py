@@ -22,7 +22,7 @@ def varint(value: int) -> bytes:
 
 
 class Cursor:
-    """A place in some bytes that only moves forward and never past the end.
+    """A position in some bytes that only moves forward and never past the end.
 
     `what` names the structure in the messages of `DamagedError`.
     """

@@ -5,25 +5,11 @@ outside a folder, that Windows reserves, or that two machines would tell apart d
 same rules hold when a folder is read, so what is compressed can be decompressed.
 """
 
-import re
 import unicodedata
 from collections.abc import Callable
 
 from digitzip.errors import InputError
-
-_IMAGE_SUFFIX = re.compile(
-    r"(?<=[^/])\.(apng|avif|bmp|dib|gif|ico|j2k|jfif|jp2|jpe|jpe?g|p[bgnp]m|pcx|qoi|sgi|tga"
-    r"|tiff?|webp)\Z",
-    re.IGNORECASE,
-)
-_DEVICES = frozenset(
-    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
-    + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"]
-)
-_LONGEST_PART = 255
-"""Bytes of UTF-8 that a file's or folder's name has at most, on all common file systems."""
-_CONTROLS = frozenset(["Cc", "Cs", "Zl", "Zp"])
-
+from digitzip.format.names import file_problem, png_path
 
 Locate = Callable[[str], str]
 """Turns the name of an image into the path of the input file that holds it."""
@@ -47,7 +33,7 @@ class Names:
         Raises InputError when the name is unsafe, or is taken: equal but for case or Unicode
         form, or one a folder and the other a file.
         """
-        problem = _problem(name)
+        problem = file_problem(name)
         if problem is not None:
             what = repr(self._locate(name, len(self._taken))) if self._origins else "the image"
             raise InputError(f"the name {name!r} cannot be kept: {problem}; rename {what}")
@@ -80,37 +66,6 @@ class Names:
 def number_name(number: int, count: int) -> str:
     """Name image `number` of `count` that has no name of its own: 00000.png, 00001.png, ..."""
     return f"{number:0{max(5, len(str(count - 1)))}}.png"
-
-
-def png_path(name: str) -> str:
-    """Replace the suffix of an image by .png; any other name gets one more suffix."""
-    return name if name.lower().endswith(".png") else _IMAGE_SUFFIX.sub("", name) + ".png"
-
-
-def has_image_suffix(name: str) -> bool:
-    """Tell whether a name ends as image files do."""
-    return name.lower().endswith(".png") or _IMAGE_SUFFIX.search(name) is not None
-
-
-def _problem(name: str) -> str | None:
-    """Say why the name is not a safe relative path on every machine; None where it is."""
-    if not name.isprintable() and any(unicodedata.category(sign) in _CONTROLS for sign in name):
-        return "it has control characters or is not Unicode"
-    if name.startswith("/"):
-        return "it is an absolute path"
-    if "\\" in name or ":" in name:
-        return "it has a backslash or a colon"
-    for part in name.split("/"):
-        if part in ("", ".", ".."):
-            return f"it has a part {part!r}"
-        if part.endswith((" ", ".")):
-            return "a part of it ends in a dot or space, which Windows drops"
-        if part.partition(".")[0].rstrip().upper() in _DEVICES:
-            return "Windows reserves it"
-    longest = max(len(part.encode()) for part in png_path(name).split("/"))
-    if longest > _LONGEST_PART:
-        return f"a part of it comes back as {longest} bytes, over {_LONGEST_PART}"
-    return None
 
 
 def _fold(path: str) -> str:

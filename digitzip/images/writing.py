@@ -9,9 +9,10 @@ import numpy as np
 
 from digitzip import atomic
 from digitzip.errors import InputError, OutputError
+from digitzip.format.names import has_image_suffix
 from digitzip.images import idx, npy
 from digitzip.images.frame import Pixels
-from digitzip.images.names import Names, has_image_suffix, number_name
+from digitzip.images.names import Names, number_name
 from digitzip.images.reading import Batch
 
 _FILE_ENDS = (".npy", ".npz", ".idx", "idx3-ubyte", ".gz")

@@ -1,507 +1,489 @@
-"""Make the conformance files anew: `python tests/conformance/make.py`.
+"""Make the conformance files anew: `python -m tests.conformance.make`.
 
 A maintainer runs this when FORMAT.md gains something, and commits what it writes; tests only read.
-The model and the images stay as they are; every file is written anew, and its bytes may differ with
-another version of Zstandard.
+Every file is written by `tests/second_writer.py`, so none depends on the code that it tests. The
+models and images stay as they are (`models.py`), and so do the codes of `encoded` and the file of
+version 2.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import sys
-import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zstandard
 
-from digitzip.archive import Writer, open
-from digitzip.codec import Codec
-from digitzip.entropy.residuals import apply_residual, quantise_residual
-from digitzip.format import Chunk, Entry, Guard, Header, Layer, LayerType, Trailer, naming
-from digitzip.format.wire import varint
-from digitzip.kernels import Layer as Dense
-from digitzip.kernels import Network
-from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
-from digitzip.model import Model, Quantiser, Shape, read_model, write_model
+from tests import second_writer as second
+from tests.second_reader import Model
+from tests.second_writer import Chunk, Code, File, Groups, varint
 
 HERE = Path(__file__).parent
-MODEL, RESIDUAL = HERE / "tiny.safetensors", HERE / "tiny-residual.safetensors"
-IMAGES = HERE / "images.npy"
-DIMS, LEVELS = 3, (8, 5)
+MODELS = {
+    name: Model((HERE / f"{name}.safetensors").read_bytes()) for name in ("tiny", "tiny-residual")
+}
+TINY, RESIDUAL = MODELS["tiny"], MODELS["tiny-residual"]
+IMAGES = [image.tobytes() for image in np.load(HERE / "images.npy")]
+NONE = bytes(784)
+"""Plain steps of one image that is not changed."""
+VERSION = ("", "1.0.0")
+
+Refused = tuple[bytes, str, str]
+"""The bytes of a file, the error, and words of its message."""
 
 
-def dense(
-    rng: np.random.Generator, inputs: int, outputs: int, low: int, high: int, shift: int,
-    *, reach: int = 127, skip: int = 0, table: bool = False,
-) -> Dense:  # fmt: skip
-    """A layer of random weights, with a table that wraps a ramp where asked for."""
-    kind = np.int8 if reach < 128 else np.int16
-    return Dense(
-        weight=rng.integers(-reach, reach + 1, (outputs, inputs)).astype(kind),
-        bias=rng.integers(-(1 << shift), 1 << shift, outputs),
-        shift=rng.integers(shift - 1, shift + 1, outputs),
-        low=low,
-        high=high,
-        skip=skip,
-        table=(np.arange(high - low + 1, dtype=np.int32) * 3 % 256) if table else None,
-    )
+def codes(seed: int, n: int, levels: int = 8) -> list[Code]:
+    return [tuple(map(int, row)) for row in np.random.default_rng(seed).integers(0, levels, (n, 3))]
 
 
-def tiny_model() -> Model:
-    """A model of random weights that uses all a model may: skip, table, int16, both floats."""
-    rng = np.random.default_rng(2016)
-    encoder = Network(
-        [dense(rng, 784, 8, 0, 1023, 11), dense(rng, 8, DIMS, -9999, 9999, 3)], 0, 255
-    )
-    decoder = Network(
-        [
-            dense(rng, DIMS, 12, -1023, 1023, 4),
-            dense(rng, 12, 12, -1023, 1023, 12, reach=9000),
-            dense(rng, 12, 12, 0, 1023, 8, skip=2),
-            dense(rng, 12, 784, -128, 127, 8, table=True),
-        ],
-        -127,
-        127,
-    )
-    images = rng.integers(0, 256, (500, 28, 28), dtype=np.uint8)
-    outputs = encoder(images.reshape(-1, 784))
-    quantisers = []
-    for levels in LEVELS:
-        cuts = np.quantile(outputs, np.arange(1, levels) / levels, axis=0).T
-        predictor = [
-            Network([dense(rng, 0, levels, -1024, 1023, 5)], -127, 127),
-            *(Network([dense(rng, j, 6, 0, 255, 4), dense(rng, 6, levels, -1024, 1023, 6)], -127, 127) for j in range(1, DIMS)),
-        ]  # fmt: skip
-        points = np.tile((2 * np.arange(levels) + 1 - levels) * 127 // levels, (DIMS, 1))
-        quantisers.append(
-            Quantiser(levels, cuts.astype(np.int16), points.astype(np.int16), tuple(predictor))
-        )
-    codes = rng.integers(0, LEVELS[0], (2, DIMS), dtype=np.uint8)
-    model = Model(
-        "tiny",
-        Shape(28, 28, DIMS),
-        encoder,
-        decoder,
-        tuple(quantisers),
-        codes,
-        np.empty(0, np.uint8),
-    )
-    known = model.decode_points(quantisers[0].dequantise(codes))
-    return replace(model, known_images=known, notes={"made by": "tests/conformance/make.py"})
+def chunk(
+    n: int, kind: int = 0b010, *, seed: int = 0, levels: int = 8, model: Model = TINY
+) -> Chunk:
+    """A chunk of random codes; `kind` is the representation of the codes layer."""
+    found = codes(seed or n, n, levels)
+    wide = kind >> 1
+    coded = kind & 1
+    body = second.coded(found, levels, wide, model) if coded else second.values(found, levels, wide)
+    return Chunk(found, [model.decode(levels, code) for code in found], [(1, body)])
 
 
-def residual_network() -> Network:
-    """A network of random weights that tell of pixels, of which those of the last column get none.
-
-    In that column the last of the hidden numbers is 255, and takes what every value has.
-    """
-    rng = np.random.default_rng(2026)
-    inputs = input_size(28, 28)
-    hidden, last = dense(rng, inputs, 8, 0, 255, 10), dense(rng, 8, VALUES, -256, 255, 7)
-    hidden.weight[-1], hidden.bias[-1], hidden.shift[-1] = 0, 0, 6
-    hidden.weight[-1, inputs - 2] = 127
-    weight = last.weight.astype(np.int16)
-    weight[:, -1], last.shift[:] = -4000, 6
-    halvings = (255 - np.arange(-256, 256)) // 16
-    table = (MAX_WEIGHT >> halvings).astype(np.int32)
-    return Network([hidden, replace(last, weight=weight, table=table)], 0, 255)
+def corrected(
+    n: int, groups: Groups, k: int | None = None, *, seed: int = 0, model: Model = TINY
+) -> Chunk:
+    made = chunk(n, seed=seed, model=model)
+    wanted = [IMAGES[(row + 7) % 20] for row in range(n)]
+    made.layers.append((2, second.correct(made.images, wanted, groups, k, model)))
+    made.corrected = sum(map(len, groups.values()))
+    return made
 
 
-def images(n: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    return np.random.default_rng(n).integers(0, 256, (n, 28, 28), dtype=np.uint8)
+def named(made: Chunk, names: list[str], body: bytes | None = None) -> Chunk:
+    made.names = names
+    made.layers.append((0x81, second.front_coded(names) if body is None else body))
+    return made
 
 
-def fixed_images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """The images of `images.npy`, uint8 [20, 28, 28]: ten strokes, then ten of noise."""
-    n, y, x = np.ogrid[:20, :28, :28]
-    distance = np.abs((x - 14) * np.cos(n / 3) + (y - 14) * np.sin(n / 3))
-    strokes = np.clip(255 - 60 * distance, 0, 255).astype(np.uint8)
-    noise = ((n * 784 + y * 28 + x + 1).astype(np.uint32) * np.uint32(2654435761) >> 13) % 256
-    images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] = np.where(
-        n < 10, strokes, noise.astype(np.uint8)
-    )
-    return images
+def labelled(made: Chunk, labels: bytes) -> Chunk:
+    made.labels = labels
+    made.layers.append((0x82, b"\0" + labels))
+    return made
 
 
-def written(codec: Codec, n: int, names: list[str] | None = None) -> bytes:
-    out = io.BytesIO()
-    with Writer(out, codec) as writer:
-        writer.append(images(n), names)
-    return out.getvalue()
+def with_layer(made: Chunk, kind: int, body: bytes) -> Chunk:
+    made.layers.append((kind, body))
+    return made
 
 
-class Parts:
-    """A file taken apart, to be changed and put together again with all its checks made good."""
-
-    def __init__(self, codec: Codec, chunks: list[Chunk], guard: Guard | None = None) -> None:
-        model = codec.model
-        self.header = Header(
-            model.id, model.shape.height, model.shape.width, model.shape.dims, codec.levels,
-            guard or Guard(),
-        )  # fmt: skip
-        self.frames = [(chunk.to_bytes(), chunk.digits) for chunk in chunks]
-
-    def to_bytes(self, header: bytes | None = None) -> bytes:
-        head = header or self.header.to_bytes()
-        entries = [Entry(len(data), digits, zlib.crc32(data)) for data, digits in self.frames]
-        body = b"".join(data for data, _ in self.frames)
-        return head + body + Trailer(tuple(entries)).to_bytes(head)
+def file(
+    *chunks: Chunk,
+    levels: int = 8,
+    model: Model = TINY,
+    copy: bool = False,
+    promise: bytes = b"\0",
+    metadata: bytes = b"\0",
+) -> File:
+    head = second.header(model, levels, promise, metadata)
+    return File(head, list(chunks), copy=head[16:-4] if copy else None)
 
 
-def chunk(codec: Codec, first: int, n: int, kind: int = 2, *layers: Layer) -> Chunk:
-    codes = np.random.default_rng(first + n).integers(0, codec.levels, (n, DIMS), dtype=np.uint8)
-    coded = codec.coder.pack_coded(codes, kind >> 1)
-    bodies = [*codec.coder.representations(codes), coded]
-    body = next(pieces for pieces in bodies if pieces[0][0] == kind)
-    pixels = codec.decode(codes)
-    return Chunk(first, n, zlib.crc32(pixels.data), (Layer(LayerType.CODES, body), *layers))
+def appended(copy: bool = False) -> File:
+    """A file that was appended to in place."""
+    first = file(chunk(5), copy=copy)
+    more = chunk(3, seed=8)
+    both = file(first.chunks[0], more, copy=copy)
+    both.frames = [first.frames[0], (first.trailer(), 0), (more.frame(), 3)]
+    return both
 
 
-@dataclass(frozen=True)
-class Correcting:
-    """A layer: which digits it corrects, and how; coded in `2^log` lanes where there is a log."""
-
-    type: LayerType
-    bound: int
-    places: Sequence[int]
-    log: int | None = None
-
-    def correct(
-        self, codec: Codec, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
-    ) -> Layer:
-        """Return the layer of what the decoder gave, `pixels`, which it changes."""
-        rows = np.array(self.places)
-        wanted, decoded = fixed_images()[(rows + 7) % 20], pixels[rows]
-        steps = quantise_residual(wanted, decoded, self.bound)
-        pixels[rows] = apply_residual(decoded, steps, self.bound)
-        kind = 0 if self.log is None else 1 | self.log << 1
-        head = bytes([kind, self.bound]) + listed(*self.places)
-        if self.log is None:
-            signed = steps.astype(np.int8).astype(np.int16).reshape(len(rows), -1)
-            body = (signed << 1 ^ signed >> 15).astype(np.uint8).T.tobytes()
-        else:
-            assert codec.residual is not None
-            body = codec.residual.encode(wanted, decoded, self.bound, 1 << self.log)
-        return Layer(self.type, (head, body))
+def example() -> File:
+    """The file of section 11."""
+    names = named(chunk(2, 0b100), ["a/1.png", "a/2.png"], second.counter("a/", 1, ".png", 1))
+    return file(labelled(names, bytes([7, 2])), metadata=second.metadata(VERSION))
 
 
-def listed(*places: int) -> bytes:
-    gaps = np.diff(places, prepend=-1) - 1
-    return varint(len(places)) + b"".join(map(varint, gaps.tolist()))
-
-
-def corrected(codec: Codec, n: int, *correcting: Correcting, names: bool = False) -> Chunk:
-    """A chunk from digit 0 on, some of whose digits are corrected."""
-    plain = chunk(codec, 0, n)
-    pixels = codec.decode(codec.coder.unpack(plain.layers[0].body, n, DIMS))
-    layers = [*plain.layers, *(each.correct(codec, pixels) for each in correcting)]
-    if names:
-        layers.append(Layer(LayerType.NAMES, (naming.pack([f"{i}.png" for i in range(n)]),)))
-    return replace(plain, pixel_crc=zlib.crc32(pixels.data), layers=tuple(layers))
-
-
-def corrected_files(codec: Codec) -> dict[str, bytes]:
-    refine, exact = LayerType.REFINE, LayerType.EXACT
-
-    def file(n: int, *correcting: Correcting, names: bool = False) -> bytes:
-        return Parts(codec, [corrected(codec, n, *correcting, names=names)]).to_bytes()
-
-    if codec.residual is None:
-        return {
-            "refine-plain": file(6, Correcting(refine, 10, (0, 2, 5))),
-            "exact-plain": file(6, Correcting(exact, 0, (1, 2))),
-            "exact-within-a-bound": file(3, Correcting(exact, 2, (0, 1, 2))),
-            "refine-and-exact-plain": file(9, Correcting(refine, 40, (0, 8)), Correcting(exact, 0, (3,))),
-            "refine-and-exact-with-names": file(9, Correcting(refine, 40, (1, 2)), Correcting(exact, 0, (0, 4)), names=True),
-            "refine-with-n-of-127": file(4, Correcting(refine, 127, (0, 1, 3))),
-            "refine-with-far-places": file(300, Correcting(refine, 20, (150, 299))),
-        }  # fmt: skip
+def valid_files() -> dict[str, File]:
+    several = ["a/1.png", "a/10.png", "ü.png", "z"]
+    scans = [f"scan-{i:04d}.png" for i in range(8, 12)]
+    texts = second.metadata(("a", "first"), VERSION, ("source", "a.png\nü.png"), ("ключ", ""))
+    promise = b"\x0f\x09" + (6554).to_bytes(2, "little") + bytes(range(4))
     return {
-        "refine-coded": file(4, Correcting(refine, 10, (3,), 0)),
-        "exact-coded": file(4, Correcting(exact, 0, (0, 3), 0)),
-        "refine-coded-in-two-lanes": file(4, Correcting(refine, 40, (0, 1, 3), 1)),
-        "exact-coded-in-more-lanes-than-digits": file(4, Correcting(exact, 3, (1, 2), 3)),
-        "refine-coded-with-n-of-127": file(4, Correcting(refine, 127, (1,), 0)),
-        "refine-plain-and-exact-coded": file(6, Correcting(refine, 40, (0, 2)), Correcting(exact, 0, (4,), 0)),
-        "refine-and-exact-coded-with-names": file(9, Correcting(refine, 40, (1,), 0), Correcting(exact, 0, (0,), 0), names=True),
+        "example": example(),
+        "empty": file(),
+        "one": file(chunk(1)),
+        "thousand": file(chunk(1000, 0b1001), copy=True),
+        "thousand-without-a-copy-of-the-header": file(chunk(1000, 0b100)),
+        "values": file(chunk(40, 0b010)),
+        "values-in-pairs": file(chunk(40, 0b100)),
+        "values-in-triples": file(chunk(40, 0b110, levels=5), levels=5),
+        "coded": file(chunk(40, 0b001)),
+        "coded-in-two-lanes": file(chunk(41, 0b011)),
+        "coded-in-more-lanes-than-images": file(chunk(5, 0b111)),
+        "coded-in-sixteen-lanes": file(chunk(300, 0b1001)),
+        "coded-in-256-lanes": file(chunk(2500, 0b10001)),
+        "coded-with-five-levels": file(chunk(40, 0b101, levels=5), levels=5),
+        "three-chunks": file(*(chunk(7, seed=seed) for seed in (7, 14, 21))),
+        "a-chunk-three-times": file(*[chunk(7)] * 3),
+        "names-front-coded": file(named(chunk(4, 0b001), several)),
+        "names-counter": file(named(chunk(4, 0b001), scans, second.counter("scan-", 8, ".png", 4))),
+        "names-no-file-can-have": file(named(chunk(4), ["a\n", "CON", "c:\\x", "z. "])),
+        "labels": file(labelled(chunk(4), bytes([0, 9, 255, 9]))),
+        "labels-and-names-in-two-chunks": file(*(labelled(named(chunk(2, seed=s), ["a", "b"]), bytes([s, 7])) for s in (2, 3))),
+        "unknown-ancillary-layer": file(with_layer(chunk(4), 0xF0, b"?")),
+        "promise": file(chunk(4), promise=promise),
+        "metadata": file(chunk(4), metadata=texts),
+        "metadata-and-promise-copied": file(chunk(4), promise=promise, metadata=texts, copy=True),
+        "metadata-digitzip-alone": file(chunk(4), metadata=second.metadata(VERSION)),
+        "appended": appended(),
+        "appended-with-copies-of-the-header": appended(copy=True),
+        "corrections-plain": file(corrected(6, {10: (0, 2, 5)})),
+        "corrections-plain-lossless": file(corrected(6, {0: (1, 2)})),
+        "corrections-plain-of-every-image": file(corrected(3, {2: (0, 1, 2)})),
+        "corrections-plain-in-three-groups": file(corrected(9, {0: (3,), 2: (1, 7), 40: (0, 8)})),
+        "corrections-plain-with-names-and-labels": file(labelled(named(corrected(9, {0: (0, 4), 40: (1, 2)}), [f"{i}.png" for i in range(9)]), bytes(range(9)))),
+        "corrections-within-127": file(corrected(4, {127: (0, 1, 3)})),
+        "corrections-far-apart": file(corrected(300, {20: (150, 299)})),
+        "corrections-in-the-second-chunk-only": file(chunk(4), corrected(4, {9: (1, 2)}, seed=5)),
     }  # fmt: skip
 
 
-def uncorrected_files(codec: Codec, residual: Codec) -> dict[str, tuple[bytes, str, str]]:
-    """Files to refuse for their corrections, of models without and with a residual network."""
-    refine, exact = LayerType.REFINE, LayerType.EXACT
-    none = bytes(784)  # no steps of one digit
+def files_with_coded_corrections() -> dict[str, File]:
+    def made(n: int, groups: Groups, k: int, *, names: bool = False) -> File:
+        one = corrected(n, groups, k, model=RESIDUAL)
+        return file(named(one, [f"{i}.png" for i in range(n)]) if names else one, model=RESIDUAL)
 
-    def layer(*pieces: bytes, model: Codec = codec, digits: int = 4) -> bytes:
-        given = chunk(model, 0, digits, 2, Layer(exact, pieces))
-        return Parts(model, [given]).to_bytes()
+    return {
+        "corrections-coded": made(4, {10: (3,)}, 0),
+        "corrections-coded-lossless": made(4, {0: (0, 3)}, 0),
+        "corrections-coded-in-two-lanes": made(4, {40: (0, 1, 3)}, 1),
+        "corrections-coded-in-more-lanes-than-images": made(4, {3: (1, 2)}, 3),
+        "corrections-coded-within-127": made(4, {127: (1,)}, 0),
+        "corrections-coded-in-three-groups": made(9, {0: (4,), 3: (2, 8), 40: (1,)}, 1),
+        "corrections-coded-with-names": made(9, {0: (0,), 40: (1,)}, 0, names=True),
+    }
 
-    def coded(*pieces: bytes, digits: int = 4) -> bytes:
-        return layer(b"\x01\0\x01\0", *pieces, model=residual, digits=digits)
 
-    twice = chunk(
-        codec, 0, 4, 2, *(Layer(type_, (b"\0\0" + listed(1), none)) for type_ in (refine, exact))
-    )
-    unproved = replace(corrected(codec, 4, Correcting(exact, 0, (1,))), pixel_crc=twice.pixel_crc)
-    good = corrected(residual, 4, Correcting(exact, 0, (0,), 0)).layers[1].body[4:]
-    unused = corrected(residual, 4, Correcting(exact, 0, (0,), 1)).layers[1].body[4:]
+def damaged_corrections() -> dict[str, Refused]:
+    """Files to refuse for their corrections, of models without and with a residual model."""
+
+    def layer(*pieces: bytes, model: Model = TINY, n: int = 4) -> bytes:
+        return file(with_layer(chunk(n, model=model), 2, b"".join(pieces)), model=model).data()
+
+    def coded(*pieces: bytes) -> bytes:
+        return layer(b"\x01" + one, *pieces, model=RESIDUAL)
+
+    listed = second.listed
+    one = listed({0: (0,)})
+    good = corrected(4, {0: (0,)}, 0, model=RESIDUAL).layers[1][1][1 + len(one) :]
+    unused = corrected(4, {0: (0,)}, 1, model=RESIDUAL).layers[1][1][1 + len(one) :]
     unused = unused[:4] + b"\1\0\1\0" + unused[8:]
+    unproved = corrected(4, {0: (1,)})
+    unproved.crc = 1
+    miscounted = file(corrected(4, {0: (1,)}))
+    miscounted.corrected = 2
     damaged, unknown = "DamagedError", "corrections: unknown representation"
     return {
         "corrections-empty": (layer(b""), damaged, "corrections ends early"),
-        "corrections-plain-in-two-lanes": (layer(b"\x02\0" + listed(0), none), damaged, f"{unknown} 0x02"),
-        "corrections-reserved-bit": (layer(b"\x20\0" + listed(0), none), damaged, f"{unknown} 0x20"),
-        "corrections-coded-reserved-bit": (layer(b"\x21\0" + listed(0), good, model=residual), damaged, f"{unknown} 0x21"),
-        "corrections-coded-in-512-lanes": (layer(b"\x13\0" + listed(0), bytes(4096), model=residual), damaged, f"{unknown} 0x13"),
-        "corrections-with-n-of-128": (layer(b"\0\x80" + listed(0), none), damaged, "with bound 128"),
-        "corrections-of-no-digits": (layer(b"\0\0\0"), damaged, "number of digits is 0"),
-        "corrections-of-5-digits-of-4": (layer(b"\0\0\5" + bytes(5), none * 5), damaged, "number of digits is 5"),
-        "corrections-of-digit-4-of-4": (layer(b"\0\0\2\0\3", none * 2), damaged, "digit 4 of a chunk of 4"),
-        "corrections-begin-with-digit-4-of-4": (layer(b"\0\0\1\4", none), damaged, "distance of two digits is 4"),
-        "corrections-places-cut": (layer(b"\0\0\2\0"), damaged, "corrections ends early"),
-        "corrections-twice-of-a-digit": (Parts(codec, [twice]).to_bytes(), damaged, "both refined and exact"),
-        "corrections-steps-cut": (layer(b"\0\0" + listed(0, 2), bytes(1567)), damaged, "1567 bytes of steps, expected 1568"),
-        "corrections-steps-too-long": (layer(b"\0\0" + listed(0), bytes(785)), damaged, "785 bytes of steps, expected 784"),
-        "corrections-pixel-crc": (Parts(codec, [unproved]).to_bytes(), damaged, "do not decode"),
-        "corrections-coded-without-a-network": (layer(b"\1\0" + listed(0), good), damaged, "no residual network"),
-        "corrections-coded-without-all-states": (layer(b"\3\0" + listed(0), bytes(6), model=residual), damaged, "6 bytes, expected an even number from 8 to 1576"),
+        "corrections-plain-in-two-lanes": (layer(b"\x02", one, NONE), damaged, f"{unknown} 0x02"),
+        "corrections-reserved-bit": (layer(b"\x20", one, NONE), damaged, f"{unknown} 0x20"),
+        "corrections-coded-reserved-bit": (layer(b"\x21", one, good, model=RESIDUAL), damaged, f"{unknown} 0x21"),
+        "corrections-coded-in-512-lanes": (layer(b"\x13", one, bytes(4096), model=RESIDUAL), damaged, f"{unknown} 0x13"),
+        "corrections-without-groups": (layer(b"\0\0"), damaged, "number of bounds is 0"),
+        "corrections-of-129-groups": (layer(b"\0", varint(129), b"\0\1\0" * 129, NONE * 129), damaged, "number of bounds is 129"),
+        "corrections-within-128": (layer(b"\0", listed({128: (0,)}), NONE), damaged, "bound (is )?128"),
+        "corrections-bounds-descend": (layer(b"\0", listed({3: (0,), 2: (1,)}), NONE * 2), damaged, "bound 2, expected 4 to 127"),
+        "corrections-bound-twice": (layer(b"\0\2", *[b"\3\1\0", b"\3\1\1"], NONE * 2), damaged, "bound 3, expected 4 to 127"),
+        "corrections-image-in-two-groups": (layer(b"\0", listed({2: (0, 1), 3: (1,)}), NONE * 3), damaged, "an image has two bounds"),
+        "corrections-of-no-images": (layer(b"\0\1\0\0"), damaged, "number of images is 0"),
+        "corrections-of-5-images-of-4": (layer(b"\0\1\0\5" + bytes(5), NONE * 5), damaged, "number of images is 5"),
+        "corrections-of-image-4-of-4": (layer(b"\0\1\0\2\0\3", NONE * 2), damaged, "image 4 of a chunk of 4|row 4"),
+        "corrections-begin-with-image-4-of-4": (layer(b"\0\1\0\1\4", NONE), damaged, "is 4, expected 0 to 3"),
+        "corrections-rows-cut": (layer(b"\0\1\0\2\0"), damaged, "corrections ends early"),
+        "corrections-steps-cut": (layer(b"\0", listed({0: (0, 2)}), bytes(1567)), damaged, "1567 bytes of residuals, expected 1568"),
+        "corrections-steps-too-long": (layer(b"\0", one, bytes(785)), damaged, "785 bytes of residuals, expected 784"),
+        "corrections-pixel-crc": (file(unproved).data(), damaged, "do not decode"),
+        "corrections-not-as-many-as-the-trailer-says": (miscounted.data(), damaged, "corrected"),
+        "corrections-coded-without-a-residual-model": (layer(b"\1", one, good), damaged, "no residual (model|network)"),
+        "corrections-coded-without-all-states": (layer(b"\3", one, bytes(6), model=RESIDUAL), damaged, "6 bytes, expected an even number from 8 to 1576"),
         "corrections-coded-in-half-a-word": (coded(good, b"\0"), damaged, "expected an even number"),
-        "corrections-coded-with-a-state-too-small": (coded(b"\xff\xff\0\0", good[4:]), damaged, "a state is 65535"),
+        "corrections-coded-with-a-state-too-small": (coded(b"\xff\xff\0\0", good[4:]), damaged, "state is 65535"),
         "corrections-coded-with-more-words-than-pixels": (coded(bytes([0, 0, 1, 0]) + bytes(1570)), damaged, "1574 bytes, expected an even number from 4 to 1572"),
-        "corrections-coded-a-word-less": (coded(good[:-2]), damaged, "corrections: they end early"),
-        "corrections-coded-a-word-more": (coded(good, b"\1\0"), damaged, "corrections: something is left"),
-        "corrections-coded-a-lane-not-used": (layer(b"\3\0" + listed(0), unused, model=residual), damaged, "corrections: something is left"),
-        "corrections-coded-with-1025-digits-in-a-lane": (layer(b"\1\0" + listed(*range(1025)), bytes([0, 0, 1, 0]), model=residual, digits=1025), damaged, "1025 digits in 1 lanes"),
+        "corrections-coded-a-word-less": (coded(good[:-2]), damaged, "corrections: "),
+        "corrections-coded-a-word-more": (coded(good, b"\1\0"), damaged, "corrections: "),
+        "corrections-coded-a-lane-not-used": (layer(b"\3", one, unused, model=RESIDUAL), damaged, "corrections: "),
+        "corrections-coded-with-1025-images-in-a-lane": (layer(b"\1", listed({0: range(1025)}), bytes([0, 0, 1, 0]), model=RESIDUAL, n=1025), damaged, "1025 images in 1 lane"),
     }  # fmt: skip
 
 
-def appended(codec: Codec) -> bytes:
-    old = Parts(codec, [chunk(codec, 0, 5)])
-    head, first = old.header.to_bytes(), old.to_bytes()
-    (data, digits), trailer = old.frames[0], first[len(head) + len(old.frames[0][0]) :]
-    more = chunk(codec, 5, 3).to_bytes()
-    entries = (
-        Entry(len(data), digits, zlib.crc32(data)),
-        Entry(len(trailer), 0, zlib.crc32(trailer)),
-        Entry(len(more), 3, zlib.crc32(more)),
-    )
-    return first + more + Trailer(entries).to_bytes(head)
+def damaged_headers() -> dict[str, Refused]:
+    good = file(chunk(7), chunk(7, seed=14))
+    head, data = good.header, good.data()
 
-
-def valid_files(codec: Codec, five: Codec) -> dict[str, bytes]:
-    names = Layer(LayerType.NAMES, (naming.pack(["a/1.png", "a/10.png", "ü.png", "z"]),))
-    counter = Layer(LayerType.NAMES, (naming.pack([f"scan-{i:04d}.png" for i in range(8, 12)]),))
-    guard = Guard(on=True, max_error=9, max_rmse=6554, reader=bytes(range(4)))
-    return {
-        "empty": written(codec, 0),
-        "one": written(codec, 1),
-        "thousand": written(codec, 1000),
-        "five-levels": written(five, 60),
-        "values": Parts(codec, [chunk(codec, 0, 40, 0b010)]).to_bytes(),
-        "coded": Parts(codec, [chunk(codec, 0, 40, 0b001)]).to_bytes(),
-        "values-in-pairs": Parts(codec, [chunk(codec, 0, 40, 0b100)]).to_bytes(),
-        "values-in-triples": Parts(five, [chunk(five, 0, 40, 0b110)]).to_bytes(),
-        "coded-in-two-lanes": Parts(codec, [chunk(codec, 0, 41, 0b011)]).to_bytes(),
-        "coded-in-more-lanes-than-digits": Parts(codec, [chunk(codec, 0, 5, 0b111)]).to_bytes(),
-        "coded-in-sixteen-lanes": Parts(codec, [chunk(codec, 0, 300, 0b1001)]).to_bytes(),
-        "coded-in-256-lanes": Parts(codec, [chunk(codec, 0, 2500, 0b10001)]).to_bytes(),
-        "coded-with-five-levels": Parts(five, [chunk(five, 0, 40, 0b101)]).to_bytes(),
-        "three-chunks": Parts(codec, [chunk(codec, f, 7) for f in (0, 7, 14)]).to_bytes(),
-        "names-front-coded": Parts(codec, [chunk(codec, 0, 4, 0b001, names)]).to_bytes(),
-        "names-counter": Parts(codec, [chunk(codec, 0, 4, 0b001, counter)]).to_bytes(),
-        "labels": Parts(codec, [chunk(codec, 0, 4, 0b010, Layer(LayerType.LABELS, (bytes(5),)))]).to_bytes(),
-        "unknown-ancillary-layer": Parts(codec, [chunk(codec, 0, 4, 0b010, Layer(0xF0, (b"?",)))]).to_bytes(),
-        "guard-fields": Parts(codec, [chunk(codec, 0, 4)], guard).to_bytes(),
-        "appended": appended(codec),
-    }  # fmt: skip
-
-
-def invalid_files(codec: Codec) -> dict[str, tuple[bytes, str, str]]:
-    """Files to refuse: bytes, the error, and words its message must have."""
-    three = [chunk(codec, f, 7) for f in (0, 7, 14)]
-    good = Parts(codec, three)
-    data, head = good.to_bytes(), good.header.to_bytes()
-    body = sum(len(frame) for frame, _ in good.frames)
-
-    def frames(change: Callable[[list[tuple[bytes, int]]], object]) -> bytes:
-        parts = Parts(codec, three)
-        change(parts.frames)
-        return parts.to_bytes()
+    def resealed(header: bytes) -> bytes:
+        """The file behind another header; its size and CRC are made good."""
+        payload = header[8:-4]
+        changed = header[:4] + (len(payload) + 4).to_bytes(4, "little") + payload
+        good.header = changed + second.crc(changed)
+        return good.data()
 
     def header(offset: int, value: int) -> bytes:
-        changed = bytearray(head[:-4])
-        changed[offset] = value
-        return good.to_bytes(bytes(changed) + zlib.crc32(changed).to_bytes(4, "little"))
+        return resealed(head[:offset] + bytes([value]) + head[offset + 1 :])
 
-    def layer(*layers: Layer) -> bytes:
-        return Parts(codec, [chunk(codec, 0, 4, 0b010, *layers)]).to_bytes()
+    def metadata(field: bytes) -> bytes:
+        return resealed(head[:37] + field + head[-4:])
 
-    def codes(*pieces: bytes) -> bytes:
-        return Parts(codec, [replace(three[0], layers=(Layer(1, pieces),))]).to_bytes()
-
-    def names(stored: bytes) -> bytes:
-        return layer(Layer(LayerType.NAMES, (stored,)))
-
-    def framed(frame: bytes, digits: int = 40) -> bytes:
-        parts = Parts(codec, [])
-        parts.frames = [(frame, digits)]
-        return parts.to_bytes()
-
-    coded = chunk(codec, 0, 7, 0b001).layers[0].body
-    unused = chunk(codec, 0, 7, 0b1001).layers[0].body  # of 16 lanes, of which 7 are used
-    unused = unused[1:61] + b"\1\0\1\0" + unused[65:]
-    large = chunk(codec, 0, 200, 0b010).to_bytes()  # long enough for a content size of two bytes
-    content = zstandard.ZstdDecompressor().decompress(large)
-    plain = zstandard.ZstdCompressor(write_checksum=True)
-    unsized = plain.compressobj()
-    unsized_frame = unsized.compress(content) + unsized.flush()
-    no_sum = zstandard.ZstdCompressor(write_checksum=False).compress(content)
-    wide = large[:4] + bytes([large[4] & ~0x20, 15 << 3]) + large[5:]  # a window of 2^25
-    with_dictionary = large[:4] + bytes([large[4] | 1, 7]) + large[5:]
-    no_digits = plain.compress(varint(0) + varint(0) + bytes(4) + b"\x01\x01\x00")
-    long_varint = plain.compress(b"\x80\x00" + content[1:])
-    descending = chunk(codec, 0, 4)
-    descending = replace(descending, layers=(Layer(0x82, (bytes(5),)), *descending.layers))
-    unnamed = chunk(codec, 4, 4)
-    named = chunk(codec, 0, 4, 0b010, Layer(LayerType.NAMES, (naming.pack(list("abcd")),)))
-    old_trailer = bytearray(appended(codec))
-    old_trailer[len(head) + len(chunk(codec, 0, 5).to_bytes()) + 12] ^= 1
-
-    text_mode = data.replace(b"\r\n", b"\n", 1)
-    other_trailer = Parts(codec, three[:2]).to_bytes()[len(head) + sum(len(f) for f, _ in good.frames[:2]) :]  # fmt: skip
-    flipped = bytearray(data)
-    flipped[len(head) + 20] ^= 1
-    wrong_entries = [Entry(len(frame), 7, 0) for frame, _ in good.frames]
     damaged, unsupported, unknown = "DamagedError", "UnsupportedError", "ModelError"
+    text = second.metadata
     return {
         "no-bytes": (b"", damaged, "not a .dz file"),
         "another-format": (b"\x89PNG\r\n\x1a\n" + bytes(60), damaged, "not a .dz file"),
-        "text-mode": (text_mode, damaged, "text-mode"),
-        "version-1": (header(15, 1), unsupported, "container version 1; this build reads 2"),
-        "version-3": (header(15, 3), unsupported, "container version 3; this build reads 2"),
+        "text-mode": (data.replace(b"\r\n", b"\n", 1), damaged, "text-mode"),
+        "version-1": (header(15, 1), unsupported, "container version 1, .* this build reads 3"),
+        "version-2": ((HERE / "invalid" / "version-2.dz").read_bytes(), unsupported, "container version 2, .* this build reads 3"),
+        "version-4": (header(15, 4), unsupported, "container version 4; this build reads 3: update"),
         "header-crc": (head[:20] + b"?" + data[21:], damaged, "CRC"),
         "header-size": (data[:4] + b"\xff\xff\xff\x7f" + data[8:], damaged, "header: claims"),
+        "header-too-long": (resealed(head[:-4] + b"\0" + head[-4:]), damaged, "1 bytes too many"),
         "unknown-model": (header(16, head[16] ^ 1), unknown, "no model with id|file needs model"),
         "height-7": (header(32, 7), damaged, "height is 7"),
         "height-not-the-models": (header(32, 30), damaged, "not those of its model"),
         "dims-11": (header(34, 11), damaged, "dims is 11"),
         "levels-1": (header(35, 1), damaged, "levels is 1"),
         "levels-unknown-to-the-model": (header(35, 16), unknown, "no quantiser of 16"),
-        "guard-reserved-bit": (header(36, 0x10), damaged, "guard flags"),
-        "guard-bound-without-guard": (header(36, 2), damaged, "guard flags"),
-        "no-trailer": (data[: len(head) + body], damaged, "no trailer"),
+        "promise-reserved-bit": (header(36, 0x10), damaged, "promise flags"),
+        "promise-of-a-bound-without-a-check": (header(36, 2), damaged, "promise flags"),
+        "metadata-cut": (metadata(b"\1\1a\5abc"), damaged, "ends early"),
+        "metadata-digitzip-spelled-out": (metadata(text(("digitzip", "1.0.0"))), damaged, "spelled out"),
+        "metadata-keys-descend": (metadata(text(("b", ""), ("a", ""))), damaged, "ascending"),
+        "metadata-digitzip-out-of-order": (metadata(text(VERSION, ("a", ""))), damaged, "ascending"),
+        "metadata-key-twice": (metadata(text(("a", "1"), ("a", "2"))), damaged, "ascending"),
+        "metadata-more-keys-than-there-are": (metadata(b"\2\1a\0"), damaged, "number of metadata keys|ends early"),
+        "metadata-with-nul": (metadata(text(("a", "\0"))), damaged, "NUL"),
+        "metadata-key-with-nul": (metadata(text(("\0", "a"))), damaged, "NUL"),
+        "metadata-not-utf-8": (metadata(b"\1\1a\1\xff"), damaged, "UTF-8"),
+        "metadata-key-not-utf-8": (metadata(b"\1\1\xff\0"), damaged, "UTF-8"),
+        "metadata-count-not-canonical": (metadata(b"\x80\0"), damaged, "useless last byte"),
+    }  # fmt: skip
+
+
+def damaged_trailers() -> dict[str, Refused]:
+    three = [chunk(7, seed=seed) for seed in (7, 14, 21)]
+    good = file(*three)
+    head, body, data = good.header, good.body(), good.data()
+
+    def changed(change: Callable[[File], object], *chunks: Chunk, copy: bool = False) -> bytes:
+        found = file(*(chunks or three), copy=copy)
+        change(found)
+        return found.data()
+
+    def set_(**values: Any) -> Callable[[File], object]:
+        return lambda found: found.__dict__.update(values)
+
+    other = file(*three[:2])
+    flipped = bytearray(data)
+    flipped[len(head) + 20] ^= 1
+    old = bytearray(appended().data())
+    old[len(head) + len(chunk(5).frame()) + 12] ^= 1
+    entry = good.frames[2]
+    damaged = "DamagedError"
+    return {
+        "no-trailer": (head + body, damaged, "no trailer"),
         "cut": (data[: len(data) // 2], damaged, "no trailer"),
-        "trailer-of-another-file": (data[: len(head) + body] + other_trailer, damaged, "accounts for"),
+        "trailer-of-another-file": (head + body + other.trailer(), damaged, "accounts for"),
         "trailer-digest": (data[:-5] + bytes([data[-5] ^ 1]) + data[-4:], damaged, "digest"),
+        "trailer-reserved-flag": (changed(set_(flags=8)), damaged, "flags are 0x08"),
+        "trailer-says-names-where-none-are": (changed(set_(flags=1)), damaged, "names"),
+        "trailer-says-labels-where-none-are": (changed(set_(flags=2)), damaged, "labels"),
+        "trailer-hides-names": (changed(set_(flags=0), named(chunk(2), ["a", "b"])), damaged, "names"),
+        "trailer-hides-labels": (changed(set_(flags=0), labelled(chunk(2), b"ab")), damaged, "labels"),
+        "trailer-names-of-no-images": (changed(lambda f: (f.frames.clear(), set_(flags=1)(f))), damaged, "of no images"),
+        "trailer-more-corrected-than-images": (changed(set_(corrected=22)), damaged, "22 of 21 images"),
+        "trailer-copy-of-another-header": (changed(set_(copy=bytes([head[16] ^ 1]) + head[17:-4])), damaged, "copy of the header"),
+        "trailer-copy-cut": (changed(set_(copy=head[16:-5])), damaged, "copy of the header"),
+        "trailer-copy-empty": (changed(set_(copy=b"")), damaged, "length of the header copy is 0"),
         "back-pointer": (data[:-4] + b"\xff\xff\xff\xff", damaged, "no trailer"),
         "joined-by-cat": (data + data, damaged, "one after another, as plain cat"),
         "trailing-bytes": (data + b"\n", damaged, "no trailer"),
-        "entry-crc": (head + data[len(head) : len(head) + body] + Trailer(tuple(wrong_entries)).to_bytes(head), damaged, "stored bytes are damaged"),
+        "entry-crc": (head + body + good.trailer([0, 0, 0]), damaged, "stored bytes are damaged"),
         "chunk-bit-flipped": (bytes(flipped), damaged, "stored bytes are damaged"),
-        "chunks-swapped": (frames(lambda f: f.reverse()), damaged, "expected 7 from 0"),
-        "chunk-missing": (frames(lambda f: f.pop(1)), damaged, "expected 7 from 7"),
-        "chunk-repeated": (frames(lambda f: f.append(f[2])), damaged, "expected 7 from 21"),
-        "digits-not-the-entrys": (frames(lambda f: f.__setitem__(2, (f[2][0], 6))), damaged, "expected 6 from 14"),
-        "frame-without-checksum": (framed(no_sum, 200), damaged, "no checksum"),
-        "frame-without-size": (framed(unsized_frame, 200), damaged, "claims no size"),
-        "frame-with-a-dictionary": (framed(with_dictionary, 200), damaged, "asks for a dictionary"),
-        "frame-with-a-window-of-32-mib": (framed(wide, 200), damaged, "more than 16 MiB"),
-        "frame-twice-in-one-entry": (framed(large + large, 200), damaged, "chunk"),
-        "chunk-of-no-digits": (framed(no_digits, 1), damaged, "number of digits is 0"),
-        "varint-not-canonical": (framed(long_varint, 200), damaged, "useless last byte"),
-        "layers-descending": (Parts(codec, [descending]).to_bytes(), damaged, "ascending"),
-        "names-in-the-first-chunk-only": (Parts(codec, [named, unnamed]).to_bytes(), damaged, "some digits have names"),
-        "names-in-the-second-chunk-only": (Parts(codec, [chunk(codec, 0, 4), replace(named, first=4)]).to_bytes(), damaged, "some digits have names"),
-        "replaced-trailer-crc": (bytes(old_trailer), damaged, "an old trailer"),
-        "pixel-crc": (Parts(codec, [replace(three[0], pixel_crc=1)]).to_bytes(), damaged, "do not decode"),
-        "skippable-frame-as-chunk": (frames(lambda f: f.insert(0, (bytes.fromhex("502a4d1801000000ff"), 7))), damaged, "chunk"),
-        "critical-layer-unknown": (layer(Layer(0x7F, (b"\0",))), unsupported, "layer 0x7f"),
-        "layers-doubled": (layer(Layer(LayerType.CODES, (b"\0",))), damaged, "ascending"),
-        "codes-no-numbers-to-a-byte": (codes(b"\x00", bytes(21)), damaged, "unknown representation 00"),
-        "codes-three-numbers-of-8-levels-to-a-byte": (codes(b"\x06", bytes(7)), damaged, "unknown representation 06"),
-        "codes-reserved-bit": (codes(b"\x22", bytes(21)), damaged, "unknown representation 22"),
-        "codes-too-few": (codes(b"\x02", bytes(20)), damaged, "20 bytes, expected 7 x 3"),
-        "codes-too-many": (codes(b"\x04", bytes(15)), damaged, "15 bytes, expected 7 x 2"),
-        "codes-value-8": (codes(b"\x02", bytes(20) + b"\x08"), damaged, "a byte is 8, expected below 8"),
-        "coded-in-512-lanes": (codes(b"\x13", bytes(4096)), damaged, "unknown representation 13"),
-        "coded-without-all-states": (codes(b"\x03", bytes(6)), damaged, "6 bytes, expected an even number from 8 to 50"),
-        "coded-in-half-a-word": (codes(coded[:1], coded[1:] + b"\0"), damaged, "expected an even number"),
-        "coded-with-a-state-too-small": (codes(b"\x01", b"\xff\xff\0\0"), damaged, "a state is 65535"),
-        "coded-with-more-words-than-numbers": (codes(b"\x01", bytes([0, 0, 1, 0]) + bytes(44)), damaged, "48 bytes, expected an even number from 4 to 46"),
-        "coded-with-1025-digits-in-a-lane": (Parts(codec, [chunk(codec, 0, 1025, 0b1)]).to_bytes(), damaged, "1025 images in 1 lanes"),
-        "coded-a-word-less": (codes(coded[:1], coded[1:-2]), damaged, "they end early"),
-        "coded-a-word-more": (codes(coded[:1], coded[1:] + b"\1\0"), damaged, "something is left"),
-        "coded-a-lane-not-used": (codes(b"\x09", unused), damaged, "something is left"),
-        "codes-pair-64": (codes(b"\x04", b"\x40" + bytes(13)), damaged, "a byte is 64, expected below 64"),
-        "codes-last-of-pairs-8": (codes(b"\x04", bytes(13) + b"\x08"), damaged, "a byte is 8, expected below 8"),
+        "images-not-the-entrys": (changed(lambda f: f.frames.__setitem__(2, (entry[0], 6))), damaged, "7 images.* expected 6"),
+        "replaced-trailer-crc": (bytes(old), damaged, "an old trailer"),
+        "skippable-frame-as-chunk": (changed(lambda f: f.frames.insert(0, (bytes.fromhex("502a4d1801000000ff"), 7))), damaged, "chunk"),
+    }  # fmt: skip
+
+
+def damaged_chunks() -> dict[str, Refused]:
+    def framed(frame: bytes, images: int = 200) -> bytes:
+        found = file()
+        found.frames = [(frame, images)]
+        return found.data()
+
+    def layer(kind: int, body: bytes) -> bytes:
+        return file(with_layer(chunk(4), kind, body)).data()
+
+    def only(body: bytes) -> bytes:
+        made = chunk(7)
+        made.layers = [(1, body)]
+        return file(made).data()
+
+    def names(body: bytes) -> bytes:
+        made = named(chunk(4), [], body)
+        return file(made).data()
+
+    def labels(body: bytes) -> bytes:
+        made = labelled(chunk(4), b"")
+        made.layers[-1] = 0x82, body
+        return file(made).data()
+
+    coded = chunk(7, 0b001).layers[0][1]
+    unused = chunk(7, 0b1001).layers[0][1]  # 16 lanes, of which 7 are used
+    unused = unused[1:61] + b"\1\0\1\0" + unused[65:]
+    content = chunk(200).content()
+    large = second.frame(content)  # long enough for a content size of two bytes
+    unsized = zstandard.ZstdCompressor(write_checksum=True).compressobj()
+    unsized_frame = unsized.compress(content) + unsized.flush()
+    no_sum = zstandard.ZstdCompressor(write_checksum=False).compress(content)
+    wide = large[:4] + bytes([large[4] & ~0x20, 15 << 3]) + large[5:]  # a window of 2^25
+    with_dictionary = large[:4] + bytes([large[4] | 1, 7]) + large[5:]
+    descending, unproved, twice = labelled(chunk(4), bytes(4)), chunk(7), chunk(4)
+    descending.layers.reverse()
+    unproved.crc = 1
+    twice.layers *= 2
+    damaged, unsupported = "DamagedError", "UnsupportedError"
+    two_names = named(chunk(2), ["a", "b"])
+    return {
+        "frame-without-checksum": (framed(no_sum), damaged, "no checksum"),
+        "frame-without-size": (framed(unsized_frame), damaged, "claims no size"),
+        "frame-with-a-dictionary": (framed(with_dictionary), damaged, "asks for a dictionary"),
+        "frame-with-a-window-of-32-mib": (framed(wide), damaged, "more than 16 MiB"),
+        "frame-twice-in-one-entry": (framed(large + large), damaged, "chunk"),
+        "chunk-of-no-images": (framed(second.frame(varint(0) + bytes(4) + b"\x01\x01\x00"), 1), damaged, "number of images is 0"),
+        "chunk-of-16385-images": (framed(second.frame(varint(16385) + bytes(4) + b"\x01\x01\x00"), 16384), damaged, "number of images is 16385"),
+        "varint-not-canonical": (framed(second.frame(b"\xc8\x81\x00" + content[2:])), damaged, "useless last byte"),
+        "chunk-of-version-2": (framed(second.frame(b"\0" + content)), damaged, "chunk|number of images"),
+        "layers-descending": (file(descending).data(), damaged, "ascending"),
+        "layers-doubled": (file(twice).data(), damaged, "ascending"),
+        "layer-03": (layer(3, b"\0\0\1\0" + NONE), unsupported, "layer 0x03"),
+        "critical-layer-unknown": (layer(0x7F, b"\0"), unsupported, "layer 0x7f"),
+        "pixel-crc": (file(unproved).data(), damaged, "do not decode"),
+        "codes-no-latents-to-a-byte": (only(b"\x00" + bytes(21)), damaged, "unknown representation 00"),
+        "codes-three-latents-of-8-levels-to-a-byte": (only(b"\x06" + bytes(7)), damaged, "unknown representation 06"),
+        "codes-reserved-bit": (only(b"\x22" + bytes(21)), damaged, "unknown representation 22"),
+        "codes-too-few": (only(b"\x02" + bytes(20)), damaged, "20 bytes, expected 7 x 3"),
+        "codes-too-many": (only(b"\x04" + bytes(15)), damaged, "15 bytes, expected 7 x 2"),
+        "codes-value-8": (only(b"\x02" + bytes(20) + b"\x08"), damaged, "a byte is 8, expected below 8"),
+        "codes-pair-64": (only(b"\x04" + b"\x40" + bytes(13)), damaged, "a byte is 64, expected below 64"),
+        "codes-last-of-pairs-8": (only(b"\x04" + bytes(13) + b"\x08"), damaged, "a byte is 8, expected below 8"),
+        "coded-in-512-lanes": (only(b"\x13" + bytes(4096)), damaged, "unknown representation 13"),
+        "coded-without-all-states": (only(b"\x03" + bytes(6)), damaged, "6 bytes, expected an even number from 8 to 50"),
+        "coded-in-half-a-word": (only(coded + b"\0"), damaged, "expected an even number"),
+        "coded-with-a-state-too-small": (only(b"\x01\xff\xff\0\0"), damaged, "state is 65535"),
+        "coded-with-more-words-than-latents": (only(b"\x01" + bytes([0, 0, 1, 0]) + bytes(44)), damaged, "48 bytes, expected an even number from 4 to 46"),
+        "coded-with-1025-images-in-a-lane": (file(chunk(1025, 0b1)).data(), damaged, "1025 .* in"),
+        "coded-a-word-less": (only(coded[:-2]), damaged, "codes: "),
+        "coded-a-word-more": (only(coded + b"\1\0"), damaged, "codes: "),
+        "coded-a-lane-not-used": (only(b"\x09" + unused), damaged, "codes: "),
         "name-leaves-the-folder": (names(b"\0" + b"\0\x04../a" + b"\0\x01b" * 3), damaged, "relative path"),
         "name-absolute": (names(b"\0" + b"\0\x02/a" + b"\0\x01b" * 3), damaged, "relative path"),
+        "name-empty": (names(b"\0" + b"\0\0" + b"\0\x01b" * 3), damaged, "relative path"),
         "name-with-nul": (names(b"\0" + b"\0\x02a\0" + b"\0\x01b" * 3), damaged, "NUL"),
         "name-not-utf-8": (names(b"\0" + b"\0\x01\xff" + b"\0\x01b" * 3), damaged, "UTF-8"),
         "names-cut": (names(b"\0" + b"\0\x01a"), damaged, "ends early"),
         "names-too-many": (names(b"\0" + b"\0\x01a" * 5), damaged, "too many"),
         "names-representation-2": (names(b"\x02"), damaged, "unknown representation"),
         "names-counter-21-wide": (names(b"\x01\0\0\x15\0"), damaged, "21 digits wide"),
+        "names-in-the-first-chunk-only": (file(two_names, chunk(4)).data(), damaged, "names"),
+        "names-in-the-second-chunk-only": (file(chunk(4), two_names).data(), damaged, "names"),
+        "labels-in-the-first-chunk-only": (file(labelled(chunk(4), bytes(4)), chunk(5)).data(), damaged, "labels"),
+        "labels-too-few": (labels(b"\0abc"), damaged, "3 labels, expected 4"),
+        "labels-too-many": (labels(b"\0abcde"), damaged, "5 labels, expected 4"),
+        "labels-representation-1": (labels(b"\1abcd"), damaged, "labels: unknown representation 01"),
+        "labels-empty": (labels(b""), damaged, "labels: unknown representation"),
     }  # fmt: skip
 
 
-def sha256(array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+def packets() -> dict[str, list[dict[str, object]]]:
+    """Codes and their packets, and packets to refuse."""
+    cases = [("tiny", levels, code) for levels in (8, 5) for code in codes(99, 12, levels)]
+    valid: list[dict[str, object]] = []
+    for name, levels, code in [*cases, ("tiny", 8, (0, 0, 0)), ("tiny", 8, (7, 7, 7))]:
+        packet = second.packet(code, levels, MODELS[name]).hex()
+        valid.append({"model": name, "levels": levels, "code": list(code), "packet": packet})
+    good = bytes.fromhex(str(valid[0]["packet"]))
+    refused = {
+        "empty": b"",
+        "cut": good[:-1],
+        "a byte more": good + b"\0",
+        "another": good[:-1] + bytes([good[-1] + 1 & 255]),
+    }
+    return {
+        "valid": valid,
+        "invalid": [
+            {"model": "tiny", "levels": 8, "packet": data.hex(), "why": why}
+            for why, data in refused.items()
+        ],
+    }  # fmt: skip
 
 
-def model_at(path: Path, made: Callable[[], Model]) -> Model:
-    """Return the model at `path`, which stays as it is; make it where there is none."""
-    if not path.exists():
-        write_model(path, made())
-    return read_model(path)
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def expected(name: str, made: File, texts: dict[str, str]) -> dict[str, object]:
+    """What the manifest says of a valid file."""
+    levels, chunks = made.header[35], made.chunks
+    return {
+        "model": name,
+        "images": sum(len(each.codes) for each in chunks),
+        "levels": levels,
+        "codes": sha256(bytes(v for each in chunks for code in each.codes for v in code)),
+        "pixels": sha256(b"".join(image for each in chunks for image in each.images)),
+        "names": [n for each in chunks for n in each.names or ()] if made.flags & 1 else None,
+        "labels": [n for each in chunks for n in each.labels or ()] if made.flags & 2 else None,
+        "corrected": made.corrected,
+        "metadata": texts,
+    }
+
+
+METADATA: dict[str, dict[str, str]] = {
+    "example": {"digitzip": "1.0.0"},
+    "metadata-digitzip-alone": {"digitzip": "1.0.0"},
+    "metadata": {"a": "first", "digitzip": "1.0.0", "source": "a.png\nü.png", "ключ": ""},
+}
+METADATA["metadata-and-promise-copied"] = METADATA["metadata"]
 
 
 def main() -> int:
-    model = model_at(MODEL, tiny_model)
-    notes = {"made by": "tests/conformance/make.py"}
-    with_residual = model_at(
-        RESIDUAL,
-        lambda: replace(model, name=RESIDUAL.stem, notes=notes, residual=residual_network()),
-    )
-    codec, five, residual = Codec(model, 8, 0), Codec(model, 5, 1), Codec(with_residual, 8, 0)
-    manifest: dict[str, dict[str, object]] = {"valid": {}, "invalid": {}, "encoded": {}}
+    old = json.loads((HERE / "manifest.json").read_text("utf-8"))
+    manifest: dict[str, dict[str, object]] = {"valid": {}, "invalid": {}, "encoded": old["encoded"]}
+    coded = files_with_coded_corrections()
+    refused = damaged_headers() | damaged_trailers() | damaged_chunks() | damaged_corrections()
     for kind in ("valid", "invalid"):
-        (HERE / kind).mkdir(exist_ok=True)
-    if not IMAGES.exists():
-        np.save(IMAGES, fixed_images())
-    for effort in (0, 1, 3):
-        codes = Codec(model, 8, effort).encode(np.load(IMAGES))
-        manifest["encoded"][f"effort-{effort}"] = sha256(codes)
-    plain = valid_files(codec, five) | corrected_files(codec)
-    for name, data in (plain | corrected_files(residual)).items():
-        store("valid", name, data)
-        read_with = model if name in plain else with_residual
-        with open(data, model=read_with) as dz:
-            manifest["valid"][name] = {
-                "model": read_with.name,
-                "digits": len(dz),
-                "levels": dz.header.levels,
-                "codes": sha256(dz.codes[:]),
-                "pixels": sha256(dz[:]),
-                "names": None if dz.names is None else dz.names[:],
-            }
-    refused = invalid_files(codec) | uncorrected_files(codec, residual)
+        for path in (HERE / kind).glob("*.dz"):
+            path.unlink()
+    for name, made in (valid_files() | coded).items():
+        store("valid", name, made.data())
+        model = "tiny-residual" if name in coded else "tiny"
+        manifest["valid"][name] = expected(model, made, METADATA.get(name, {}))
     for name, (data, error, match) in refused.items():
         store("invalid", name, data)
-        read_with = with_residual if data[16:32] == with_residual.id else model
-        manifest["invalid"][name] = {"model": read_with.name, "error": error, "match": match}
-    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-    (HERE / "manifest.json").write_text(text, encoding="utf-8")
+        model = "tiny-residual" if data[16:32] == RESIDUAL.id else "tiny"
+        manifest["invalid"][name] = {"model": model, "error": error, "match": match}
+    write("manifest", manifest)
+    write("packets", packets())
     return 0
 
 
 def store(kind: str, name: str, data: bytes) -> None:
     (HERE / kind / f"{name}.dz").write_bytes(data)
+
+
+def write(name: str, found: object) -> None:
+    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    (HERE / f"{name}.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

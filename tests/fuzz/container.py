@@ -14,11 +14,18 @@ import numpy as np
 import digitzip
 from digitzip.codec import Codec
 from digitzip.errors import DigitzipError
-from digitzip.format import Header, naming
+from digitzip.format import Header, labels, names
 from digitzip.model import Model, read_model
 from tests.fuzz.case import Case, Target
 from tests.fuzz.damage import damage
-from tests.fuzz.parts import ChunkParts, FileParts, any_body, change_chunk, sealed
+from tests.fuzz.parts import (
+    ChunkParts,
+    FileParts,
+    any_body,
+    change_chunk,
+    sealed,
+    with_metadata,
+)
 
 HERE: Final = Path(__file__).parents[1] / "conformance"
 Codecs = dict[tuple[bytes, int], Codec]
@@ -61,17 +68,20 @@ def target(folder: Path) -> Target:
 
 
 def _few(codecs: Codecs) -> list[bytes]:
-    """Return files of a few digits in every representation, which are quick to read."""
+    """Return files of a few images in every representation, which are quick to read."""
     found: list[bytes] = []
     for codec in codecs.values():
         codes = np.random.default_rng(3).integers(0, codec.levels, (4, 3), dtype=np.uint8)
         crc = zlib.crc32(codec.decode(codes).data)
-        header = Header(codec.model.id, 28, 28, 3, codec.levels).to_bytes()
+        texts = {"digitzip": "1.0.0", "source": "a.png"}
+        header = Header(codec.model.id, 28, 28, 3, codec.levels, metadata=texts).to_bytes()
         for body in codec.coder.representations(codes):
-            names = [(0x81, naming.pack(["a/1", "a/2", "b", "é"]))]
-            for more in ([], names):
-                chunks = [ChunkParts(n, 4, crc, [(1, b"".join(body)), *more]) for n in (0, 4)]
-                found.append(FileParts(header, [*chunks]).to_bytes(Random(0), honest=True))
+            named = [(0x81, names.pack(["a/1", "a/2", "b", "é"]))]
+            labelled = [(0x82, labels.pack(bytes([1, 2, 2, 9])))]
+            for more in ([], named, labelled, named + labelled):
+                chunks = [ChunkParts(4, crc, [(1, b"".join(body)), *more]) for _ in range(2)]
+                parts = FileParts(header, [*chunks], copied=bool(more))
+                found.append(parts.to_bytes(Random(0), honest=True))
     return found
 
 
@@ -82,9 +92,13 @@ def _rebuilt(random: Random, file: FileParts, codecs: Codecs) -> bytes:
     for _ in range(random.choice((1, 1, 1, 2, 3))):
         at = random.randrange(len(file.frames)) if file.frames else 0
         chosen = file.frames[at] if file.frames else b""
-        match random.randrange(12):
+        match random.randrange(14):
             case 0:
                 file.header = sealed(damage(random, file.header))
+            case 5:
+                file.header = with_metadata(random, file.header)
+            case 6:
+                file.copied = not file.copied
             case 1 if file.frames:
                 del file.frames[at]
             case 2 if file.frames:
@@ -98,11 +112,6 @@ def _rebuilt(random: Random, file: FileParts, codecs: Codecs) -> bytes:
                     change_chunk(random, chosen, codec)
                 elif file.frames:
                     file.frames[at] = damage(random, chosen)
-    chunks = [each for each in file.frames if isinstance(each, ChunkParts)]
-    if random.random() < 0.5 and all(each.digits < 1 << 20 for each in chunks):
-        first = 0
-        for each in chunks:
-            each.first, first = first, first + each.digits
     return file.to_bytes(random, honest=random.random() < 0.9)
 
 
@@ -149,7 +158,7 @@ class _Uses:
         model = self._model(data) if random.random() < 0.997 else None  # all models are tried
         saved = digitzip.recover(data, out, model=model, max_images=MOST)
         with self.open(out.getvalue()) as dz:
-            assert len(dz) == saved.digits
+            assert len(dz) == saved.images
             if saved.proved:
                 self._whole(dz)
 

@@ -1,4 +1,4 @@
-"""Names of digits: into an archive, out of it, and down to the files of a folder."""
+"""Names of images: into an archive, out of it, and down to the files of a folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from digitzip.errors import DigitzipError
-from digitzip.format import naming
+from digitzip.format import names as format_names
 from digitzip.images.names import Names
 from tests.fuzz.case import Case, Target
 from tests.fuzz.damage import damage
@@ -29,8 +29,10 @@ def target(folder: Path) -> Target:
         if random.random() < 0.2:
             names = [f"{names[0]}{random.choice((0, 7, 99)) + i}.png" for i in range(4)]
         if random.random() < 0.3:
-            body = damage(random, naming.pack(["a/1.png", "a/2.png", random.choice(("a/3", "é"))]))
-            return Case("unpack", body, lambda: _place(naming.unpack(body, 3), folder))
+            body = damage(
+                random, format_names.pack(["a/1.png", "a/2.png", random.choice(("a/3", "é"))])
+            )
+            return Case("unpack", body, lambda: _place(format_names.unpack(body, 3), folder))
         data = "\n".join(names).encode("utf-8", "surrogatepass")
         return Case("pack", data, lambda: _through(names, folder))
 
@@ -43,8 +45,8 @@ def _name(random: Random) -> str:
 
 def _through(names: list[str], folder: Path) -> None:
     """Pack names that an archive takes; they must come back, and lead into the folder."""
-    checked = [naming.check(name) for name in names]
-    assert naming.unpack(naming.pack(checked), len(checked)) == names
+    checked = [format_names.check(name) for name in names]
+    assert format_names.unpack(format_names.pack(checked), len(checked)) == names
     _place(checked, folder)
 
 
