@@ -1,4 +1,4 @@
-"""Runs that are killed at random moments: `python -m tests.kills --kills 200`.
+"""Commands that are killed: at named calls by pytest, at random moments by `python -m tests.kills`.
 
 Each scene is one command in a folder of its own. It runs once to its end, which gives what is to be
 seen before it and after it. Then it is started again and again and killed (SIGKILL); what is seen
@@ -14,9 +14,10 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ import digitzip
 from digitzip.atomic import FILES, PART
 from digitzip.cli import digitzip as command
 from digitzip.model import read_model
+from tests.stops import killed_at
 from tests.toy import make_images
 
 TINY: Final = Path(__file__).parent / "conformance" / "tiny.safetensors"
@@ -50,6 +52,16 @@ class Scene:
     """Whether files may appear one after another, each of them whole."""
     on_the_way: str = ""
     """A folder in which a run keeps its state until its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The call before which a run is killed, or half of whose data it has written then."""
+
+    owner: object
+    name: str
+    call: int = 0
+    half: bool = False
 
 
 @dataclass(slots=True)
@@ -101,7 +113,7 @@ def _resume() -> tuple[str, ...]:
 COMPRESS: Final = ("compress", "in.npy", "-o", "out.dz", "--effort", "0", *MODEL)
 DECOMPRESS: Final = ("decompress", "in.dz", *MODEL, "-o")
 TRAIN: Final = ("train", "--data", "in.npy", "-o", "out.safetensors", "--recipe", "toy",
-                "--epochs", "3", "--device", "cpu", "-q")  # fmt: skip
+                "--epochs", "2", "--device", "cpu", "-q")  # fmt: skip
 SCENES: Final = (
     Scene("compress", COMPRESS, _images),
     Scene("compress over an old file", (*COMPRESS, "-f"), _both),
@@ -116,25 +128,50 @@ SCENES: Final = (
 
 
 def play(scene: Scene, kills: int, seed: int) -> Killed:
-    """Kill a scene so many times; raises `AssertionError` where a promise is broken."""
-    told, draw, home = Killed(scene.name), random.Random(f"{seed} {scene.name}"), Path.cwd()
+    """Kill a scene so many times at random; raises `AssertionError` where a promise is broken."""
+    told, draw = Killed(scene.name), random.Random(f"{seed} {scene.name}")
+    with _in_a_folder():
+        before, after, lasts = _whole_run(scene)
+        while told.kills < kills:
+            _empty()
+            scene.prepare()
+            if _run(scene.arguments, (draw.random() < 0.5, draw.uniform(0, 1.05) * lasts)):
+                _check(scene, before, after, told)
+    return told
+
+
+def play_at(scene: Scene, stops: Sequence[Stop]) -> Killed:
+    """Kill a scene at each stop; raises `AssertionError` where a promise is broken."""
+    told = Killed(scene.name)
+    with _in_a_folder():
+        before, after, _ = _whole_run(scene)
+        for stop in stops:
+            _empty()
+            scene.prepare()
+            run = partial(_command, scene.arguments)
+            assert killed_at(stop.owner, stop.name, run, call=stop.call, half=stop.half), stop
+            _check(scene, before, after, told)
+    return told
+
+
+@contextmanager
+def _in_a_folder() -> Iterator[None]:
+    home = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         try:
             os.chdir(folder)
-            before, after, lasts = _whole_run(scene)
-            while told.kills < kills:
-                _empty()
-                scene.prepare()
-                if not _run(scene.arguments, (draw.random() < 0.5, draw.uniform(0, 1.05) * lasts)):
-                    continue  # it ended before
-                told.kills += 1
-                _look(scene, before, after, told)
-                assert not _run(scene.again() if scene.again else _forced(scene, after))
-                assert _seen() == after, f"{scene.name}: the next run gave {sorted(_seen())}"
-                assert not _parts(), f"{scene.name}: the next run left {_parts()}"
+            yield
         finally:
             os.chdir(home)
-    return told
+
+
+def _check(scene: Scene, before: Seen, after: Seen, told: Killed) -> None:
+    """Check what is seen after a kill, and that the next run ends as if nothing had been."""
+    told.kills += 1
+    _look(scene, before, after, told)
+    assert not _run(scene.again() if scene.again else _forced(scene, after))
+    assert _seen() == after, f"{scene.name}: the next run gave {sorted(_seen())}"
+    assert not _parts(), f"{scene.name}: the next run left {_parts()}"
 
 
 def _whole_run(scene: Scene) -> tuple[Seen, Seen, float]:
@@ -191,10 +228,7 @@ def _run(arguments: tuple[str, ...], kill: tuple[bool, float] | None = None) -> 
     if not child:
         code = 70
         with suppress(BaseException):
-            quiet = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(quiet, 1)
-            os.dup2(quiet, 2)
-            command.main(list(arguments), "digitzip", standalone_mode=False)
+            _command(arguments)
             code = 0
         os._exit(code)
     if kill is not None:
@@ -208,6 +242,14 @@ def _run(arguments: tuple[str, ...], kill: tuple[bool, float] | None = None) -> 
     killed = os.WIFSIGNALED(status)
     assert killed or os.WEXITSTATUS(status) == 0, f"{arguments} failed"
     return killed
+
+
+def _command(arguments: Sequence[str]) -> None:
+    """Run a command in this process, without output."""
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    command.main(list(arguments), "digitzip", standalone_mode=False)
 
 
 def _hidden(path: Path) -> bool:

@@ -4,53 +4,66 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import pytest
+from PIL import Image
 
 from digitzip import atomic
 from tests import kills
-from tests.kills import SCENES, Scene
+from tests.kills import SCENES, Stop
 
 RESULT = Path(__file__).parent / "kills_result.json"
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
 forks = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
+HALF: Final = Stop(atomic._Part, "write", half=True)
+WHOLE: Final = Stop(os, "fsync")
+RENAMED: Final = Stop(atomic, "_sync_folder")
+ONE_FILE: Final = (HALF, WHOLE, Stop(atomic, "_rename"), RENAMED)
+MANY_FILES: Final = (Stop(Image.Image, "save", call=70), RENAMED)
+STOPS: Final = {
+    "decompress to a folder": MANY_FILES,
+    "decompress into a folder": (*MANY_FILES, Stop(atomic, "_rename", call=70)),
+    "train, then --resume": (Stop(atomic, "_rename", call=1),),
+}
+"""Where each scene is killed; one that writes one file, at `ONE_FILE`."""
+
 
 @posix
 @forks
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_a_killed_command_leaves_the_old_or_the_new(scene: Scene) -> None:
+def test_a_killed_command_leaves_the_old_or_the_new(scene: kills.Scene) -> None:
     if scene.arguments[0] == "train":
         pytest.importorskip("torch", reason="torch is not installed (extra: train)")
-    assert kills.play(scene, 2, 11).kills == 2
+    stops = STOPS.get(scene.name, ONE_FILE)
+    told = kills.play_at(scene, stops)
+    assert told.kills == len(stops)
+    if RENAMED in stops:
+        assert told.after == 1
 
 
 @posix
 @forks
 def test_a_broken_promise_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Slow(io.FileIO):
-        def write(self, data: Any, /) -> int:
-            written = super().write(data)
-            time.sleep(0.1)
-            return written
+    class InPlace(io.FileIO):
+        def write(self, data: bytes, /) -> int:  # type: ignore[override]
+            return super().write(data)
 
     @contextmanager
-    def in_place(path: Path, *, overwrite: bool) -> Iterator[Slow]:
-        with Slow(path, "w") as file:
+    def in_place(path: Path, *, overwrite: bool) -> Iterator[InPlace]:
+        with InPlace(path, "w") as file:
             yield file
 
     monkeypatch.setattr(atomic, "file", in_place)
-    scene = replace(SCENES[3], name="decompress in place")
     with pytest.raises(AssertionError, match="neither old nor new"):
-        kills.play(scene, 20, 1)
+        kills.play_at(SCENES[3], [Stop(InPlace, "write", call=1, half=True)])
 
 
 def test_the_recorded_run_killed_often_enough() -> None:
