@@ -172,17 +172,20 @@ def test_tables_of_the_guard_have_a_row_each() -> None:
 def test_the_summary_is_of_the_defaults() -> None:
     headline = summary.headline(RATE, GUARD).replace("\n", " ")
     assert "**54,000 bytes: 5.40 bytes per image, 145 times smaller, at RMSE 0.0900**" in headline
-    assert "another digit in 20 of them" in headline
+    assert "another digit than before in 20 of them" in headline
     measured = {"bytes": 50_000, "bytes_per_image": 5, "rmse": 0.08, "label_changes": 3}
     assert "**50,000 bytes" in summary.headline(RATE, GUARD | {"quick_start": measured})
-    speeds = {"decompress_over_png_decode": 1.456, "compress_over_webp_encode": 0.4}
+    speeds: Result = {"decompress_over_png_decode": 1.456, "compress_over_webp_encode": 0.4}
+    speeds |= {"guarded": {"over_webp": {"median": 0.2}}}
     found = summary.results(RATE, GUARD, {"peers": PEERS}, speeds)
     assert cells_of(found)[1:] == [
         ["**digitzip, default**", "5.40", "0.0900"], ["digitzip, `--guard off`", "4.40", "0.0930"],
         ["digitzip, `--dims 1 --guard off`", "1.01", "0.1700"],
         ["digitzip, `--lossless`", "103.80", "0"], ["xz, one file", "135.50", "0"],
     ]  # fmt: skip
-    assert "1.46 times as fast as decoding PNG" in found.replace("\n", " ")
+    shown = found.replace("\n", " ")
+    assert "1.46 times as fast as decoding PNG" in shown
+    assert "0.20 times as fast as encoding lossless WebP (0.40 with `--guard off`)" in shown
 
 
 def test_peers_stand_under_their_kind_smallest_first() -> None:
