@@ -1,4 +1,4 @@
-"""A tiny codec, readers and a residual network with random weights: all there is, but skill."""
+"""A tiny model, classifiers and a residual model with random weights."""
 
 from dataclasses import replace
 from pathlib import Path

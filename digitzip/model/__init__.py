@@ -1,7 +1,6 @@
-"""Weights files <-> validated, identified models and readers (docs/MODELS.md).
+"""Weights files <-> validated, identified models and classifiers (docs/MODELS.md).
 
-It knows no containers. Models and readers are found by name in the shipped weights, by path, or by
-id in the folders of `DIGITZIP_MODELS`.
+The registry finds them by name, path or id. This room knows no archives.
 """
 
 from digitzip.model.classifier_file import read_classifier, write_classifier

@@ -1,7 +1,7 @@
-"""Images -> what they read as: small, unlike integer networks that no codec had a part in.
+"""The classifier: which digit an image shows, by integer networks that no codec was trained with.
 
-A guard asks them whether a decoded image still reads as the original did: each of them must say so.
-They know no paths, no codes and no containers; their file is docs/MODELS.md section 7.
+The fidelity checks compare the labels of original and reconstruction, network by network. It knows
+no paths and no codes; its file is docs/MODELS.md section 7.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Labels = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.int32]
 
 UNIT: Final = 64
-"""A score of 1 is so small a part of a logit."""
+"""Scores are in 1/64 of a logit."""
 
 _ID_TEXT: Final = b"digitzip-reader-1"
 
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """Trained, validated networks that read the same images: everything that their file holds.
+    """Trained, validated networks with the same classes: everything that a classifier file holds.
 
     All arithmetic is on integers: the same images get the same scores on every machine.
     """
@@ -45,7 +45,7 @@ class Classifier:
 
     @property
     def classes(self) -> int:
-        """How many labels there are, from 0."""
+        """Number of labels, counted from 0."""
         return self.networks[0].outputs
 
     def scores(self, images: Images) -> Scores:
@@ -62,7 +62,7 @@ class Classifier:
         return np.stack([KERNELS.forward(each, pixels) for each in self.networks], axis=1)
 
     def read(self, images: Images) -> Labels:
-        """Images uint8 [n, height, width] -> uint8 [n, networks], the label of its best score.
+        """Images uint8 [n, height, width] -> labels uint8 [n, networks], by the largest score.
 
         Of equal scores the smaller label wins. Raises `InputError` as `scores`.
         """
@@ -70,7 +70,7 @@ class Classifier:
         return labels
 
     def margins(self, images: Images, labels: Labels) -> Scores:
-        """Return by how much a label is ahead of all others, by the least sure network, int32 [n].
+        """Return the margins of labels over all others, the smallest of all networks, int32 [n].
 
         Images uint8 [n, height, width], labels uint8 [n, networks], as `read` gives them. Raises
         `InputError` for other arrays, and for a label that is none.
@@ -85,19 +85,19 @@ class Classifier:
         return _ahead(scores, labels)
 
     def read_with_margins(self, images: Images) -> tuple[Labels, Scores]:
-        """Return what `read` gives, and the `margins` of it, from the same scores."""
+        """Return what `read` gives and the `margins` of it, from the same scores."""
         scores = self.scores(images)
         labels = scores.argmax(axis=2).astype(np.uint8)
         return labels, _ahead(scores, labels)
 
     @cached_property
     def id(self) -> bytes:
-        """The 16 bytes of docs/MODELS.md section 7 over all that reading depends on."""
+        """The classifier id: 16 bytes over all that scores depend on (docs/MODELS.md section 7)."""
         sizes = (self.height, self.width, self.classes)
         return identify(_ID_TEXT, sizes, self._network_tensors())
 
     def tensors(self) -> Tensors:
-        """Return every tensor of the reader's file by its name."""
+        """Return every tensor of the classifier file by its name."""
         tensors = dict(self._network_tensors())
         return tensors | {"known.images": self.known_images, "known.scores": self.known_scores}
 
@@ -107,10 +107,10 @@ class Classifier:
 
 
 def _ahead(scores: Scores, labels: Labels) -> Scores:
-    """Return by how much labels [n, networks] are ahead, the least of each row; spoils scores."""
-    places = labels[..., None].astype(np.intp)
-    own = np.take_along_axis(scores, places, axis=2)[..., 0]
-    np.put_along_axis(scores, places, np.iinfo(np.int32).min, axis=2)
+    """Return the margins of labels [n, networks], the smallest of each row; overwrites scores."""
+    index = labels[..., None].astype(np.intp)
+    own = np.take_along_axis(scores, index, axis=2)[..., 0]
+    np.put_along_axis(scores, index, np.iinfo(np.int32).min, axis=2)
     margins: Scores = (own - scores.max(axis=2)).min(axis=1)
     return margins
 
