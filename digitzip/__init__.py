@@ -37,17 +37,30 @@ if TYPE_CHECKING:
         open,
         recover,
     )
+    from digitzip.archive.sample import sample_path
     from digitzip.codec import Codec, load_codec
     from digitzip.errors import (
         BoundError,
         DamagedError,
         DigitzipError,
+        DigitzipWarning,
         InputError,
         LimitError,
         ModelError,
         OutputError,
         UnsupportedError,
     )
+    from digitzip.fetch import fetch_mnist
+    from digitzip.images import (
+        Fit,
+        ImageSource,
+        read_images,
+        read_labels,
+        write_images,
+        write_labels,
+    )
+    from digitzip.images.sheet import contact_sheet
+    from digitzip.model.listing import ModelInfo, list_models
 
 _ROOMS = {
     "archive": (
@@ -71,12 +84,25 @@ _ROOMS = {
         "BoundError",
         "DamagedError",
         "DigitzipError",
+        "DigitzipWarning",
         "InputError",
         "LimitError",
         "ModelError",
         "OutputError",
         "UnsupportedError",
     ),
+    "fetch": ("fetch_mnist",),
+    "images": (
+        "Fit",
+        "ImageSource",
+        "read_images",
+        "read_labels",
+        "write_images",
+        "write_labels",
+    ),
+    "images.sheet": ("contact_sheet",),
+    "model.listing": ("ModelInfo", "list_models"),
+    "archive.sample": ("sample_path",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -100,11 +126,23 @@ __all__ = [  # noqa: RUF022 - by room
     "BoundError",
     "DamagedError",
     "DigitzipError",
+    "DigitzipWarning",
     "InputError",
     "LimitError",
     "ModelError",
     "OutputError",
     "UnsupportedError",
+    "contact_sheet",
+    "fetch_mnist",
+    "Fit",
+    "ImageSource",
+    "read_images",
+    "read_labels",
+    "write_images",
+    "write_labels",
+    "ModelInfo",
+    "list_models",
+    "sample_path",
     "__version__",
 ]
 

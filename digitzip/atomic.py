@@ -1,10 +1,10 @@
-"""Write beside the final name, then rename: a reader sees the whole output or none of it.
+"""Atomic writes: write a hidden sibling, then rename it, so a file appears whole or not at all.
 
-A part is a hidden sibling, `.{name}.{token}.digitzip-part`, which its run keeps locked (flock on
-POSIX; on Windows an open file cannot be deleted). A killed run leaves its part unlocked, and the
-next run to the same name removes it. A folder is filled in a sibling that shares the part's
-token; the part is then an empty file that only carries the lock, made first and removed last.
-A long name is cut short in a part's; names equal up to there share the sweep, under the lock.
+The sibling, `.{name}.{token}.digitzip-part`, is locked by its run (flock on POSIX; on Windows an
+open file cannot be deleted). A killed run leaves its part unlocked, and the next run to the same
+name removes it. A folder is filled in a sibling with the same token; its part is then an empty
+file that carries the lock, created first and removed last. The part of a long name has a shortened
+name; names that are equal up to there are swept together, each under its lock.
 
 This room knows paths and locks. It must not know what is written.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PART = "digitzip-part"
 FILES = "digitzip-files"
 LONGEST_NAME = 255
-"""Bytes that a file's name has at most, on all common file systems."""
+"""Maximum bytes in the name of a file on all common file systems."""
 
 
 @contextmanager
@@ -36,15 +36,15 @@ def file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]
     """Open a binary file that appears at `path`, flushed to the disk, when the block succeeds.
 
     When the block raises, nothing appears and an existing file stays as it was. A symbolic link
-    is followed. Raises OutputError where `path` must not or cannot be written, also from the
-    `write` that meets a full disk.
+    is followed. Raises `OutputError` where `path` exists and `overwrite` is false, or cannot be
+    written; also from the `write` that meets a full disk.
     """
     target = _target(path)
     with writing(target):
         if target.exists() and not target.is_file():
             raise OutputError(f"cannot write {str(path)!r}: it exists and is not a regular file")
         if target.exists() and not overwrite:
-            raise ExistsError(f"{str(path)!r} exists; -f overwrites it")
+            raise ExistsError(f"{str(path)!r} exists; overwrite=True replaces it")
     _sweep(target)
     part = _Part.create(target)
     buffer = io.BufferedWriter(part)
@@ -65,18 +65,20 @@ def file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]
 
 @contextmanager
 def folder(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
-    """Give an empty folder to fill, which becomes `path` when the block succeeds.
+    """Yield an empty folder to fill, which becomes `path` when the block succeeds.
 
-    Where `path` exists, the finished files move into it one by one and replace only their
-    namesakes; nothing else in it is touched. A folder that is not empty needs `overwrite`.
-    Raises OutputError where `path` must not or cannot be written.
+    Where `path` exists, the finished files move into it one by one and replace only files of the
+    same name; nothing else in it is touched. Raises `OutputError` where `path` is not empty and
+    `overwrite` is false, or cannot be written.
     """
     target = _target(path)
     with writing(target):
         if target.exists() and not target.is_dir():
             raise OutputError(f"cannot write a folder {str(path)!r}: it exists and is a file")
         if target.exists() and any(target.iterdir()) and not overwrite:
-            raise ExistsError(f"the folder {str(path)!r} is not empty; -f writes into it")
+            raise ExistsError(
+                f"the folder {str(path)!r} is not empty; overwrite=True writes into it"
+            )
     _sweep(target)
     part = _Part.create(target)
     files = _files_of(part.path)
@@ -97,7 +99,7 @@ def folder(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
 
 
 class _Part(io.FileIO):
-    """A new file, locked while it is open; a write that fails is an OutputError."""
+    """A new file, locked while it is open; a failed write is an `OutputError`."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -141,7 +143,7 @@ def _target(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Make errors of the system while `target` is written an OutputError that names it."""
+    """Turn an `OSError` while `target` is written into an `OutputError` that names it."""
     try:
         yield
     except OutputError:
@@ -152,7 +154,7 @@ def writing(target: Path) -> Iterator[None]:
 
 
 def _stem(target: Path) -> str:
-    """Shorten the target's name, between characters, to what leaves room for a part's."""
+    """Shorten the name of the target, between characters, so that the name of a part fits."""
     name, room = target.name, LONGEST_NAME - len(f"..{'0' * 16}.{FILES}")
     while len(os.fsencode(name)) > room:
         name = name[:-1]
@@ -164,7 +166,7 @@ def _files_of(part: Path) -> Path:
 
 
 def _sweep(target: Path) -> None:
-    """Remove what killed runs to the same target left behind."""
+    """Remove the parts that killed runs to the same target left."""
     stale = re.compile(rf"\.{re.escape(_stem(target))}\.[0-9a-f]{{16}}\.({PART}|{FILES})")
     with suppress(OSError):
         siblings = [path for path in target.parent.iterdir() if stale.fullmatch(path.name)]
@@ -195,23 +197,23 @@ def _rename(part: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def _merge(files: Path, target: Path, *, overwrite: bool) -> None:
-    """Move a tree of files into a folder, after checking that each has its place there."""
+    """Move a tree of files into a folder, after checking that nothing is in their way."""
     for source in _tree(files):
-        place = target / source.relative_to(files)
+        path = target / source.relative_to(files)
         # A link to a folder would lead the files in it outside the target.
-        real_folder = place.is_dir() and not place.is_symlink()
-        if os.path.lexists(place) and source.is_dir() != real_folder:
-            raise OutputError(f"{str(place)!r} is in the way of a new file or folder of that name")
+        real_folder = path.is_dir() and not path.is_symlink()
+        if os.path.lexists(path) and source.is_dir() != real_folder:
+            raise OutputError(f"{str(path)!r} is in the way of a new file or folder of that name")
     for source in _tree(files):
-        place = target / source.relative_to(files)
+        path = target / source.relative_to(files)
         if source.is_dir():
-            place.mkdir(exist_ok=True)
+            path.mkdir(exist_ok=True)
         else:
-            _rename(source, place, overwrite=overwrite)
+            _rename(source, path, overwrite=overwrite)
 
 
 def _tree(root: Path) -> Iterator[Path]:
-    """Walk everything below a folder, each folder before what it holds."""
+    """Walk everything below a folder, each folder before its contents."""
     for folder, folders, names in os.walk(root):
         for name in folders + names:
             yield Path(folder, name)
@@ -232,7 +234,7 @@ else:
     import fcntl
 
     def lock(descriptor: int) -> None:
-        """Lock for this run; BlockingIOError where another run holds the lock."""
+        """Lock for this run; raises `BlockingIOError` where another run holds the lock."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -241,13 +243,13 @@ else:
             pass
 
     def _remove_unlocked(part: Path) -> None:
-        """Delete a part that no run holds; OSError where one does, or locks are unknown."""
+        """Delete a part that no run holds; raises `OSError` otherwise, or without locks."""
         with part.open("r+b") as opened:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.unlink()
 
     def _sync_folder(path: Path) -> None:
-        """Make a rename last; where a file system cannot, the rename still stands."""
+        """Make a rename durable, where the file system can."""
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY)
             try:

@@ -1,8 +1,7 @@
-"""MNIST from its public mirrors: each file whole and the right one, or not there at all.
+"""Download MNIST from its public mirrors; each file appears whole and verified, or not at all.
 
-A file grows beside its name, as `NAME.part`, which its run keeps locked and from which a later
-run goes on. What it holds is known
-by the SHA-256 of its unpacked contents. This room knows no images and no command line.
+A file grows as `NAME.part`, which its run keeps locked and which a later run resumes. It is
+verified by the SHA-256 of its unpacked contents. This room knows no images and no command line.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ MNIST: Final = {
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
     ),
 }
-"""Each file, and the SHA-256 of what is in it once unpacked."""
+"""Each file, and the SHA-256 of its unpacked contents."""
 
 ROUNDS: Final = 3  # over the mirrors, until one gives a file
 PAUSE: Final = 2.0  # seconds before another
@@ -54,42 +53,42 @@ MAX_BYTES: Final = 64 << 20  # of a file, packed or not: more is not MNIST
 _CHUNK: Final = 1 << 16
 
 Progress = Callable[[str, int, int | None], object]
-"""Called with a file's name, its bytes so far and, where the mirror says it, its bytes in all."""
+"""Called with the name of a file, its bytes so far, and its total bytes or None if unknown."""
 
 
 class _MirrorError(Exception):
-    """Why a mirror did not give a file."""
+    """Why a mirror failed to provide a file."""
 
 
 def fetch_mnist(
     folder: str | os.PathLike[str],
     *,
-    mirrors: Sequence[str] = MIRRORS,
+    mirrors: Sequence[str] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Download the four files of MNIST to `folder` and return their paths.
 
-    Files that are there already and right stay as they are. Raises `InputError` when no mirror
-    gives a file, in a few rounds; what came of it is kept, and the same call goes on from there.
-    Raises `OutputError` where a file cannot be written, another run is fetching it, or it would
-    replace another one, unless `overwrite`.
+    Verified files that exist are kept. `mirrors` are the URLs of folders, by default public ones,
+    tried in turn. Raises `InputError` when no mirror provides a file in three rounds; the part
+    received is kept, and the same call resumes it. Raises `OutputError` where a file cannot be
+    written, another run is fetching it, or another file has its name and `overwrite` is false.
     """
+    mirrors = MIRRORS if mirrors is None else mirrors
     if not mirrors:
-        raise InputError("no mirror to fetch from, expected at least one")
+        raise InputError("mirrors= is empty; expected at least one URL")
     for mirror in mirrors:
-        check_mirror(mirror)
-    place = Path(folder)
-    with writing(place):
-        place.mkdir(parents=True, exist_ok=True)
+        _check_mirror(mirror)
+    target = Path(folder)
+    with writing(target):
+        target.mkdir(parents=True, exist_ok=True)
     return [
-        _fetch(place / name, digest, mirrors, overwrite, progress or (lambda *_: None))
+        _fetch(target / name, digest, mirrors, overwrite, progress or (lambda *_: None))
         for name, digest in MNIST.items()
     ]
 
 
-def check_mirror(url: str) -> str:
-    """Return `url` if files can be fetched from there, as far as it tells; raise `InputError`."""
+def _check_mirror(url: str) -> None:
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises for what is no number
@@ -97,8 +96,7 @@ def check_mirror(url: str) -> str:
     except ValueError:
         fine = False
     if not fine:
-        raise InputError(f"{url!r} is no http or https address in ASCII")
-    return url
+        raise InputError(f"mirror {url!r} is not an http or https URL in ASCII")
 
 
 def _fetch(
@@ -118,7 +116,7 @@ def _fetch(
                 _download(f"{mirror.rstrip('/')}/{path.name}", part, file, progress)
                 if not _is_right(part, digest):
                     _empty(part, file)
-                    raise _MirrorError("it gave another file: its SHA-256 is not MNIST's")
+                    raise _MirrorError("wrong file: its SHA-256 is not that of MNIST")
             except _MirrorError as error:
                 reasons[mirror] = str(error)
                 continue
@@ -127,24 +125,24 @@ def _fetch(
             with writing(path):
                 part.replace(path)
             return path
-    told = "; ".join(f"{mirror}: {reason}" for mirror, reason in reasons.items())
-    raise InputError(f"cannot fetch {path.name}: {told}; try again, it goes on where it stopped")
+    found = "; ".join(f"{mirror}: {reason}" for mirror, reason in reasons.items())
+    raise InputError(f"cannot fetch {path.name}: {found}; run again to resume")
 
 
 def _is_there(path: Path, digest: str, overwrite: bool) -> bool:
-    """Tell whether the file is there and right; raises `OutputError` where another must stay."""
+    """Tell whether the right file exists; raises `OutputError` where another must be kept."""
     if not path.exists():
         return False
     if path.is_file() and _is_right(path, digest):
         return True
     if not overwrite or not path.is_file():
-        raise OutputError(f"{str(path)!r} exists and is not MNIST's; -f replaces it")
+        raise OutputError(f"{str(path)!r} exists and is not MNIST's; overwrite=True replaces it")
     return False
 
 
 @contextmanager
 def _alone(part: Path) -> Iterator[io.FileIO]:
-    """Open `part`, which no other run then fetches to; an empty one does not stay."""
+    """Open and lock `part`; an empty one is removed."""
     while True:
         with writing(part):
             file = part.open("a+b", buffering=0)
@@ -168,25 +166,25 @@ def _alone(part: Path) -> Iterator[io.FileIO]:
 
 
 def _empty(part: Path, file: io.FileIO) -> None:
-    """Give up what `part` holds, but not its lock."""
+    """Truncate `part` and keep its lock."""
     with writing(part):
         file.truncate(0)
 
 
 def _download(url: str, part: Path, file: io.FileIO, progress: Progress) -> None:
-    """Append to `part` what is missing of the file at `url`; raises `_MirrorError`."""
+    """Append the rest of the file at `url` to `part`; raises `_MirrorError`."""
     have = file.seek(0, io.SEEK_END)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             if have and answer.status != http.HTTPStatus.PARTIAL_CONTENT:
-                have = 0  # the mirror begins anew
+                have = 0  # the mirror starts from the beginning
                 _empty(part, file)
             _receive(answer, part, file, have, progress)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # there is no more: the digest will tell
+            return  # nothing is left: the digest decides
         raise _MirrorError(f"HTTP status {error.code}") from error
     except urllib.error.URLError as error:
         raise _MirrorError(str(error.reason)) from error
@@ -199,8 +197,8 @@ def _download(url: str, part: Path, file: io.FileIO, progress: Progress) -> None
 def _receive(
     answer: http.client.HTTPResponse, part: Path, file: io.FileIO, have: int, progress: Progress
 ) -> None:
-    """Write an answer to `part` after the `have` bytes that are there; raises `_MirrorError`."""
-    length = answer.length  # None where the mirror does not say
+    """Append an answer to the `have` bytes of `part`; raises `_MirrorError`."""
+    length = answer.length  # None if unknown
     total = None if length is None else have + length
     while chunk := answer.read(_CHUNK):
         with writing(part):
@@ -209,13 +207,13 @@ def _receive(
         progress(part.stem, have, total)
         if have > MAX_BYTES:
             _empty(part, file)
-            raise _MirrorError(f"it gave more than {MAX_BYTES:,} bytes, which is not MNIST")
+            raise _MirrorError(f"more than {MAX_BYTES:,} bytes, which is not MNIST")
     if total is not None and have < total:
         raise _MirrorError(f"the connection ended after {have:,} of {total:,} bytes")
 
 
 def _is_right(path: Path, digest: str) -> bool:
-    """Tell whether a gzip file holds what has this SHA-256."""
+    """Tell whether the contents of a gzip file have this SHA-256."""
     found, size = hashlib.sha256(), 0
     try:
         with gzip.open(path) as file:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import digitzip
-from digitzip.images import read
+from digitzip.images import read_images
 from digitzip.model import bundled_folder, load_model, model_files
 from tests.fingerprint import SHIPPED, fingerprint
 
@@ -21,7 +21,7 @@ DEMO_DIGITS = 100
 
 
 def main() -> int:
-    source = read([Path(os.environ["DIGITZIP_DATA"]) / "t10k-images-idx3-ubyte.gz"])
+    source = read_images([Path(os.environ["DIGITZIP_DATA"]) / "t10k-images-idx3-ubyte.gz"])
     digits = next(iter(source))[0][:DEMO_DIGITS]
     names = [f"{i:03d}.png" for i in range(len(digits))]
     with digitzip.create(bundled_folder() / "demo.dz", effort=9, overwrite=True) as out:

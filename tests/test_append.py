@@ -317,7 +317,7 @@ def test_the_command_appends_inputs_of_every_kind(tiny: Model, images: Images) -
     assert "all a name, or none" in run("append", "in.dz", "c.png").stderr
     Path("named.dz").write_bytes(pack(tiny, images[:1], ["first"]))
     said = run("append", "named.dz", "c.png", "a.npy", "-v").stderr
-    assert said.startswith("named.dz: 5 digits appended, ")
+    assert said.startswith("named.dz: 5 images appended, ")
     with digitzip.open("named.dz", model=tiny) as dz:
         dz.test()
         assert dz.names is not None
@@ -330,9 +330,9 @@ def test_names_that_come_back_as_one_file_are_refused(tiny: Model, images: Image
     Image.fromarray(images[3]).save("b.png")
     done = run("append", "in.dz", "A.png")
     assert done.exit_code == 1
-    assert "'a.jpg' and 'A.png' would come back under one name" in done.stderr
+    assert "'a.jpg' and 'A.png' would decompress to the same file" in done.stderr
     assert run("append", "in.dz", "b.png").exit_code == 0
-    assert "'b.png' would come back" in run("append", "in.dz", "b.png").stderr
+    assert "'b.png' would decompress" in run("append", "in.dz", "b.png").stderr
 
 
 def test_errors_of_append_are_one_line_and_change_nothing(

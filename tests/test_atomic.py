@@ -75,7 +75,7 @@ def test_a_block_that_raises_leaves_nothing(tmp_path: Path, failure: type[BaseEx
 
 def test_an_existing_file_is_refused_without_overwrite(tmp_path: Path) -> None:
     write_file(tmp_path / "out", b"old")
-    with pytest.raises(OutputError, match="exists; -f overwrites it"):
+    with pytest.raises(OutputError, match="exists; overwrite=True replaces it"):
         write_file(tmp_path / "out", b"new")
     assert (tmp_path / "out").read_bytes() == b"old"
 
@@ -103,7 +103,7 @@ def test_a_file_made_in_the_meantime_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_empty_is_refused_without_overwrite(tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"mine")
-    with pytest.raises(OutputError, match="not empty; -f writes into it"):
+    with pytest.raises(OutputError, match="not empty; overwrite=True writes into it"):
         fill_folder(tmp_path, {"a": b"1"})
     assert names_in(tmp_path) == ["mine"]
 

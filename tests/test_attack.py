@@ -180,7 +180,7 @@ from digitzip import images
 from digitzip.errors import InputError
 said = "read"
 try:
-    for batch in images.read([sys.argv[1]], fit=sys.argv[2]):
+    for batch in images.read_images([sys.argv[1]], height=28, width=28, fit=sys.argv[2]):
         pass
 except InputError as error:
     said = str(error)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 import digitzip
-from digitzip.images import read
+from digitzip.images import read_images
 from digitzip.model import DEFAULT, bundled_folder, load_model, model_files
 from tests import fingerprint
 
@@ -82,7 +82,7 @@ def digits() -> npt.NDArray[np.uint8]:
     inputs = [path for path in (stored.with_name(f"{stored.name}.gz"), stored) if path.exists()]
     if not inputs:
         pytest.fail(f"DIGITZIP_DATA is set, but there is no {stored}[.gz]")
-    return np.concatenate([batch for batch, _ in read(inputs[:1])])
+    return np.concatenate([batch for batch, _ in read_images(inputs[:1])])
 
 
 @needs_mnist

@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from digitzip.errors import InputError, ModelError
-from digitzip.images import read
+from digitzip.images import read_images
 from digitzip.images.labels import read_labels
 from digitzip.kernels import Network
 from digitzip.model import (
@@ -467,7 +467,7 @@ def test_the_bundled_classifier_reads_digits_that_it_has_not_learned() -> None:
     (images,) = (folder / f"train-images-idx3-ubyte{end}" for end in ("", ".gz")
                  if (folder / f"train-images-idx3-ubyte{end}").exists())  # fmt: skip
     labels = folder / images.name.replace("images-idx3", "labels-idx1")
-    last = list(read([images]))[-3:]
+    last = list(read_images([images], height=28, width=28))[-3:]
     digits = np.concatenate([batch for batch, _ in last])[-2000:]
     truth = read_labels(labels, 60_000)[-2000:]
     right = (load_classifier(BUNDLED).read(digits) == truth[:, None]).mean(axis=0)

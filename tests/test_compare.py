@@ -20,7 +20,7 @@ from digitzip.cli import digitzip as command
 from digitzip.codec import Images
 from digitzip.errors import DigitzipError, InputError
 from digitzip.format import Promise
-from digitzip.images.sheet import GAP, SCALE, contact_sheet, pairs
+from digitzip.images.sheet import GAP, GROUND, SCALE, contact_sheet
 from digitzip.model import Model, find_classifier, write_classifier
 from digitzip.model.classifier import Classifier
 from tests.archives import with_promise
@@ -281,13 +281,13 @@ def test_the_command_tells_the_figures_as_text_and_as_json(images: Images) -> No
     shown = run("in.npy", "packed.dz", "--worst", "3")
     assert (shown.exit_code, shown.stderr) == (0, "")
     lines = shown.stdout.splitlines()
-    assert lines[:2] == [f"digits   {N}", f"RMSE     {found.rmse:.4f}"]
-    assert f"reader   toy-reader reads {found.misread.digits} digits differently" in lines
+    assert lines[:2] == [f"images   {N}", f"RMSE     {found.rmse:.4f}"]
+    assert f"labels   {found.misread.digits} images changed under toy-reader" in lines
     assert "guard    off" in lines
     first, misread = found.worst[0], found.misread.worst[0]
     assert lines[lines.index("Worst") + 2].split()[:2] == [str(first.digit), f"{first.rmse:.4f}"]
     assert misread.labels is not None
-    row = lines[lines.index("Read differently") + 2]
+    row = lines[lines.index("Labels changed") + 2]
     assert row.endswith(f"{misread.labels[0]} -> {misread.labels[1]}")
     told = json.loads(run("in.npy", "packed.dz", "--worst", "3", "--json").stdout)
     assert told["rmse"] == found.rmse
@@ -324,11 +324,11 @@ def test_a_broken_promise_is_shown_and_exits_with_five(images: Images) -> None:
     done = run("in.npy", "liar.dz", "--sheet", "sheet.png")
     assert done.exit_code == 5
     assert done.stderr == (
-        f"digitzip: error: liar.dz: {N} digits not as the file promises: "
-        "no pixel off by more than 3\n"
+        f"digitzip: error: liar.dz: {N} images outside the promise of the file: "
+        "pixel error at most 3\n"
     )
-    assert f"guard    broken by {N} digits: no pixel off by more than 3" in done.stdout
-    assert "Not as promised" in done.stdout
+    assert f"guard    broken by {N} images: pixel error at most 3" in done.stdout
+    assert "Promise broken" in done.stdout
     assert Path("sheet.png").exists()
 
 
@@ -337,8 +337,11 @@ def test_a_promised_reader_that_is_not_known_is_warned_of(images: Images) -> Non
     Path("in.dz").write_bytes(with_promise(data, Promise(True, classifier=bytes(4))))
     done = run("in.npy", "in.dz")
     assert done.exit_code == 0
-    assert "warning: in.dz: how its digits read could not be compared" in done.stderr
-    assert "guard    kept as far as it was compared: read by a reader not known here" in done.stdout
+    assert "warning: in.dz: labels could not be compared" in done.stderr
+    assert (
+        "guard    kept as far as compared: labels unchanged under a classifier not found here"
+        in done.stdout
+    )
     assert run("in.npy", "in.dz", "-q").stderr == ""
 
 
@@ -350,7 +353,8 @@ def test_the_sheet_shows_each_listed_digit_below_its_original(images: Images) ->
     assert found.misread is not None
     both = [each.digit for each in (*found.worst, *found.misread.worst)]
     listed = list(dict.fromkeys(both))
-    expected = contact_sheet(pairs([(images[i], back[i]) for i in listed], (28, 28)))
+    gap = np.full((len(listed), GAP, 28), GROUND, np.uint8)
+    expected = contact_sheet(np.concatenate([images[listed], gap, back[listed]], axis=1))
     np.testing.assert_array_equal(np.array(Image.open("sheet.png")), expected)
     small = expected[::SCALE, ::SCALE][GAP:, GAP:]
     np.testing.assert_array_equal(small[:28, :28], images[listed[0]])

@@ -255,7 +255,7 @@ def test_words_from_the_end_are_no_options_and_options_no_words(
 def test_an_option_without_its_value_is_told(nameless: Archive) -> None:
     done = CliRunner().invoke(command, ["extract", "in.dz", "-3", "0", "-o"])
     assert done.exit_code == 2
-    assert "Option '-o' requires an argument" in done.stderr
+    assert "option '-o' requires an argument" in done.stderr
 
 
 def test_extract_reads_standard_input_and_sums_up(nameless: Archive) -> None:
@@ -282,7 +282,7 @@ def test_errors_of_extract_name_the_word_and_leave_nothing(
             done = run("extract", file, "0", word, "-o", out)
             assert (done.exit_code, done.stdout) == (code, "")
             if code == 2:
-                assert "No such option" in done.stderr
+                assert "no such option" in done.stderr
             else:
                 assert done.stderr.count("\n") == 1
                 assert word in done.stderr

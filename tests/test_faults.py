@@ -74,7 +74,7 @@ def recover(tiny: Model, images: Images) -> None:
 
 def write(out: str) -> Action:
     def act(tiny: Model, images: Images) -> None:
-        pictures.write(
+        pictures.write_images(
             out, [(images, None)], count=len(images), height=28, width=28, overwrite=True
         )
 
@@ -202,7 +202,7 @@ def test_a_disk_that_is_really_full_keeps_what_was_there(
             out.append(many, names)
     for name in ("new.npy", "new-idx3-ubyte", "new"):
         with pytest.raises(OutputError, match="No space left"):
-            pictures.write(
+            pictures.write_images(
                 full_disk / name, [(images.repeat(9, axis=0), None)], count=450, height=28, width=28
             )
     assert [each.name for each in full_disk.iterdir()] == ["old.dz"]

@@ -45,7 +45,7 @@ def test_nothing_but_a_digitzip_error_escapes(name: str, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("fit", ["none", "resize", "mnist"])
 def test_what_once_escaped_does_so_no_more(path: Path, fit: Fit) -> None:
     with pytest.raises(DigitzipError, match="is a damaged image"):
-        list(images.read([path], fit=fit))
+        list(images.read_images([path], height=28, width=28, fit=fit))
 
 
 def test_crashers_are_kept() -> None:

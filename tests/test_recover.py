@@ -360,7 +360,9 @@ def test_names_that_joined_archives_share_are_told(
         Path("in.dz").write_bytes(data)
         done = run("in.dz", "-o", "out.dz", "-f")
         assert done.exit_code == 0
-        assert (f"more than one of its archives has: {shared};" in done.stderr) == (shared > 0)
+        assert (f"names used by more than one joined file: {shared};" in done.stderr) == (
+            shared > 0
+        )
     dz = digitzip.open(saved)
     assert dz.names is not None
     assert dz.names[:4] == dz.names[-4:] == ["n/3", "new", "n/5", "more"]
@@ -550,8 +552,8 @@ def test_the_command_tells_what_is_lost_and_exits_with_3(named: bytes, tiny: Mod
     done = run("in.dz", "-o", "out.dz", "-q")
     assert (done.exit_code, done.stdout) == (3, "")
     assert done.stderr.splitlines() == [
-        "digitzip: error: in.dz: an unknown number of digits before digit 10 is lost",
-        "digitzip: error: in.dz: whether more digits, from 30 on, are lost cannot be known",
+        "digitzip: error: in.dz: an unknown number of images before image 10 is lost",
+        "digitzip: error: in.dz: more images may be lost from 30 on",
     ]
     with digitzip.open("out.dz", model=tiny) as dz:
         dz.test()
@@ -582,7 +584,7 @@ def test_the_command_exits_with_0_when_nothing_is_lost(whole: bytes, copied: byt
     assert Path("out.dz").read_bytes() == whole
     done = run("-", "-o", "-", stdin=whole)
     assert (done.exit_code, done.stdout_bytes) == (0, whole)
-    assert run("in.dz", "-o", "out.dz", "-f", "-v").stderr.startswith("out.dz: 50 digits saved, ")
+    assert run("in.dz", "-o", "out.dz", "-f", "-v").stderr.startswith("out.dz: 50 images saved, ")
     plain = CliRunner().invoke(command, ["recover", "in.dz", "-o", "more.dz"])
     assert plain.exit_code == 0
     assert plain.stderr.startswith("digitzip: warning: in.dz: its model is not known here")
@@ -594,7 +596,7 @@ def test_the_command_exits_with_0_when_nothing_is_lost(whole: bytes, copied: byt
 def test_a_digit_of_its_own_is_told_alone(tiny: Model, images: Images) -> None:
     frames = frames_of(joined(pack(tiny, images[:1]), pack(tiny, images[7:8])))
     Path("in.dz").write_bytes(frames[0] + frames[2] + frames[3])
-    assert run("in.dz", "-o", "out.dz").stderr == "digitzip: error: in.dz: digit 0 is lost\n"
+    assert run("in.dz", "-o", "out.dz").stderr == "digitzip: error: in.dz: image 0 is lost\n"
 
 
 def test_the_command_leaves_nothing_where_nothing_is_saved(whole: bytes, place: Path) -> None:

@@ -27,10 +27,12 @@ CONFORMANCE = ROOT / "tests" / "conformance"
 
 def test_public_names_are_these() -> None:
     assert sorted(digitzip.__all__) == [
-        "Archive", "BoundError", "Codec", "Comparison", "DamagedError", "DigitzipError", "Info",
-        "InputError", "LimitError", "ModelError", "OutputError", "Recovered", "UnsupportedError",
-        "Writer", "__version__", "append", "compare", "compress", "create", "decompress", "extract",
-        "join", "load_codec", "open", "recover",
+        "Archive", "BoundError", "Codec", "Comparison", "DamagedError", "DigitzipError",
+        "DigitzipWarning", "Fit", "ImageSource", "Info", "InputError", "LimitError", "ModelError",
+        "ModelInfo", "OutputError", "Recovered", "UnsupportedError", "Writer", "__version__",
+        "append", "compare", "compress", "contact_sheet", "create", "decompress", "extract",
+        "fetch_mnist", "join", "list_models", "load_codec", "open", "read_images",
+        "read_labels", "recover", "sample_path", "write_images", "write_labels",
     ]  # fmt: skip
     for name in digitzip.__all__:
         assert getattr(digitzip, name) is not None

@@ -1,10 +1,11 @@
-"""The command line: arguments, progress, exit codes, text. Each command calls the library once.
+"""The command line: arguments, progress, exit codes and text around the public API.
 
-This room knows `archive`, `images` and where models stand, and nothing below them. Commands, and
-whatever they need, are imported when they run: `--version` and `--help` load neither NumPy nor
-Pillow.
+This room imports from digitzip only what it exports. Commands, and whatever they need, are
+imported when they run: `--version` and `--help` load neither NumPy nor Pillow.
 """
 
+import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ _COMMANDS: Final = {
 
 
 class LazyGroup(click.Group):
-    """Commands that are imported when they are called, and whose errors become exit codes."""
+    """Import commands when they are called, and turn their errors into exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -44,13 +45,36 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(f"{__name__}.{module}"), attribute)
         return command
 
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run; return the exit code, or exit with it in `standalone_mode`."""
+
+        def run() -> Any:
+            with console.at("standard output"):  # commands tell their own errors; this is for help
+                return super(LazyGroup, self).main(args, prog_name, complete_var, False, **extra)
+
+        code = console.run(run)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
     def invoke(self, ctx: click.Context) -> Any:
         ctx.exit(console.run(lambda: super(LazyGroup, self).invoke(ctx)))
 
 
 @click.group(
     cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "show_default": True,
+    },
     epilog="Exit codes: 0 ok, 1 bad input or output, 2 wrong usage, 3 damaged file, "
     "4 unknown model or version, 5 a bound that could not be kept.",
 )
@@ -58,5 +82,5 @@ class LazyGroup(click.Group):
 def digitzip() -> None:
     """Compress small grayscale images, handwritten digits first, to a few bytes each.
 
-    The word - stands for standard input or output.
+    The file name - stands for standard input or output.
     """

@@ -1,23 +1,26 @@
-"""`digitzip compare`: how far the digits of a `.dz` file are from their originals."""
+"""`digitzip compare`: the error of the images of a `.dz` file against their originals."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from digitzip.cli import console, guarded, streams, table
+from digitzip import BoundError, InputError
+from digitzip.cli import console, guarded, options, streams, table
 from digitzip.cli.talk import Talk, talk_options
-from digitzip.errors import BoundError, InputError
 
 if TYPE_CHECKING:
-    from digitzip.archive import Comparison
-    from digitzip.archive.comparing import Compared, Listed
-    from digitzip.images import Fit
+    import numpy as np
+    import numpy.typing as npt
+
+    from digitzip import Comparison, Fit
+
+_GAP: Final = 2  # pixels between an image and its original, of this gray
+_GROUND: Final = 96
 
 
 @click.command()
@@ -25,24 +28,23 @@ if TYPE_CHECKING:
     "originals", nargs=-1, required=True, metavar="ORIGINALS...", callback=streams.not_empty
 )
 @click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.json
 @click.option(
     "--sheet",
     metavar="FILE.png",
     callback=streams.not_empty,
-    help="Draw the listed digits, each below its original.",
+    help="Draw the listed images, each below its original.",
 )
 @click.option(
     "--worst",
     type=click.IntRange(0),
     default=10,
-    show_default=True,
     metavar="N",
-    help="How many digits of a kind to list.",
+    help="Images of each kind to list.",
 )
-@streams.model_option
-@streams.fit_option
-@click.option("-f", "--force", is_flag=True, help="Overwrite an existing sheet.")
+@options.model
+@options.fit
+@options.force
 @talk_options
 def compare(
     originals: tuple[str, ...],
@@ -56,114 +58,123 @@ def compare(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Tell how far the digits of a .dz file are from their originals.
+    """Compare the images of a .dz file with their originals.
 
-    ORIGINALS are what the file was compressed from, with the same --fit. They are matched by name
-    where both have names, else in order. The exit code is 5 where a digit is further from its
-    original than the file promises.
+    ORIGINALS are the inputs that the file was compressed from, with the same --fit. They are
+    matched by name where both have names, else in order. The exit code is 5 where an image breaks
+    a promise of the file.
     """
-    from digitzip import archive, atomic, images
-    from digitzip.images.sheet import pairs, save_sheet
+    import digitzip
 
     talk = Talk(quiet, verbose)
-    if file == streams.STANDARD in originals:
-        raise click.UsageError("standard input (-) can be read only once")
+    streams.once([*originals, file])
     streams.refuse_same([*originals, file], sheet or streams.STANDARD)
-    with atomic.file(sheet, overwrite=force) if sheet else nullcontext() as page:
-        with (
-            streams.paths(originals) as files,
-            streams.readable(file) as source,
-            console.about(file, InputError),
-            archive.open(source, model=model) as dz,
-            talk.bar() as bar,
-        ):
-            info = dz.info
-            shape = (info.height, info.width)
-            found = images.read(files, height=shape[0], width=shape[1], fit=fit)
-            bar.total = found.count
-            compared = archive.compare(
-                bar.follow(found, lambda item: len(item[0])), dz, worst=worst
-            )
-        if page is not None:
-            listed = [(each.original, each.back) for each in _all(compared)]
-            save_sheet(page, pairs(listed, shape))
+    if sheet:
+        streams.refuse_existing(sheet, force)
+    with (
+        streams.inputs(originals) as files,
+        streams.readable(file) as source,
+        console.about(file, InputError),
+        digitzip.open(source, model=model) as dz,
+        talk.bar() as bar,
+    ):
+        info = dz.info
+        shape = (info.height, info.width)
+        found = digitzip.read_images(files, height=shape[0], width=shape[1], fit=fit)
+        bar.total = found.count
+        compared = digitzip.compare(bar.follow(found, lambda batch: len(batch[0])), dz, worst=worst)
+    if sheet:
+        page = digitzip.contact_sheet(_pairs(compared, shape))
+        digitzip.write_images(sheet, page[None], overwrite=force)
     promise = guarded.promise(info)
     unread = info.guard.classifier is not None and compared.reader is None
     if as_json:
         print(json.dumps(_as_json(compared), indent=2, allow_nan=False))
     else:
         _show(compared, promise, unread)
-    talk.summary(f"{file}: {console.digits(compared.digits)} compared, {talk.seconds:.1f} s")
+    talk.summary(f"{file}: {console.images(compared.digits)} compared, {talk.seconds:.1f} s")
     if unread:
-        talk.warn(f"{file}: how its digits read could not be compared ({promise})")
+        talk.warn(f"{file}: labels could not be compared ({promise})")
     if compared.broken is not None and compared.broken.digits:
         raise BoundError(
-            f"{file}: {console.digits(compared.broken.digits)} not as the file promises: {promise}"
+            f"{file}: {console.images(compared.broken.digits)} outside the promise of the file: "
+            f"{promise}"
         )
 
 
-def _show(compared: Comparison, promise: str, unread: bool) -> None:
-    """Print the figures, and a table for each kind of digits that there are.
+def _pairs(compared: Comparison, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Return each listed image below its original: uint8 [n, 2 height + _GAP, width]."""
+    import numpy as np
 
-    `unread` says that the promised reader is not to be had.
+    listed, (height, width) = list(_all(compared)), shape
+    pages = np.full((len(listed), 2 * height + _GAP, width), _GROUND, np.uint8)
+    for page, each in zip(pages, listed, strict=True):
+        page[:height], page[-height:] = each.original, each.back
+    return pages
+
+
+def _show(compared: Comparison, promise: str, unread: bool) -> None:
+    """Print the figures, and a table for each kind of images found.
+
+    `unread` says that the promised classifier was not found.
     """
     psnr = "no error" if math.isinf(compared.psnr) else f"{compared.psnr:.2f} dB"
     misread, broken = compared.misread, compared.broken
     for label, value in (
-        ("digits", f"{compared.digits:,}"),
+        ("images", f"{compared.digits:,}"),
         ("RMSE", f"{compared.rmse:.4f}"),
         ("PSNR", psnr),
         ("SSIM", f"{compared.ssim:.4f}"),
-        ("pixels", f"off by {compared.max_error} of 255 at most"),
-        ("reader", _reading(compared)),
+        ("pixels", f"error at most {compared.max_error} of 255"),
+        ("labels", _reading(compared)),
         ("guard", promise if broken is None else f"{_kept(broken, unread)}: {promise}"),
     ):
         print(f"{label:8} {console.printable(value)}")
-    for title, digits in (
+    for title, listed in (
         ("Worst", compared.worst),
-        ("Read differently", misread.worst if misread else ()),
-        ("Not as promised", broken.worst if broken else ()),
+        ("Labels changed", misread.worst if misread else ()),
+        ("Promise broken", broken.worst if broken else ()),
     ):
-        if digits:
+        if listed:
             print(f"\n{title}")
-            _table(digits)
+            _table(listed)
 
 
 def _reading(compared: Comparison) -> str:
     if compared.misread is None:
-        return "none"
-    return f"{compared.reader} reads {console.digits(compared.misread.digits)} differently"
+        return "not compared"
+    return f"{console.images(compared.misread.digits)} changed under {compared.reader}"
 
 
-def _kept(broken: Listed, unread: bool) -> str:
+def _kept(broken: Any, unread: bool) -> str:
     if broken.digits:
-        return f"broken by {console.digits(broken.digits)}"
-    return "kept as far as it was compared" if unread else "kept"
+        return f"broken by {console.images(broken.digits)}"
+    return "kept as far as compared" if unread else "kept"
 
 
-def _table(digits: Sequence[Compared]) -> None:
-    header = ["digit", "RMSE", "pixels off by", "reads as", "name"]
+def _table(images: Sequence[Any]) -> None:
+    header = ["image", "RMSE", "max error", "label", "name"]
     rows = [
         [str(each.digit), f"{each.rmse:.4f}", str(each.max_error), _labels(each), each.name or ""]
-        for each in digits
+        for each in images
     ]
-    if digits[0].name is None:
+    if images[0].name is None:
         header, rows = header[:-1], [row[:-1] for row in rows]
     table.show(header, rows)
 
 
-def _labels(each: Compared) -> str:
+def _labels(each: Any) -> str:
     if each.labels is None:
         return "-"
     original, back = each.labels
     return f"{back}" if original == back else f"{original} -> {back}"
 
 
-def _all(compared: Comparison) -> Iterator[Compared]:
-    """Yield every digit that is listed once."""
+def _all(compared: Comparison) -> Iterator[Any]:
+    """Yield every listed image once."""
     kinds = [compared.misread, compared.broken]
-    digits = [*compared.worst, *(each for kind in kinds if kind for each in kind.worst)]
-    yield from {each.digit: each for each in digits}.values()
+    listed = [*compared.worst, *(each for kind in kinds if kind for each in kind.worst)]
+    yield from {each.digit: each for each in listed}.values()
 
 
 def _as_json(compared: Comparison) -> dict[str, object]:
@@ -174,19 +185,19 @@ def _as_json(compared: Comparison) -> dict[str, object]:
         "ssim": compared.ssim,
         "max_error": compared.max_error,
         "reader": compared.reader,
-        "worst": [_digit_as_json(each) for each in compared.worst],
+        "worst": [_image_as_json(each) for each in compared.worst],
         "misread": _kind_as_json(compared.misread),
         "broken": _kind_as_json(compared.broken),
     }
 
 
-def _kind_as_json(kind: Listed | None) -> dict[str, object] | None:
+def _kind_as_json(kind: Any | None) -> dict[str, object] | None:
     if kind is None:
         return None
-    return {"digits": kind.digits, "worst": [_digit_as_json(each) for each in kind.worst]}
+    return {"digits": kind.digits, "worst": [_image_as_json(each) for each in kind.worst]}
 
 
-def _digit_as_json(each: Compared) -> dict[str, object]:
+def _image_as_json(each: Any) -> dict[str, object]:
     return {
         "digit": each.digit,
         "name": each.name,

@@ -1,4 +1,4 @@
-"""`digitzip demo`: the bundled sample decompressed, looked at, and compressed again."""
+"""`digitzip demo`: decompress the bundled sample, draw it, and compress it again."""
 
 from __future__ import annotations
 
@@ -7,106 +7,79 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from digitzip.cli import console, streams, table
+from digitzip import OutputError
+from digitzip.cli import console, options, streams, table
 from digitzip.cli.talk import Talk, talk_options
-from digitzip.errors import InputError
 
 if TYPE_CHECKING:
-    from digitzip.codec import Images
+    from digitzip import Comparison
 
 SAMPLE: Final = "demo.dz"
-DIGITS: Final = "digits"
+IMAGES: Final = "digits"
 SHEET: Final = "contact-sheet.png"
 
 _NOTE: Final = """\
-These digits were decoded from the sample, so they went through the codec once already: their RMSE
-says how stable the code is, not how near a first compression comes to an original."""
+The images were decoded from the sample, so they have been through the codec already: their RMSE
+shows how stable the code is, not the error of a first compression."""
 
 
 @click.command()
 @click.option(
-    "-o",
-    "--out",
-    default="digitzip-demo",
-    show_default=True,
-    callback=streams.not_empty,
-    help="Folder to fill.",
+    "-o", "--out", default="digitzip-demo", callback=streams.not_empty, help="Folder to fill."
 )
-@click.option("-f", "--force", is_flag=True, help="Write into a folder that is not empty.")
+@options.force
 @talk_options
 def demo(out: str, force: bool, quiet: bool, verbose: bool) -> None:
     """Try the codec on a bundled sample.
 
-    Decompresses the sample to PNGs, compresses those again, and compares the sizes. A folder gets
-    the digits, a contact sheet and the new .dz file. Nothing is downloaded.
+    Decompresses the sample to PNG files, compresses it again and compares the sizes. The folder
+    gets the images, a contact sheet and the new .dz file; files of an earlier demo are replaced.
+    Nothing is downloaded.
     """
-    from digitzip import atomic
-    from digitzip.images.sheet import save_sheet
-    from digitzip.model import bundled_folder
+    import digitzip
 
     talk = Talk(quiet, verbose)
-    sample = bundled_folder() / SAMPLE
-    if not sample.is_file():
-        raise InputError(f"{sample}: the bundled sample is missing; install digitzip again")
-    with atomic.folder(out, overwrite=force) as folder:
-        first = _decompress(sample, folder / DIGITS)
-        save_sheet(folder / SHEET, first)
-        again = _compress(sample, folder / DIGITS, folder / SAMPLE)
-        rows = _rows(folder, first, again)
-    table.show(("form", "bytes", "B/digit", "ratio", "RMSE"), rows)
-    print(f"\n{_NOTE}\n")
-    place = Path(out)
-    print(console.printable(f"See {place / SHEET}, {place / DIGITS} and {place / SAMPLE}."))
-    talk.summary(f"{out}: {len(first)} digits, {talk.seconds:.1f} s")
-
-
-def _decompress(sample: Path, folder: Path) -> Images:
-    """Write the digits of `sample` as PNGs, and return them, uint8 [n, height, width]."""
-    from digitzip import archive, images
-
-    with console.about(str(sample)), archive.open(sample) as dz:
-        names = None if dz.names is None else dz.names[:]
-        height, width = dz.info.height, dz.info.width
-        images.write(
-            folder,
-            ((batch, None) for batch in dz.batches()),
-            count=len(dz),
-            height=height,
-            width=width,
-            names=names,
-        )
-        return dz[:]
-
-
-def _compress(sample: Path, folder: Path, out: Path) -> Images:
-    """Compress the PNGs in `folder` with the sample's own model, and return what is decoded."""
-    from digitzip import archive, images
-
-    with archive.open(sample) as dz:
-        model = dz.codec.model
-        quality = model.qualities.index(dz.info.levels) + 1
-    shape = model.shape
-    with archive.create(out, model=model, quality=quality) as writer:
-        for batch, names in images.read([folder], height=shape.height, width=shape.width):
-            writer.append(batch, names)
-    with archive.open(out, model=model) as dz:
-        return dz[:]
-
-
-def _rows(folder: Path, first: Images, again: Images) -> list[tuple[str, ...]]:
-    from digitzip.metrics import rmse
-
-    pngs = sum(path.stat().st_size for path in (folder / DIGITS).rglob("*.png"))
+    folder, sample = Path(out), digitzip.sample_path()
+    with console.about(str(sample)), digitzip.open(sample) as dz:
+        images, names = dz[:], None if dz.names is None else dz.names[:]
+        model, info = dz.codec.model, dz.info
+    if not force:
+        _refuse_others(folder, names or [f"{i:05d}.png" for i in range(len(images))])
+    digitzip.write_images(_made(folder) / IMAGES, images, names=names, overwrite=True)
+    digitzip.write_images(folder / SHEET, digitzip.contact_sheet(images)[None], overwrite=True)
+    quality = model.qualities.index(info.levels) + 1
+    with digitzip.create(folder / SAMPLE, model=model, quality=quality, overwrite=True) as writer:
+        writer.append(images, names)
+    with digitzip.open(folder / SAMPLE, model=model) as dz:
+        again = digitzip.compare(images, dz, worst=0)
+    pngs = sum(path.stat().st_size for path in (folder / IMAGES).rglob("*.png"))
     packed = (folder / SAMPLE).stat().st_size
-    sizes = (("raw pixels", first.size, 0.0), ("PNG files", pngs, 0.0),
-             (".dz file", packed, rmse(first, again)))  # fmt: skip
-    return [
-        (
-            form,
-            f"{size:,}",
-            f"{size / max(1, len(first)):.2f}",
-            f"{first.size / size:.1f}",
-            f"{error:.4f}",
-        )
-        for form, size, error in sizes
-    ]
+    table.show(("form", "bytes", "B/image", "ratio", "RMSE"), [
+        _row("raw pixels", images.size, images.size, again, 0.0),
+        _row("PNG files", pngs, images.size, again, 0.0),
+        _row(".dz file", packed, images.size, again, again.rmse),
+    ])  # fmt: skip
+    print(f"\n{_NOTE}\n")
+    print(console.printable(f"See {folder / SHEET}, {folder / IMAGES} and {folder / SAMPLE}."))
+    talk.summary(f"{out}: {console.images(len(images))}, {talk.seconds:.1f} s")
+
+
+def _refuse_others(folder: Path, names: list[str]) -> None:
+    """Refuse a folder that holds anything but the files of an earlier demo."""
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    ours = {SAMPLE, SHEET, *(f"{IMAGES}/{name}" for name in names)}
+    if found - ours or (found and not (folder / IMAGES).is_dir()):
+        raise OutputError(f"the folder {str(folder)!r} has other files; -f writes into it")
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {str(folder)!r}: {error.strerror or error}") from error
+    return folder
+
+
+def _row(form: str, size: int, pixels: int, again: Comparison, rmse: float) -> tuple[str, ...]:
+    each = size / max(1, again.digits)
+    return form, f"{size:,}", f"{each:.2f}", f"{pixels / size:.1f}", f"{rmse:.4f}"

@@ -1,4 +1,4 @@
-"""`digitzip extract`: some digits of a `.dz` file, by number or by name."""
+"""`digitzip extract`: some images of a `.dz` file, by number or by name."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from digitzip.cli import console, decompress, streams
+from digitzip.cli import console, decompress, options, streams
 from digitzip.cli.talk import Talk, talk_options
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from digitzip.archive import Archive
-    from digitzip.codec import Images
+    from digitzip import Archive
 
 _ARCHIVE: Final = ".dz"
 _BATCH: Final = 4096
@@ -24,10 +23,10 @@ _FROM_THE_END: Final = re.compile(r"-[0-9]+(:.*)?", re.DOTALL)
 
 
 class _Command(click.Command):
-    """A command whose words may be numbers from the end, and ranges that begin with one."""
+    """Accept arguments that are negative numbers, or ranges that begin with one."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        options: list[str] = []
+        given: list[str] = []
         words: list[str] = []
         rest = iter(args)
         for arg in rest:
@@ -36,18 +35,18 @@ class _Command(click.Command):
             elif arg == "-" or not arg.startswith("-") or _FROM_THE_END.fullmatch(arg):
                 words.append(arg)
             else:
-                options.append(arg)
+                given.append(arg)
                 if self._takes_next(arg):
                     value = next(rest, None)
                     if value is None:  # click says so
-                        return super().parse_args(ctx, options)
-                    options.append(value)
-        return super().parse_args(ctx, [*options, "--", *words])
+                        return super().parse_args(ctx, given)
+                    given.append(value)
+        return super().parse_args(ctx, [*given, "--", *words])
 
     def _takes_next(self, arg: str) -> bool:
-        """Tell whether the value of an option, or of the last in -qfo, is the next argument."""
-        options = (param for param in self.params if isinstance(param, click.Option))
-        valued = {name for option in options if not option.is_flag for name in option.opts}
+        """Tell whether the next argument is the value of an option, or of the last in -qfo."""
+        params = (param for param in self.params if isinstance(param, click.Option))
+        valued = {name for option in params if not option.is_flag for name in option.opts}
         if arg.startswith("--"):
             return arg in valued
         ends = (end for end, letter in enumerate(arg[1:], 2) if f"-{letter}" in valued)
@@ -56,69 +55,61 @@ class _Command(click.Command):
 
 @click.command(cls=_Command)
 @click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
-@click.argument("words", nargs=-1, required=True, metavar="DIGIT...")
+@click.argument("words", nargs=-1, required=True, metavar="IMAGE...")
 @click.option(
     "-o",
     "--out",
     required=True,
     callback=streams.not_empty,
-    help="A .dz, .npy, -idx3-ubyte or -idx3-ubyte.gz file, else a folder.",
+    help="File NAME.dz, NAME.npy, NAME-idx3-ubyte or NAME-idx3-ubyte.gz, NAME.png for one image, "
+    "or folder.",
 )
-@streams.model_option
-@streams.max_digits_option
-@streams.threads_option
-@click.option("-f", "--force", is_flag=True, help="Overwrite what exists.")
+@options.model
+@options.max_images
+@options.threads
+@options.force
 @talk_options
 def extract(
     file: str,
     words: tuple[str, ...],
     out: str,
     model: str | None,
-    max_digits: int,
+    max_images: int,
     threads: int,
     force: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Extract some digits of a .dz file.
+    """Extract some images of a .dz file.
 
-    DIGIT is a number from 0 on, or negative from the end; a range A:B, without B itself; a name;
-    or a pattern of names such as 'a/*.png'. A name that is a number itself is found by a pattern;
-    other names and patterns that begin with - come last, after --.
-    Each digit is written once, in the order given. The chunks they stand in are proved first.
+    IMAGE is a number from 0, or negative from the end; a range A:B, without B itself; a name; or
+    a pattern of names such as 'a/*.png'. A name that is a number is found by a pattern; other
+    names and patterns that begin with - come last, after --.
+    Each image is written once, in the order given. Its chunk is verified first.
 
-    OUT is written as its name says: .dz, with the same codes; .npy, -idx3-ubyte,
-    -idx3-ubyte.gz; or else a folder of PNG files; - writes .npy to standard output.
+    The name of OUT picks its form: .dz, with the same codes; .npy, -idx3-ubyte, -idx3-ubyte.gz;
+    .png for one image; or a folder of PNG files; - writes .npy to standard output.
     """
-    from digitzip import archive
+    import digitzip
 
     talk = Talk(quiet, verbose)
     streams.refuse_same([file], out)
     with (
         console.about(file),
         streams.readable(file) as source,
-        archive.open(source, model=model, max_images=max_digits, threads=threads) as dz,
+        digitzip.open(source, model=model, max_images=max_images, threads=threads) as dz,
     ):
-        digits = dz.find(*words)
+        rows = dz.find(*words)
         if out.lower().endswith(_ARCHIVE):
-            archive.extract(dz, digits, out, overwrite=force)
+            digitzip.extract(dz, rows, out, overwrite=force)
         else:
-            dz.prove(digits)  # as archive.extract does: before anything is written
-            with talk.bar(len(digits)) as bar:
-                _write(out, dz, digits, bar.follow(_batches(dz, digits), len), force)
+            dz.prove(rows)  # as digitzip.extract does: before anything is written
+            with talk.bar(len(rows)) as bar:
+                batches = bar.follow(_batches(dz, rows), len)
+                decompress.write(out, dz, rows.tolist(), batches, force)
         count = len(dz)
-    talk.summary(f"{file}: {len(digits):,} of {count:,} digits, {talk.seconds:.1f} s")
+    talk.summary(f"{file}: {len(rows):,} of {console.images(count)}, {talk.seconds:.1f} s")
 
 
-def _batches(dz: Archive, digits: npt.NDArray[np.intp]) -> Iterator[Images]:
-    return (dz[digits[start : start + _BATCH]] for start in range(0, len(digits), _BATCH))
-
-
-def _write(
-    out: str, dz: Archive, digits: npt.NDArray[np.intp], batches: Iterator[Images], force: bool
-) -> None:
-    if out == streams.STANDARD:
-        shape = (len(digits), dz.header.height, dz.header.width)
-        decompress.write_npy(streams.standard_output(force), batches, shape)
-    else:
-        decompress.write(out, dz, digits.tolist(), batches, force)
+def _batches(dz: Archive, rows: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.uint8]]:
+    return (dz[rows[start : start + _BATCH]] for start in range(0, len(rows), _BATCH))

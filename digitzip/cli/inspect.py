@@ -1,4 +1,4 @@
-"""`digitzip info`, `test` and `list`: what a `.dz` file holds, without writing anything."""
+"""`digitzip info`, `test` and `list`: the contents of a `.dz` file."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digitzip.cli import console, guarded, streams
+from digitzip import DigitzipError
+from digitzip.cli import console, guarded, options, streams
 from digitzip.cli.talk import Talk, talk_options
-from digitzip.errors import DigitzipError
 
 if TYPE_CHECKING:
-    from digitzip.archive import Archive, Info
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    from digitzip import Archive, Info
 
 
 @click.command()
 @click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
-@_json
-@streams.model_option
+@options.json
+@options.model
 def info(file: str, as_json: bool, model: str | None) -> None:
-    """Tell what a .dz file holds."""
+    """Show the contents of a .dz file: images, bytes, model, bounds."""
     with _opened(file, model) as dz:
         found = dz.info
     if as_json:
@@ -39,13 +37,13 @@ def info(file: str, as_json: bool, model: str | None) -> None:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE.dz...", callback=streams.not_empty)
-@streams.model_option
+@options.model
 @talk_options
 def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) -> None:
-    """Prove that .dz files are whole.
+    """Verify .dz files.
 
-    Every digit is decoded and must give the pixels that its writer saw. What the file promises of
-    them, the writer compared with the originals, then holds: none is needed to test it.
+    Every image is decoded and must give the pixels that its writer saw. The promises of the file
+    then hold, because its writer compared these pixels with the originals.
     """
     worst = 0
     for file in files:
@@ -68,12 +66,12 @@ def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) 
 
 @click.command(name="list")
 @click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
-@_json
-@streams.model_option
+@options.json
+@options.model
 def list_names(file: str, as_json: bool, model: str | None) -> None:
-    """List the digits, by name or number.
+    """List the names of the images, or their numbers, one per line.
 
-    One a line; characters that are not printable are escaped, but not with --json.
+    Unprintable characters are escaped, except with --json.
     """
     with _opened(file, model) as dz, console.at("standard output"):
         if as_json:
@@ -86,12 +84,12 @@ def list_names(file: str, as_json: bool, model: str | None) -> None:
 
 @contextmanager
 def _opened(file: str, model: str | None) -> Iterator[Archive]:
-    from digitzip import archive
+    import digitzip
 
     with (
         console.about(file),
         streams.readable(file) as source,
-        archive.open(source, model=model) as dz,
+        digitzip.open(source, model=model) as dz,
     ):
         yield dz
 
@@ -109,19 +107,19 @@ def _as_json(found: Info) -> dict[str, object]:
 
 
 def _as_lines(found: Info) -> Iterator[tuple[str, str]]:
-    each = "" if found.bytes_per_digit is None else f", {found.bytes_per_digit:.2f} a digit"
-    yield "digits", f"{found.digits:,} of {found.height} x {found.width} pixels"
+    each = "" if found.bytes_per_digit is None else f", {found.bytes_per_digit:.2f} per image"
+    yield "images", f"{found.digits:,} of {found.height} x {found.width} pixels"
     yield "bytes", f"{found.bytes:,}{each}"
     yield "ratio", "-" if found.ratio is None else f"{found.ratio:.1f}"
-    yield "model", f"{found.model or 'not known here'} ({found.model_id})"
-    yield "codes", f"{found.dims} numbers of {found.levels} levels"
+    yield "model", f"{found.model or 'not found here'} ({found.model_id})"
+    yield "codes", f"{found.dims} latent{'s' * (found.dims != 1)} of {found.levels} levels"
     yield "chunks", str(found.chunks)
     yield "names", "yes" if found.names else "no"
     yield "labels", "yes" if found.labels else "no"
     yield "guard", guarded.promise(found)
     if (corrected := found.corrections) is None:
-        yield "corrections", "not known: a chunk cannot be read; digitzip test says why"
+        yield "corrections", "unknown: a chunk cannot be read; see digitzip test"
     elif corrected.digits:
-        yield "corrections", f"{console.digits(corrected.digits)}, {corrected.bytes:,} bytes"
+        yield "corrections", f"{console.images(corrected.digits)}, {corrected.bytes:,} bytes"
     for key, text in found.metadata.items():
         yield "metadata", f"{key}: {text}"

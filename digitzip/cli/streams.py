@@ -1,22 +1,21 @@
-"""Standard input and output in place of files: what `-` means."""
+"""Standard input and output in place of files, for the file name `-`; checks of file names."""
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar, cast
+from typing import Any, BinaryIO, Final, TypeVar, cast
 
 import click
 
-from digitzip import atomic
+from digitzip import InputError, OutputError
 from digitzip.cli import console
-from digitzip.errors import InputError, OutputError
-from digitzip.limits import EFFORTS, MAX_DIGITS, THREADS
 
 STANDARD: Final = "-"
 
@@ -32,58 +31,11 @@ def not_empty(ctx: click.Context, param: click.Parameter, value: Names) -> Names
     return value
 
 
-archive_option = click.option(
-    "-o",
-    "--out",
-    required=True,
-    callback=not_empty,
-    metavar="OUT.dz",
-    help="File to write; - is stdout.",
-)
-
-model_option = click.option(
-    "--model", metavar="NAME|FILE", help="Model of the file, if not known by id."
-)
-
-max_digits_option = click.option(
-    "--max-digits",
-    type=click.IntRange(0),
-    default=MAX_DIGITS,
-    show_default=True,
-    help="Refuse to write more digits than this.",
-)
-
-threads_option = click.option(
-    "--threads",
-    type=click.IntRange(THREADS[0], THREADS[-1]),
-    default=lambda: os.cpu_count() or 1,
-    show_default="all cores",
-    metavar="N",
-    help="Batches to work on at once; the result is the same.",
-)
-
-
-effort_option = click.option(
-    "--effort",
-    type=click.IntRange(EFFORTS[0], EFFORTS[-1]),
-    metavar="0-9",
-    help="How hard to search for better codes.",
-)
-
-fit_option = click.option(
-    "--fit",
-    type=click.Choice(["none", "resize", "mnist"]),
-    default="none",
-    show_default=True,
-    help="What to do with images of another kind: refuse, scale, or make them like MNIST.",
-)
-
-
 class _StandardOutput:
     """Standard output as a binary file that names itself in errors."""
 
     def write(self, data: bytes) -> int:
-        """Write all of `data`; raises `OutputError`, but lets a broken pipe be one."""
+        """Write all of `data`; raises `OutputError`, and `BrokenPipeError` as it is."""
         try:
             return sys.stdout.buffer.write(data)
         except BrokenPipeError:
@@ -92,8 +44,14 @@ class _StandardOutput:
             raise OutputError(f"cannot write to standard output: {error.strerror}") from error
 
 
+class _StandardInput(io.BufferedRandom):
+    """A seekable copy of standard input that names itself in errors."""
+
+    name: Any = "stdin"
+
+
 def standard_output(force: bool) -> BinaryIO:
-    """Return standard output, to be written to only.
+    """Return standard output for writing.
 
     Raises `OutputError` when it is a terminal, unless forced.
     """
@@ -104,7 +62,7 @@ def standard_output(force: bool) -> BinaryIO:
 
 @contextmanager
 def writable(out: str, force: bool) -> Iterator[str | BinaryIO]:
-    """Give `out`, or for `-` a file that goes to standard output when the block succeeds."""
+    """Yield `out`, or for `-` a file that goes to standard output when the block succeeds."""
     if out != STANDARD:
         yield out
         return
@@ -117,7 +75,7 @@ def writable(out: str, force: bool) -> Iterator[str | BinaryIO]:
 
 @contextmanager
 def readable(file: str) -> Iterator[str | BinaryIO]:
-    """Give `file`, or a seekable copy of standard input for `-`."""
+    """Yield `file`, or a seekable copy of standard input for `-`."""
     if file != STANDARD:
         yield file
         return
@@ -128,43 +86,32 @@ def readable(file: str) -> Iterator[str | BinaryIO]:
 
 
 @contextmanager
-def paths(inputs: Sequence[str]) -> Iterator[list[str]]:
-    """Give `inputs` with the path of a temporary copy in place of `-`.
-
-    The copy stands in a folder that is staged and never finished: the next run removes what a
-    killed one left.
-    """
-    if inputs.count(STANDARD) > 1:
-        raise click.UsageError("standard input (-) can be read only once")
-    if STANDARD not in inputs:
-        yield list(inputs)
+def inputs(files: Sequence[str]) -> Iterator[list[str | BinaryIO]]:
+    """Yield `files` with a seekable copy of standard input in place of `-`."""
+    once(files)
+    if STANDARD not in files:
+        yield list(files)
         return
-    place = tempfile.gettempdir()
-    with (
-        suppress(_DoneError),
-        console.at(place),
-        atomic.folder(Path(place, "digitzip-stdin"), overwrite=True) as folder,
-    ):
-        copy = Path(tempfile.mkdtemp(dir=folder), "stdin")  # a folder for the user's eyes only
-        with copy.open("wb") as file:
-            file.writelines(_standard_input())
-        try:
-            yield [str(copy) if name == STANDARD else name for name in inputs]
-        except InputError as error:
-            raise InputError(str(error).replace(str(copy), STANDARD)) from error
-        raise _DoneError
+    with readable(STANDARD) as copy:
+        yield [copy if name == STANDARD else name for name in files]
 
 
-class _DoneError(Exception):
-    """The copy of standard input was used, and must not appear as an output does."""
+def once(files: Sequence[str]) -> None:
+    """Refuse to read standard input twice; raises `click.UsageError`."""
+    if files.count(STANDARD) > 1:
+        raise click.UsageError("standard input (-) can be read only once")
 
 
 @contextmanager
 def _temporary_file() -> Iterator[BinaryIO]:
-    """Give a file without a name, which no kill can leave behind on POSIX."""
-    place = tempfile.gettempdir()
-    with console.at(place), tempfile.TemporaryFile(dir=place) as file:
-        yield cast(BinaryIO, file)
+    """Yield a file without a name, which no kill can leave behind on POSIX."""
+    folder = tempfile.gettempdir()
+    with (
+        console.at(folder),
+        tempfile.TemporaryFile(dir=folder, buffering=0) as file,
+        _StandardInput(cast(Any, file)) as copy,
+    ):
+        yield cast(BinaryIO, copy)
 
 
 def _standard_input() -> Iterator[bytes]:
@@ -176,11 +123,17 @@ def _standard_input() -> Iterator[bytes]:
         raise InputError(f"cannot read standard input: {error.strerror}") from error
 
 
-def refuse_same(inputs: Sequence[str], out: str) -> None:
+def refuse_same(files: Sequence[str], out: str) -> None:
     """Refuse to write over a file that is being read; raises `click.UsageError`."""
     target = Path(out)
     if out == STANDARD or not target.is_file():
         return
-    for name in inputs:
+    for name in files:
         if name != STANDARD and Path(name).is_file() and Path(name).samefile(target):
             raise click.UsageError(f"{name!r} is both input and output")
+
+
+def refuse_existing(out: str, force: bool) -> None:
+    """Refuse to replace a file unless forced, before any work; raises `OutputError`."""
+    if os.path.lexists(out) and not force:
+        raise OutputError(f"{out!r} exists; -f overwrites it")

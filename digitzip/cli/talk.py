@@ -1,4 +1,4 @@
-"""What a run says about itself on stderr: bars on a terminal, a summary line at the end."""
+"""Progress and summaries on stderr: a bar on a terminal, a line at the end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from digitzip.cli.console import printable
+from digitzip.cli import console
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -25,7 +25,7 @@ _PATIENCE: Final = 0.5  # seconds before a bar is shown
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """How much to say: `quiet` leaves only errors, `verbose` sums up in a pipe too."""
+    """What to print: only errors if `quiet`; the summary in a pipe too if `verbose`."""
 
     quiet: bool
     verbose: bool
@@ -37,18 +37,18 @@ class Talk:
         return time.monotonic() - self.started
 
     def summary(self, line: str) -> None:
-        """Say one line at the end of a run, on a terminal or when asked to be verbose."""
+        """Print one line at the end of a run, on a terminal or if verbose."""
         if not self.quiet and (self.verbose or sys.stderr.isatty()):
-            print(printable(line), file=sys.stderr)
+            print(console.printable(line), file=sys.stderr)
 
     def warn(self, line: str) -> None:
-        """Say what is no error and yet should be known, unless quiet."""
+        """Print a warning, unless quiet."""
         if not self.quiet:
-            print(f"digitzip: warning: {printable(line)}", file=sys.stderr)
+            console.warn(line)
 
     @contextmanager
-    def bar(self, total: int | None = None, *, unit: str = "digits") -> Iterator[Bar]:
-        """Give a progress bar for `total` digits or bytes, shown on a terminal unless quiet."""
+    def bar(self, total: int | None = None, *, unit: str = "images") -> Iterator[Bar]:
+        """Yield a progress bar for `total` images or bytes, shown on a terminal unless quiet."""
         bar = Bar(total, unit)
         if self.quiet or not sys.stderr.isatty():
             yield bar
@@ -65,12 +65,12 @@ class Talk:
 
 
 class Bar:
-    """Progress in digits, or in bytes.
+    """Progress in images or bytes.
 
-    Not shown before `show`: short runs do without, and never import rich.
+    Hidden until `show`: short runs end before it and never import rich.
     """
 
-    def __init__(self, total: int | None, unit: str = "digits") -> None:
+    def __init__(self, total: int | None, unit: str = "images") -> None:
         self.total = total
         self._unit = unit
         self._what = ""
@@ -78,9 +78,9 @@ class Bar:
         self._progress: Progress | None = None
 
     def follow(self, items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[Item]:
-        """Yield `items`, each of `size` digits, which count as done when the next is asked for.
+        """Yield `items`, each of `size` images, which count as done when the next is requested.
 
-        The last ones never do: what happens to them ends with the bar itself.
+        The last ones never do: the bar ends with their processing.
         """
         for item in items:
             self._update()
@@ -88,12 +88,12 @@ class Bar:
             self._done += size(item)
 
     def reach(self, done: int, total: int | None, what: str = "") -> None:
-        """Stand at `done` of `total`, in a work that is called `what`."""
+        """Set the bar to `done` of `total`, with a description."""
         self._done, self.total, self._what = done, total, what
         self._update()
 
     def show(self) -> None:
-        """Draw the bar from now on."""
+        """Show the bar."""
         from rich import progress
         from rich.console import Console
 
@@ -114,7 +114,7 @@ class Bar:
         self._progress.start()
 
     def hide(self) -> None:
-        """Take the bar away, if it was shown."""
+        """Remove the bar, if it is shown."""
         if self._progress is not None:
             self._progress.stop()
 
@@ -128,5 +128,17 @@ class Bar:
 
 def talk_options(command: Command) -> Command:
     """Add -q and -v to a command."""
-    command = click.option("-v", "--verbose", is_flag=True, help="Sum up in a pipe too.")(command)
-    return click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")(command)
+    command = click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Print the summary even when stderr is not a terminal.",
+    )(command)
+    return click.option(
+        "-q", "--quiet", is_flag=True, callback=_quieten, help="Print nothing but errors."
+    )(command)
+
+
+def _quieten(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    ctx.meta[console.QUIET] = value
+    return value

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from digitzip import OutputError
 from digitzip.cli import streams, train_plain, train_run
 from digitzip.cli.talk import Talk, talk_options
-from digitzip.errors import OutputError
 from digitzip.limits import DIMS
 
 if TYPE_CHECKING:
-    from digitzip.images import Fit
+    from digitzip import Fit
     from digitzip.training import Recipe
 
 _SUFFIX: Final = ".safetensors"
@@ -213,7 +213,8 @@ def _given(name: str) -> bool:
 
 def _labels(labels: str | None, data: tuple[str, ...], count: int) -> Any:
     """Return the labels of all images, uint8 [n], from the file given or beside them, or None."""
-    from digitzip.images.labels import labels_beside, read_labels
+    from digitzip import read_labels
+    from digitzip.images.labels import labels_beside
 
     path = Path(labels) if labels else labels_beside(data[0]) if len(data) == 1 else None
     return None if path is None else read_labels(path, count)

@@ -8,9 +8,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from digitzip import OutputError
 from digitzip.cli import streams, train_run
 from digitzip.cli.talk import Talk, talk_options
-from digitzip.errors import OutputError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -51,7 +51,7 @@ def classifier(
 
     It has two networks; --set changes both.
     """
-    from digitzip.images.labels import read_labels
+    from digitzip import read_labels
 
     if Path(out).exists() and not force:
         raise OutputError(f"{out!r} exists; -f overwrites it")

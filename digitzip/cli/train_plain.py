@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from digitzip.errors import InputError
+from digitzip import InputError
 
 if TYPE_CHECKING:
     from digitzip.training import Recipe

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from digitzip import InputError, OutputError, UnsupportedError
 from digitzip.cli import console
 from digitzip.cli.talk import Talk
-from digitzip.errors import InputError, OutputError, UnsupportedError
-from digitzip.limits import MAX_DIGITS
+from digitzip.limits import MAX_IMAGES
 
 if TYPE_CHECKING:
+    from digitzip import Fit
     from digitzip.codec import Images
-    from digitzip.images import Fit
     from digitzip.training import Measured, Watcher
 
 CHECKPOINT: Final = "checkpoint.pt"
@@ -88,20 +88,17 @@ def load(data: tuple[str, ...], size: tuple[int, int] | None, fit: Fit, talk: Ta
     """Return all images, uint8 [n, height, width]; without a size, that of the first image."""
     import numpy as np
 
-    from digitzip import images
+    import digitzip
 
-    like = ""
-    if size is None:
-        first = images.find_first(data)
-        size, like = (first.height, first.width), first.label
-    source = images.read(data, height=size[0], width=size[1], fit=fit, like=like)
-    if source.count > MAX_DIGITS:
-        raise InputError(f"found {source.count:,} images; training takes at most {MAX_DIGITS:,}")
-    size_in_memory = source.count * size[0] * size[1]
+    height, width = (None, None) if size is None else size
+    source = digitzip.read_images(data, height=height, width=width, fit=fit)
+    if source.count > MAX_IMAGES:
+        raise InputError(f"found {source.count:,} images; training takes at most {MAX_IMAGES:,}")
+    size_in_memory = source.count * source.height * source.width
     if size_in_memory > _LARGE:
         talk.warn(f"{source.count:,} images take {2 * size_in_memory / 2**30:.1f} GiB of memory")
     batches = [batch for batch, _ in source]
-    return np.concatenate([np.empty((0, *size), np.uint8), *batches])
+    return np.concatenate([np.empty((0, source.height, source.width), np.uint8), *batches])
 
 
 @contextmanager

@@ -1,16 +1,27 @@
 """Image files, array files and folders <-> arrays.
 
-    for images, names in read(["digits", "more.npy"]):     # uint8 [n, 28, 28], list[str] | None
+    for images, names in read_images(["digits", "more.npy"]):  # uint8 [n, h, w], list[str] | None
         ...
-    write("out", batches, count=10, height=28, width=28)   # a folder, .npy or -idx3-ubyte[.gz]
+    write_images("out", images)                        # a folder, .npy, -idx3-ubyte[.gz], one .png
+    labels = read_labels("train-labels-idx1-ubyte")    # uint8 [n]
 
 Everything streams in batches, in bounded memory. This room knows NumPy, and Pillow where pictures
 are read or written (it is imported only then). It must not know codes, models or containers.
 """
 
+from digitzip.images.fitting import fit_images
 from digitzip.images.frame import Fit
-from digitzip.images.reading import Batch, Source, read
-from digitzip.images.sizing import First, find_first
-from digitzip.images.writing import write
+from digitzip.images.labels import read_labels, write_labels
+from digitzip.images.reading import Batch, ImageSource, read_images
+from digitzip.images.writing import write_images
 
-__all__ = ["Batch", "First", "Fit", "Source", "find_first", "read", "write"]
+__all__ = [
+    "Batch",
+    "Fit",
+    "ImageSource",
+    "fit_images",
+    "read_images",
+    "read_labels",
+    "write_images",
+    "write_labels",
+]

@@ -1,8 +1,8 @@
-"""Other pictures into the frame: scaled as they are, or made into a digit as MNIST's were.
+"""Fits of one picture: scale it, or extract the ink and normalise it as MNIST does.
 
 Source for `mnist`: "The MNIST database of handwritten digits": size-normalised to fit a 20x20
 box, aspect kept, grey levels from the anti-aliasing; centred in 28x28 by the centre of mass.
-Works on Pillow images; it must not know files.
+This module works on Pillow images and must not know files.
 """
 
 import numpy as np
@@ -30,10 +30,10 @@ def resize(picture: Image.Image, height: int, width: int) -> Pixels:
 
 
 def mnist(picture: Image.Image, height: int, width: int) -> Pixels | None:
-    """Make white ink on black, uint8 [height, width], of one digit on paper of any colour.
+    """Return one digit on paper of any colour as white ink on black, uint8 [height, width].
 
-    The picture has mode L or RGB. None where no ink stands out. A picture that is already such
-    a digit keeps its pixels.
+    The picture has mode L or RGB. Returns None where no ink stands out. A picture that is already
+    such a digit keeps its pixels.
     """
     longer = max(picture.size)
     if longer > WORKING_SIDE:
@@ -55,7 +55,7 @@ def _crop(ink: Plane, above: float) -> Plane:
 
 
 def _scale(ink: Plane, side: int) -> Plane:
-    """Scale the box of the ink to `side`, aspect kept; widen strokes that would become too thin."""
+    """Scale the box of the ink to `side` with its aspect; widen strokes that would be too thin."""
     if max(ink.shape) == side:
         return ink
     ink = _crop(ink, EDGE)
@@ -79,7 +79,7 @@ def _resample(ink: Plane, side: int) -> Plane:
 
 
 def _centre(digit: Plane, height: int, width: int) -> Pixels:
-    """Place the digit's centre of mass in the middle, as far as the frame holds all of it."""
+    """Put the centre of mass of the digit in the middle, as far as the frame holds all of it."""
     frame = np.zeros((height, width), np.uint8)
     starts = []
     for axis, length in enumerate((height, width)):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from digitzip.errors import InputError
@@ -12,10 +13,15 @@ _LITTER = frozenset(["desktop.ini", "thumbs.db"])
 def walk(root: Path) -> Iterator[str]:
     """Yield the relative POSIX path of every file, sorted by its UTF-8 bytes.
 
-    Hidden files and folders (.name) are skipped; links are followed. Raises InputError for what
+    Hidden files and folders (.name) are skipped; links are followed. Raises `InputError` for what
     cannot be listed, a name that is not UTF-8, a special file, or a loop of links.
     """
     yield from _walk(root, "", ())
+
+
+def folders_in(root: Path) -> list[str]:
+    """Return the names of the folders in a folder, sorted; raises `InputError` as `walk` does."""
+    return [key.decode().removesuffix("/") for key, is_folder in _listed(root) if is_folder]
 
 
 def count(root: Path) -> int:
@@ -25,16 +31,12 @@ def count(root: Path) -> int:
 
 def _walk(root: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
     here = root / prefix
-    try:
+    with _listing(here):
         status = here.stat()
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:
-            raise InputError(f"{str(here)!r} leads back to a folder that holds it")
-        entries = _list(here)
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"cannot list the folder {str(here)!r}: {reason}") from error
-    for key, is_folder in entries:
+    identity = (status.st_dev, status.st_ino)
+    if identity in above:
+        raise InputError(f"{str(here)!r} leads back to a folder that contains it")
+    for key, is_folder in _listed(here):
         path = prefix + key.decode()
         if is_folder:
             yield from _walk(root, path, (*above, identity))
@@ -42,10 +44,19 @@ def _walk(root: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterat
             yield path
 
 
-def _list(folder: Path) -> list[tuple[bytes, bool]]:
+@contextmanager
+def _listing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"cannot list the folder {str(folder)!r}: {reason}") from error
+
+
+def _listed(folder: Path) -> list[tuple[bytes, bool]]:
     """List a folder as (UTF-8 name, is a folder); a folder's name ends in /, to sort its files."""
     entries = []
-    with os.scandir(folder) as listing:
+    with _listing(folder), os.scandir(folder) as listing:
         for entry in listing:
             if entry.name.startswith(".") or entry.name.lower() in _LITTER:
                 continue

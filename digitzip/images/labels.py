@@ -1,21 +1,31 @@
-"""Labels of images: IDX files of one unsigned byte each, such as stand beside MNIST's images."""
+"""Labels of images, uint8 [n]: IDX or NPY files, or the sub-folders that images lie in."""
 
 import gzip
-import zlib
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitzip.errors import InputError
+from digitzip import atomic
+from digitzip.errors import InputError, OutputError
+from digitzip.images import folders, idx, npy
+from digitzip.images.arrays import GZIP_MAGIC
+from digitzip.images.locations import Location
 
-_MAGIC = bytes([0, 0, 8, 1])
-_HEADER = 8  # the magic, and the count as 32 bits, big-endian
+Labels = NDArray[np.uint8]
+PathLike = str | os.PathLike[str]
+
+MAX_CLASSES = 256
+"""Classes that labels can tell apart: one byte each."""
+
+_RUN = 1 << 20  # bytes read at a time
 _IMAGES, _LABELS = "-images-idx3-ubyte", "-labels-idx1-ubyte"
 
 
 def labels_beside(images: str) -> Path | None:
-    """Return the labels file that belongs to a file of images by its name, if there is one."""
+    """Return the labels file that belongs to a file of images by its name, if it exists."""
     path = Path(images)
     stem = path.name.removesuffix(".gz")
     if not stem.endswith(_IMAGES):
@@ -25,17 +35,98 @@ def labels_beside(images: str) -> Path | None:
     return next((file for file in found if file.is_file()), None)
 
 
-def read_labels(path: Path, count: int) -> NDArray[np.uint8]:
-    """Read the labels [count] of an IDX file, gzipped or not; InputError when it is another."""
-    try:
-        data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"cannot read labels from {str(path)!r}: {error}") from error
-    if data[:4] != _MAGIC or len(data) < _HEADER:
-        raise InputError(f"{str(path)!r} does not hold IDX labels (magic 00000801)")
-    found = int.from_bytes(data[4:_HEADER], "big")
-    if found != count or len(data) != _HEADER + count:
-        raise InputError(f"{str(path)!r} holds {found} labels, expected {count}, one an image")
-    return np.frombuffer(data, np.uint8, offset=_HEADER)
+def read_labels(inputs: PathLike | Sequence[PathLike], count: int | None = None) -> Labels:
+    """Read labels, uint8 [n], in the order in which `read_images` reads the images.
+
+    An input is an IDX or NPY file of integers 0 ... 255, gzipped or not, or a folder of images
+    with one sub-folder per class: the sorted names of the sub-folders of all inputs stand for 0,
+    1, 2, ... Raises `InputError` for other inputs, for more than 256 classes, and unless there
+    are `count` labels, if it is given.
+    """
+    paths = [Path(each) for each in _listed(inputs)]
+    roots = [path for path in paths if path.is_dir()]
+    classes = _classes(roots)
+    parts = [_of_folder(path, classes) if path in roots else _of_file(path) for path in paths]
+    labels = np.concatenate([np.empty(0, np.uint8), *parts])
+    if count is not None and len(labels) != count:
+        names = ", ".join(repr(str(path)) for path in paths)
+        raise InputError(
+            f"{names}: found {len(labels):,} labels; expected {count:,}, one per image"
+        )
+    return labels
+
+
+def write_labels(out: PathLike, labels: Labels, *, overwrite: bool = False) -> None:
+    """Write labels, uint8 [n], to a .npy, -idx1-ubyte or -idx1-ubyte.gz file.
+
+    The file appears whole or not at all. Raises `OutputError` for another name, and where `out`
+    cannot be written or exists and `overwrite` is false.
+    """
+    kind = os.fspath(out).lower()
+    if kind.endswith(".npy"):
+        data = npy.format_header(len(labels))
+    elif kind.endswith(("-idx1-ubyte", "-idx1-ubyte.gz")):
+        data = idx.format_labels_header(len(labels))
+    else:
+        raise OutputError(
+            f"cannot write labels to {str(out)!r};"
+            " expected NAME.npy, NAME-idx1-ubyte or NAME-idx1-ubyte.gz"
+        )
+    data += np.asarray(labels, np.uint8).tobytes()
+    with atomic.file(out, overwrite=overwrite) as file:
+        file.write(gzip.compress(data, 6, mtime=0) if kind.endswith(".gz") else data)
+
+
+def _listed(inputs: PathLike | Sequence[PathLike]) -> Sequence[PathLike]:
+    return [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+
+
+def _of_file(path: Path) -> Labels:
+    location = Location(path)
+    with location.open() as file:
+        if file.read(2) == GZIP_MAGIC:
+            location = Location(path, gzipped=True)
+    with location.open() as file:
+        start = file.read(idx.LABELS_HEADER.size)
+        if idx.looks_like_idx(start):
+            count, dtype = idx.parse_labels_header(start, location.label), np.dtype(np.uint8)
+        elif start.startswith(npy.MAGIC):
+            file.seek(0)
+            count, dtype = npy.parse_labels_header(file, location.label)
+        else:
+            raise InputError(f"{location.label!r} holds no labels; expected an IDX or NPY file")
+        size, data = count * dtype.itemsize, bytearray()
+        while len(data) <= size and (run := file.read(_RUN)):  # the count may claim anything
+            data += run
+    if len(data) != size:
+        found = f"{len(data):,} bytes of labels" if len(data) < size else "more bytes"
+        raise InputError(f"{location.label!r} has {found}; expected {size:,} for {count:,} labels")
+    labels = np.frombuffer(data, dtype)
+    if labels.size and not 0 <= labels.min() <= labels.max() < MAX_CLASSES:
+        raise InputError(
+            f"{location.label!r} has labels {labels.min()} ... {labels.max()};"
+            f" expected 0 ... {MAX_CLASSES - 1}"
+        )
+    return labels.astype(np.uint8)
+
+
+def _classes(roots: Sequence[Path]) -> dict[str, int]:
+    """Return the number of each class: the sorted names of the sub-folders of all folders."""
+    names = {name for root in roots for name in folders.folders_in(root)}
+    if len(names) > MAX_CLASSES:
+        raise InputError(
+            f"found {len(names):,} sub-folders; expected at most {MAX_CLASSES} classes"
+        )
+    return {name: number for number, name in enumerate(sorted(names))}
+
+
+def _of_folder(root: Path, classes: dict[str, int]) -> Labels:
+    numbers = (classes[_class_of(root, name)] for name in folders.walk(root))
+    return np.fromiter(numbers, np.uint8)
+
+
+def _class_of(root: Path, name: str) -> str:
+    first, slash, _ = name.partition("/")
+    if not slash:
+        raise InputError(f"{str(root / name)!r} has no label: it lies in no sub-folder")
+    return first

@@ -1,8 +1,8 @@
-"""Names of images: which are safe, and under which file names they come back.
+"""Names of images: which names are safe, and the PNG files they decompress to.
 
-A name is a relative POSIX path. It must make the same file on every machine: nothing that leads
-outside a folder, that Windows reserves, or that two machines would tell apart differently. The
-same rules hold when a folder is read, so what is compressed can be decompressed.
+A name is a relative POSIX path that makes the same file on every machine. It leads nowhere
+outside its folder, Windows does not reserve it, and every file system tells it apart from the
+other names. The rules hold for reading folders too, so what is compressed can be decompressed.
 """
 
 import unicodedata
@@ -16,7 +16,7 @@ Locate = Callable[[str], str]
 
 
 class Names:
-    """The names taken so far, so that no two images come back as one file."""
+    """The names taken so far, so that no two images decompress to the same file."""
 
     def __init__(self) -> None:
         self._taken: dict[str, str] = {}
@@ -24,19 +24,19 @@ class Names:
         self._origins: list[tuple[int, Locate]] = []
 
     def enter(self, locate: Locate) -> None:
-        """Say where the names taken from now on are, for errors to name the files."""
+        """Use `locate` in error messages for the names taken from now on."""
         self._origins.append((len(self._taken), locate))
 
     def take(self, name: str) -> str:
-        """Return the path of the PNG that `name` comes back as.
+        """Return the path of the PNG file of `name`, and take the name.
 
-        Raises InputError when the name is unsafe, or is taken: equal but for case or Unicode
-        form, or one a folder and the other a file.
+        Raises `InputError` for a name that is unsafe or taken: equal but for case or Unicode
+        form, or the name of a folder in one case and of a file in the other.
         """
         problem = file_problem(name)
         if problem is not None:
             what = repr(self._locate(name, len(self._taken))) if self._origins else "the image"
-            raise InputError(f"the name {name!r} cannot be kept: {problem}; rename {what}")
+            raise InputError(f"{name!r} is no name for a file: {problem}; rename {what}")
         path = png_path(name)
         key = _fold(path)
         folders = _folders_of(key)
@@ -49,27 +49,27 @@ class Names:
         return path
 
     def _collision(self, first: str, second: str) -> InputError:
-        # Names are kept in the order taken, so that none needs memory for where it is.
-        at = list(self._taken).index(_fold(png_path(first)))
-        places = self._locate(first, at), self._locate(second, len(self._taken))
+        # Names are kept in the order taken, so their origins need no memory per name.
+        index = list(self._taken).index(_fold(png_path(first)))
+        paths = self._locate(first, index), self._locate(second, len(self._taken))
         return InputError(
-            f"{places[0]!r} and {places[1]!r} would come back under one name,"
+            f"{paths[0]!r} and {paths[1]!r} would decompress to the same file,"
             f" {png_path(second)!r}; rename one of them"
         )
 
-    def _locate(self, name: str, at: int) -> str:
-        """Return where the name is that was, or would be, taken as number `at`."""
-        entered = [locate for start, locate in self._origins if start <= at]
+    def _locate(self, name: str, index: int) -> str:
+        """Return the origin of the name taken, or to be taken, at this index."""
+        entered = [locate for start, locate in self._origins if start <= index]
         return entered[-1](name) if entered else name
 
 
 def number_name(number: int, count: int) -> str:
-    """Name image `number` of `count` that has no name of its own: 00000.png, 00001.png, ..."""
+    """Return the name of image `number` of `count` without names: 00000.png, 00001.png, ..."""
     return f"{number:0{max(5, len(str(count - 1)))}}.png"
 
 
 def _fold(path: str) -> str:
-    """Map the paths that some file system takes for one to one key."""
+    """Return one key for all paths that some file system does not tell apart."""
     if path.isascii():
         folded = path.lower()
     else:

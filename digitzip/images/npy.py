@@ -1,14 +1,14 @@
 """The NPY header, read and written with NumPy, which never unpickles here.
 
 A file whose images lie one after another (C order) can be streamed; one in Fortran order
-interleaves them. This page knows bytes and binary files, not paths.
+interleaves them. This module knows bytes and binary files, not paths.
 """
 
 import io
 import math
 import tokenize
 import warnings
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -32,8 +32,35 @@ NPY_ERRORS = (
 def parse_header(file: BinaryIO, label: str) -> tuple[tuple[int, ...], bool]:
     """Read up to the pixels; return the shape, and whether they are in Fortran order.
 
-    Raises InputError for anything but uint8 [n, height, width] or [height, width].
+    Raises `InputError` for anything but uint8 [n, height, width] or [height, width].
     """
+    shape, fortran, dtype = _read_header(file, label)
+    if dtype != np.uint8 or len(shape) not in (2, 3):
+        raise InputError(
+            f"{label!r} is an array {dtype} {list(shape)}; expected uint8 [n, height, width]"
+            " (convert it with NumPy first)"
+        )
+    return shape, fortran
+
+
+def parse_labels_header(file: BinaryIO, label: str) -> tuple[int, "np.dtype[Any]"]:
+    """Read up to the labels; return their number and integer type; raises `InputError`."""
+    shape, _, dtype = _read_header(file, label)
+    if dtype.kind not in "iu" or len(shape) != 1:
+        raise InputError(f"{label!r} is an array {dtype} {list(shape)}; expected integers [n]")
+    return shape[0], dtype
+
+
+def format_header(*shape: int) -> bytes:
+    """Return the bytes before the data of an array uint8 of this shape."""
+    header = io.BytesIO()
+    npy_format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+    return header.getvalue()
+
+
+def _read_header(file: BinaryIO, label: str) -> tuple[tuple[int, ...], bool, "np.dtype[Any]"]:
     try:
         # NumPy's parser warns about headers from Python 2 and odd escapes in hostile ones.
         with warnings.catch_warnings():
@@ -45,23 +72,11 @@ def parse_header(file: BinaryIO, label: str) -> tuple[tuple[int, ...], bool]:
                 shape, fortran, dtype = npy_format.read_array_header_2_0(file)
             else:
                 raise ValueError(f"version {version[0]}.{version[1]}; expected 1.0 or 2.0")
+        if min(shape, default=0) < 0:
+            raise ValueError(f"negative shape {list(shape)}")
     except NPY_ERRORS as error:
         raise InputError(f"{label!r} has no valid NPY header: {_first_line(error)}") from error
-    if dtype != np.uint8 or len(shape) not in (2, 3) or min(shape) < 0:
-        raise InputError(
-            f"{label!r} is an array {dtype} {list(shape)}; expected uint8 [n, height, width]"
-            " (convert it with NumPy first)"
-        )
-    return tuple(int(size) for size in shape), fortran and math.prod(shape) > 0
-
-
-def format_header(count: int, height: int, width: int) -> bytes:
-    """Return the bytes before the pixels of uint8 [count, height, width]."""
-    header = io.BytesIO()
-    npy_format.write_array_header_1_0(
-        header, {"descr": "|u1", "fortran_order": False, "shape": (count, height, width)}
-    )
-    return header.getvalue()
+    return tuple(int(size) for size in shape), fortran and math.prod(shape) > 0, dtype
 
 
 def _first_line(error: BaseException) -> str:

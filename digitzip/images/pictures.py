@@ -1,13 +1,12 @@
-"""Image files: what Pillow decodes, admitted and brought into the frame.
+"""Image files: decoded by Pillow, checked, and brought to the size of the frame.
 
-Without a fit only images that are already right pass, to the last pixel. Pillow's decoders raise
-what they like on damaged bytes; here all of it becomes an InputError that names the file.
+Without a fit only images of the right size and kind pass, with every pixel kept. Pillow's
+decoders raise any exception on damaged bytes; here it becomes an `InputError` that names the file.
 """
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -17,38 +16,35 @@ from digitzip.errors import InputError
 from digitzip.images import fit
 from digitzip.images.frame import LARGEST, Frame, Pixels
 from digitzip.images.ink import WORKING_SIDE
+from digitzip.images.locations import Location, Readable
 
 _STRIP = 1 << 20  # pixels that are flattened at a time
 _DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def read_picture(path: Path, frame: Frame) -> Pixels:
-    """Read an image file as uint8 [height, width]; InputError where it does not fit the frame."""
-    try:
-        with path.open("rb") as file:
-            return decode(file, str(path), frame)
-    except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+def read_picture(source: Readable, frame: Frame) -> Pixels:
+    """Read an image file as uint8 [height, width]; raises `InputError`."""
+    location = Location(source)
+    with location.open() as file:
+        return decode(file, location.label, frame)
 
 
-def measure_picture(path: Path) -> tuple[int, int]:
-    """Return the height and width that an image file's header tells; raises InputError."""
-    try:
-        with path.open("rb") as file, _pillow(str(path)), Image.open(file) as picture:
-            return picture.height, picture.width
-    except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+def measure_picture(source: Readable) -> tuple[int, int]:
+    """Return the height and width in the header of an image file; raises `InputError`."""
+    location = Location(source)
+    with location.open() as file, _pillow(location.label), Image.open(file) as picture:
+        return picture.height, picture.width
 
 
 def decode(file: BinaryIO, label: str, frame: Frame) -> Pixels:
-    """Decode an image file's content; `label` is what errors call it."""
+    """Decode the content of an image file; error messages call it `label`."""
     with _pillow(label):
         picture = Image.open(file)
     with picture:
         _admit(picture, label, frame)
         with _pillow(label):
             if frame.fit == "mnist":
-                # JPEG decodes at 1/2, 1/4 or 1/8 for little; no more is looked at anyway.
+                # JPEG decodes at 1/2, 1/4 or 1/8 at little cost; the fit needs no more.
                 picture.draft(None, (2 * WORKING_SIDE, 2 * WORKING_SIDE))
             picture.load()
             if frame.fit != "none":
@@ -65,14 +61,14 @@ def fit_array(image: Pixels, label: str, frame: Frame) -> Pixels:
 
 
 def _admit(picture: Image.Image, label: str, frame: Frame) -> None:
-    """Refuse by what the file's header says, before pixels are decoded."""
+    """Refuse by the header of the file, before pixels are decoded."""
     if picture.format == "EPS":  # Pillow would run a PostScript interpreter on it
         raise InputError(f"{label!r} is PostScript; expected an image of pixels")
     frame.check_size(label, picture.height, picture.width)
     if picture.mode in _DEEP_MODES:
         raise InputError(
-            f"{label!r} has more than 8 bits a pixel (mode {picture.mode}); expected 8-bit"
-            " pixels: convert it first, so that you choose what is black and what is white"
+            f"{label!r} has more than 8 bits per pixel (mode {picture.mode}); expected 8-bit"
+            " pixels: convert it first, to choose which values are black and white"
         )
     with _pillow(label):  # looks for a second frame in the file
         animated = getattr(picture, "is_animated", False)
@@ -82,7 +78,7 @@ def _admit(picture: Image.Image, label: str, frame: Frame) -> None:
 
 
 def _exact(picture: Image.Image, label: str, frame: Frame) -> Pixels:
-    """Return the pixels as they are; refuse colour and transparency."""
+    """Return the pixels unchanged; refuse colour and transparency."""
     mode = picture.mode
     if mode in ("L", "1"):
         return np.array(picture.convert("L"))
@@ -96,7 +92,7 @@ def _exact(picture: Image.Image, label: str, frame: Frame) -> Pixels:
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
-    """Return the picture in mode L or RGB; transparency becomes paper unlike what is drawn."""
+    """Return the picture in mode L or RGB; put contrasting paper behind transparency."""
     if picture.mode in ("L", "RGB"):
         return picture
     if picture.mode == "1":
@@ -143,7 +139,7 @@ def _pillow(label: str) -> Iterator[None]:
             ) from error
         except Image.DecompressionBombError as error:
             raise InputError(
-                f"{label!r} has too many pixels; expected at most {LARGEST:,} an image"
+                f"{label!r} has too many pixels; expected at most {LARGEST:,} per image"
             ) from error
         except Exception as error:
             text = str(error)[:100]

@@ -5,31 +5,35 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from pathlib import Path, PurePath
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
 from digitzip.errors import InputError
 from digitzip.images import folders
 from digitzip.images.arrays import ArrayFile, find_array
+from digitzip.images.fitting import fit_run
 from digitzip.images.frame import Fit, Frame, Pixels
+from digitzip.images.locations import Readable, name_of
 from digitzip.images.names import Names, number_name
+from digitzip.images.sizing import find_size
 
 Batch = tuple[Pixels, list[str] | None]
 Run = tuple[Pixels, Sequence[str]]
+Given = str | os.PathLike[str] | BinaryIO
 
 RUN_BYTES = 1 << 24
 """Pixels of large images that are held at a time before they are fitted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A stream of all images of all inputs in order; every iteration reads them anew.
+class ImageSource:
+    """All images of some inputs in order, as a stream; every iteration reads them anew.
 
-    Yields (uint8 [n, height, width], names), where n is `batch` but for the last one; names are
-    None unless `named`. `count` is the number of images found when the inputs were looked at.
-    Iterating raises InputError for an image that is damaged or does not fit.
+    Yields (uint8 [n, height, width], names), where n is `batch` except for the last one; names
+    are a list of str if `named`, else None. `count` is the number of images found when the inputs
+    were opened. Iterating raises `InputError` for an image that is damaged or does not fit.
     """
 
     inputs: tuple["Input", ...]
@@ -38,12 +42,22 @@ class Source:
     count: int
     named: bool
 
+    @property
+    def height(self) -> int:
+        """The height of every image in pixels."""
+        return self.frame.height
+
+    @property
+    def width(self) -> int:
+        """The width of every image in pixels."""
+        return self.frame.width
+
     def __iter__(self) -> Iterator[Batch]:
         for images, names in _gather(self._runs(), self.batch):
             yield images, names if self.named else None
 
     def _runs(self) -> Iterator[Run]:
-        """Yield the runs of all inputs, after a check of their names."""
+        """Yield the runs of all inputs, and check their names."""
         taken = Names()
         for each in self.inputs:
             taken.enter(each.locate)
@@ -54,33 +68,45 @@ class Source:
                 yield images, names
 
 
-def read(
-    inputs: Sequence[str | os.PathLike[str]],
+def read_images(
+    inputs: Given | Sequence[Given],
     *,
-    height: int = 28,
-    width: int = 28,
+    height: int | None = None,
+    width: int | None = None,
     fit: Fit = "none",
     batch: int = 4096,
-    like: str = "",
-) -> Source:
-    """Look at inputs and return the stream of their images, uint8 [n, height, width].
+    named: bool = False,
+) -> ImageSource:
+    """Open inputs and return the stream of their images, uint8 [n, height, width].
 
-    An input is an IDX or NPY file (.gz or not), an NPZ file of one array or FILE.npz:NAME, an
-    image file, or a folder of image files, all but folders recognised by content. `like` names
-    the image whose size all others must have, for errors to tell. Raises InputError for an input
-    that is none of these, and at once where the size of all its images is known and is not the
-    one asked for.
+    An input is an IDX or NPY file (gzipped or not), an NPZ file of one array or FILE.npz:NAME, an
+    image file, a folder of image files, or a seekable binary file object. All but folders are
+    recognised by content. Without `height` and `width` every image must have the size of the
+    first; `fit` brings images of another kind to it: "none" refuses them, "resize" scales, and
+    "mnist" extracts the ink and centres it as MNIST does. Images have names where any input is an
+    image file or a folder, or if `named`.
+
+    Raises `InputError` for an input that is none of these, and at once where the size of all its
+    images is known and is another one.
     """
     if batch < 1:
-        raise InputError(f"a batch of {batch} images; expected at least 1")
+        raise InputError(f"batch={batch}; expected at least 1 image")
+    if (height is None) != (width is None):
+        raise InputError("height= and width= go together; give both or none")
+    given = inputs if isinstance(inputs, Sequence) and not isinstance(inputs, str) else [inputs]
+    sources = [locate(each) for each in given]
+    if height is None or width is None:
+        height, width, like = find_size(sources)
+    else:
+        like = ""
     frame = Frame(height, width, fit, like)
-    found = tuple(_find(os.fspath(each), frame) for each in inputs)
-    named = not all(isinstance(each, Array) for each in found)
-    return Source(found, frame, batch, sum(each.count for each in found), named)
+    found = tuple(_find(source, member, frame) for source, member in sources)
+    named = named or not all(isinstance(each, Array) for each in found)
+    return ImageSource(found, frame, batch, sum(each.count for each in found), named)
 
 
 class Input(Protocol):
-    """One input: how many images it has, and they with their names, some at a time."""
+    """One input: the number of its images, and the images with their names, some at a time."""
 
     @property
     def count(self) -> int: ...
@@ -103,7 +129,7 @@ class Array:
         return self.file.count
 
     def locate(self, name: str) -> str:
-        return self.file.place.label
+        return self.file.location.label
 
     def runs(self, frame: Frame, most: int) -> Iterator[Run]:
         file, start = self.file, 0
@@ -112,11 +138,7 @@ class Array:
             numbers = range(start, start + len(images))
             names = [f"{file.stem}/{number_name(number, file.count)}" for number in numbers]
             if frame.fit != "none":
-                from digitzip.images.pictures import fit_array
-
-                labels = (f"{file.place.label}[{number}]" for number in numbers)
-                fitted = [fit_array(*each, frame) for each in zip(images, labels, strict=True)]
-                images = np.stack(fitted)
+                images = fit_run(images, file.location.label, start, frame)
             yield images, names
             start += len(images)
 
@@ -125,16 +147,17 @@ class Array:
 class Picture:
     """An image file, named after itself."""
 
-    path: Path
+    source: Readable
     count: int = 1
 
     def locate(self, name: str) -> str:
-        return str(self.path)
+        return name_of(self.source)
 
     def runs(self, frame: Frame, most: int) -> Iterator[Run]:
         from digitzip.images.pictures import read_picture
 
-        yield read_picture(self.path, frame)[np.newaxis], [self.path.name]
+        name = PurePath(name_of(self.source)).name
+        yield read_picture(self.source, frame)[np.newaxis], [name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +177,11 @@ class Folder:
             yield read_picture(self.root / name, frame)[np.newaxis], [name]
 
 
-def locate(text: str) -> tuple[Path, str | None]:
+def locate(given: Given) -> tuple[Readable, str | None]:
     """Return the file or folder that an input names, and the array of FILE.npz:NAME."""
+    if not isinstance(given, str | os.PathLike):
+        return given, None
+    text = os.fspath(given)
     path, member = Path(text), None
     named = re.fullmatch(r"(.+\.npz):([^/\\]+)", text, re.IGNORECASE | re.DOTALL)
     try:
@@ -170,16 +196,15 @@ def locate(text: str) -> tuple[Path, str | None]:
     return path, member
 
 
-def _find(text: str, frame: Frame) -> Input:
-    path, member = locate(text)
-    if path.is_dir():
-        return Folder(path, folders.count(path))
-    file = find_array(path, member)
+def _find(source: Readable, member: str | None, frame: Frame) -> Input:
+    if isinstance(source, Path) and source.is_dir():
+        return Folder(source, folders.count(source))
+    file = find_array(source, member)
     if file is None:
-        return Picture(path)
+        return Picture(source)
     if file.single:
-        frame.check_single(file.place.label, file.height, file.width)
-    frame.check_size(file.place.label, file.height, file.width)
+        frame.check_single(file.location.label, file.height, file.width)
+    frame.check_size(file.location.label, file.height, file.width)
     return Array(file)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
-from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +17,7 @@ SCALE: Final = 3
 
 
 def contact_sheet(images: Images) -> Images:
-    """Lay out images uint8 [n, h, w] as one, uint8 [rows, columns], in a square or nearly so."""
+    """Arrange images uint8 [n, h, w] in rows of about equal number: uint8 [height, width]."""
     n, height, width = images.shape
     columns = max(1, math.ceil(math.sqrt(n)))
     rows = max(1, math.ceil(n / columns))
@@ -32,24 +30,10 @@ def contact_sheet(images: Images) -> Images:
     return page.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
 
 
-def pairs(images: Sequence[tuple[Images, Images]], shape: tuple[int, int]) -> Images:
-    """Stand each image uint8 [h, w] of a pair upon the other: uint8 [n, 2 h + GAP, w]."""
-    height, width = shape
-    pages = np.full((len(images), 2 * height + GAP, width), GROUND, np.uint8)
-    for page, (above, below) in zip(pages, images, strict=True):
-        page[:height], page[-height:] = above, below
-    return pages
-
-
 def sheet_png(images: Images) -> bytes:
     """Return the contact sheet of `images` as the bytes of a PNG file."""
-    out = io.BytesIO()
-    save_sheet(out, images)
-    return out.getvalue()
-
-
-def save_sheet(out: Path | BinaryIO, images: Images) -> None:
-    """Write the contact sheet of `images` as a PNG file."""
     from PIL import Image
 
+    out = io.BytesIO()
     Image.fromarray(contact_sheet(images)).save(out, format="PNG")
+    return out.getvalue()

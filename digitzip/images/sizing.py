@@ -1,57 +1,49 @@
-"""Which size the images of some inputs have: that of the first one, before any pixel is read."""
+"""The size of the first image of some inputs, known before any pixel is read."""
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 from digitzip.errors import InputError
 from digitzip.images import folders
 from digitzip.images.arrays import find_array
+from digitzip.images.locations import Readable, name_of
 from digitzip.limits import SIDES
 
-
-@dataclass(frozen=True, slots=True)
-class First:
-    """The first image: its height and width, and what errors call it."""
-
-    label: str
-    height: int
-    width: int
+Size = tuple[int, int, str]
+"""Height, width, and the name of the image that has them."""
 
 
-def find_first(inputs: Sequence[str | os.PathLike[str]]) -> First:
-    """Return the first image of inputs as `read` takes them.
+def find_size(sources: Sequence[tuple[Readable, str | None]]) -> Size:
+    """Return the size of the first image of sources, each with the array of an NPZ file, or None.
 
-    Raises InputError where there is none, or it has no side of 8 to 64 pixels.
+    Raises `InputError` where there is no image, or one of its sides is not 8 to 64 pixels.
     """
-    for each in inputs:
-        first = _first_of(os.fspath(each))
-        if first is None:
+    for source, member in sources:
+        if (size := _size_of(source, member)) is None:
             continue
-        if first.height not in SIDES or first.width not in SIDES:
+        height, width, label = size
+        if height not in SIDES or width not in SIDES:
             raise InputError(
-                f"{first.label!r} is {first.height}x{first.width} pixels; expected"
-                f" {SIDES[0]} to {SIDES[-1]} a side (--size 28x28 --fit resize scales all images)"
+                f"{label!r} is {height}x{width} pixels; expected {SIDES[0]} to {SIDES[-1]} per"
+                " side (height=28, width=28, fit='resize' scales every image)"
             )
-        return first
-    places = ", ".join(repr(os.fspath(each)) for each in inputs)
-    raise InputError(f"there are no images in {places}")
+        return size
+    names = ", ".join(repr(name_of(source)) for source, _ in sources)
+    raise InputError(f"found no images in {names or 'no inputs'}")
 
 
-def _first_of(text: str) -> First | None:
+def _size_of(source: Readable, member: str | None) -> Size | None:
     from digitzip.images.pictures import measure_picture
-    from digitzip.images.reading import locate
 
-    path, member = locate(text)
-    if path.is_dir():
-        name = next(folders.walk(path), None)
-        return None if name is None else First(str(path / name), *measure_picture(path / name))
-    file = find_array(path, member)
+    if isinstance(source, Path) and source.is_dir():
+        name = next(folders.walk(source), None)
+        return None if name is None else (*measure_picture(source / name), str(source / name))
+    file = find_array(source, member)
     if file is None:
-        return First(str(path), *measure_picture(path))
+        return *measure_picture(source), name_of(source)
     if file.single and file.width > SIDES[-1]:
         raise InputError(
-            f"{file.place.label!r} is an array [{file.height}, {file.width}]; expected uint8"
+            f"{file.location.label!r} is an array [{file.height}, {file.width}]; expected uint8"
             " [n, height, width] (reshape it with NumPy first)"
         )
-    return None if not file.count else First(file.place.label, file.height, file.width)
+    return (file.height, file.width, file.location.label) if file.count else None

@@ -1,6 +1,6 @@
 """Strokes: connected ink on a grid of pixels, which of it is one digit, and how wide it is.
 
-Knows masks and planes of ink; it must not know pictures or light.
+This module knows masks and planes of ink; it must not know pictures or light.
 """
 
 from typing import TypeVar
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Places = NDArray[np.int64]
+Positions = NDArray[np.int64]
 Number = TypeVar("Number", np.uint8, np.int64)
 
 SPECK = 0.05
-"""Share of the ink of the main stroke that another stroke has at least."""
+"""Minimum ink of another stroke, as a share of that of the main stroke."""
 REACH = 0.3
-"""Share of the longer side of the main stroke's box that a gap between strokes has at most."""
+"""Maximum gap between strokes, as a share of the longer side of the box of the main stroke."""
 
 
 def choose_strokes(absorbed: Plane, threshold: float, strong: float) -> Mask:
-    """Mark the stroke with most strong ink and what belongs to it; specks and edges do not.
+    """Mark the stroke with the most strong ink and the strokes near it; drop specks and edges.
 
     A stroke is connected ink above the threshold; some of it must be above `strong`.
     """
@@ -31,9 +31,9 @@ def choose_strokes(absorbed: Plane, threshold: float, strong: float) -> Mask:
     mass = np.bincount(strokes, np.where(absorbed[mask] > strong, absorbed[mask], 0))
     order = np.argsort(strokes, kind="stable")
     starts = np.searchsorted(strokes[order], np.arange(len(mass)))
-    places = np.stack([rows[order], columns[order]], axis=1)
-    first = np.minimum.reduceat(places, starts)  # [strokes, 2]: top and left
-    last = np.maximum.reduceat(places, starts)
+    pixels = np.stack([rows[order], columns[order]], axis=1)
+    first = np.minimum.reduceat(pixels, starts)  # [strokes, 2]: top and left
+    last = np.maximum.reduceat(pixels, starts)
     cut = ((first == 0) | (last == np.array(mask.shape) - 1)).any(axis=1)
     main = int(np.argmax(np.where(cut, mass / 8, mass)))
     eligible = (mass >= SPECK * mass[main]) & (cut <= cut[main])
@@ -43,8 +43,8 @@ def choose_strokes(absorbed: Plane, threshold: float, strong: float) -> Mask:
     return digit
 
 
-def _chain(first: Places, last: Places, main: int, eligible: Mask) -> Mask:
-    """Mark the main stroke and the eligible ones near it, near the box of these, and so on.
+def _chain(first: Positions, last: Positions, main: int, eligible: Mask) -> Mask:
+    """Mark the main stroke, the eligible strokes near its box, those near the grown box, and so on.
 
     `first` and `last` [strokes, 2] are the corners of each stroke's box.
     """
@@ -78,7 +78,7 @@ def connected(mask: Mask) -> NDArray[np.int64]:
     """Label 8-connected regions with one positive number each, the rest with 0.
 
     Every pixel points to the highest pixel number known in its region; pointers are followed
-    to their ends between the rounds, so that few rounds do.
+    to their ends between the rounds, so that few rounds suffice.
     """
     numbers = np.arange(1, mask.size + 1, dtype=np.int64).reshape(mask.shape)
     labels = np.where(mask, numbers, 0)

@@ -100,7 +100,7 @@ def _case(random: Random, path: Path, data: bytes) -> Case:
 
     def read() -> None:
         path.write_bytes(data)
-        source = images.read([name], fit=fit, batch=4)
+        source = images.read_images([name], height=28, width=28, fit=fit, batch=4)
         found = 0
         for batch, names in source:
             assert batch.dtype == np.uint8

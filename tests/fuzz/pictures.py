@@ -43,7 +43,7 @@ def target(folder: Path) -> Target:
 
         def read() -> None:
             path.write_bytes(data)
-            for batch, names in images.read([path], fit=fit):
+            for batch, names in images.read_images([path], height=28, width=28, fit=fit):
                 assert batch.shape == (1, 28, 28)
                 assert names == ["fuzz.png"]
 

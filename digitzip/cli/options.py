@@ -1,0 +1,66 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+from digitzip.cli import streams
+from digitzip.limits import EFFORTS, MAX_IMAGES, THREADS
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+out = click.option(
+    "-o",
+    "--out",
+    required=True,
+    callback=streams.not_empty,
+    metavar="OUT.dz",
+    help="File to write; - is standard output.",
+)
+
+force = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+
+model = click.option(
+    "--model", metavar="NAME|FILE", help="Model of the file, if it is not found by its id."
+)
+
+max_images = click.option(
+    "--max-images",
+    type=click.IntRange(0),
+    default=MAX_IMAGES,
+    metavar="N",
+    help="Refuse to write more images.",
+)
+
+threads = click.option(
+    "--threads",
+    type=click.IntRange(THREADS[0], THREADS[-1]),
+    default=lambda: os.cpu_count() or 1,
+    show_default="all cores",
+    metavar="N",
+    help="Batches to process at once; the result does not change.",
+)
+
+effort = click.option(
+    "--effort",
+    type=click.IntRange(EFFORTS[0], EFFORTS[-1]),
+    metavar="0-9",
+    show_default="set by the model",
+    help="Effort of the search for better codes; more is slower.",
+)
+
+fit = click.option(
+    "--fit",
+    type=click.Choice(["none", "resize", "mnist"]),
+    default="none",
+    help="How to treat images of another kind: refuse, scale, or convert to MNIST's form.",
+)
+
+json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+BATCH: Final = 512
+"""Images per thread between two updates of the progress bar."""
