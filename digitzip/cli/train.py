@@ -93,7 +93,8 @@ def train(ctx: click.Context, /, **options: Any) -> None:
     if ctx.invoked_subcommand is None:
         _train_model(**options)
     elif given := [name for name in options if _given(name)]:
-        raise click.UsageError(f"--{given[0].replace('_', '-')} comes after the command's name")
+        name = "set" if given[0] == "values" else given[0].replace("_", "-")
+        raise click.UsageError(f"--{name} comes after the command's name")
 
 
 def _train_model(

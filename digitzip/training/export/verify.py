@@ -39,7 +39,7 @@ def forward(network: Network, x: Integers) -> Integers:
 
 
 def _windows(y: Tensor, window: Window) -> Tensor:
-    """Return the windows of integers [n, pixels x channels], [n x places, size^2 x channels]."""
+    """Return the windows of integers [n, pixels x channels], [n x positions, size^2 x channels]."""
     pixels = y.view(len(y), window.height, window.width, -1)
     for axis in (1, 2):
         pixels = pixels.unfold(axis, window.size, window.step)

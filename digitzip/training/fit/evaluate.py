@@ -1,4 +1,4 @@
-"""Figures of a model on held-out images, in floats (the integer model is measured at export)."""
+"""Figures of a float model on held-out images; the integer model is measured at export."""
 
 from dataclasses import dataclass
 

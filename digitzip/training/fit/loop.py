@@ -95,6 +95,8 @@ def fit(
             if progress and len(losses) % EVERY == 1:
                 progress(learner.step, cost.item())
             learner.step += 1
+        if not losses:
+            raise InputError("there are fewer images than a batch has; a smaller batch may help")
         learner.epoch += 1
         mean = torch.stack(losses).mean().item()
         if not math.isfinite(mean):

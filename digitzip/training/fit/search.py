@@ -1,8 +1,8 @@
 """The search for better codes in floats, for batches of a training step.
 
-One sweep of what `digitzip.codec.search` does with integers at compression: a decoder that learns
-from the codes the search picks serves the files that will be written. Numbers here are coordinates,
-also where the codes of files pack them into grids.
+One sweep of what `digitzip.codec.search` does with integers at compression, so that the decoder
+learns from the codes that files will hold. It works on coordinates, also where the codes of files
+are cells of grids.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from digitzip.training.nets.quantise import centres_of, codes_of
 
-DESCENTS = 4  # passes over the numbers of a code
+DESCENTS = 4  # passes over the coordinates of a code
 PROPOSALS = 2
 
 Decode = Callable[[Tensor], Tensor]
@@ -33,24 +33,24 @@ def searched_loss(
 def improve(x: Tensor, codes: Tensor, levels: int, decode: Decode) -> Tensor:
     """Return codes [n, d] that decode no farther from pixels x [n, p] than `codes` do."""
     n, dims = codes.shape
-    step = torch.where(codes * 2 < levels - 1, 1.0, -1.0)  # a neighbour of each number
+    step = torch.where(codes * 2 < levels - 1, 1.0, -1.0)  # a neighbour of each coordinate
     trials = codes.expand(dims, n, dims) + torch.diag_embed(step).transpose(0, 1)
     points = torch.cat([codes.unsqueeze(0), trials]).flatten(0, 1)
-    decoded = decode(centres_of(points, levels)).view(dims + 1, n, -1)
-    missing = x - decoded[0]
-    error = missing.square().sum(1)
-    slopes = ((decoded[1:] - decoded[0]) * step.T.unsqueeze(2)).transpose(0, 1)  # [n, d, p]
+    recon = decode(centres_of(points, levels)).view(dims + 1, n, -1)
+    residual = x - recon[0]
+    error = residual.square().sum(1)
+    slopes = ((recon[1:] - recon[0]) * step.T.unsqueeze(2)).transpose(0, 1)  # [n, d, p]
     curvature = slopes @ slopes.transpose(1, 2)
     best = codes
     for _ in range(PROPOSALS):
-        descent = (slopes @ missing.unsqueeze(2)).squeeze(2)
+        descent = (slopes @ residual.unsqueeze(2)).squeeze(2)
         trial = _minimise(curvature, descent, best, levels)
-        left = x - decode(centres_of(trial, levels))
-        error_there = left.square().sum(1)
-        better = (error_there < error).unsqueeze(1)
+        trial_residual = x - decode(centres_of(trial, levels))
+        trial_error = trial_residual.square().sum(1)
+        better = (trial_error < error).unsqueeze(1)
         best = torch.where(better, trial, best)
-        missing = torch.where(better, left, missing)
-        error = torch.minimum(error, error_there)
+        residual = torch.where(better, trial_residual, residual)
+        error = torch.minimum(error, trial_error)
     return best
 
 

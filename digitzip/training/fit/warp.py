@@ -1,8 +1,8 @@
 """Warps: each image as another hand might have written it, so that a decoder generalises.
 
 An affine map and a smooth random field bend the strokes; then centre of mass and size become those
-of the original again. Data sets of digits are centred and scaled that way, and a codec must not
-spend its numbers on shifts that never occur.
+of the original again: data sets of digits are centred and scaled, and a codec must not spend bits
+on shifts that never occur.
 """
 
 import torch

@@ -97,11 +97,11 @@ def nearest(x: Tensor, centroids: Tensor, cost: Tensor | float = 0.0) -> tuple[T
 
 def chained(centroids: Tensor) -> list[int]:
     """Return an order of centroids [k, p] in which each is near the one before."""
-    left = torch.cdist(centroids, centroids)
+    distance = torch.cdist(centroids, centroids)
     order = [int(centroids.sum(1).argmin())]
     for _ in range(len(centroids) - 1):
-        left[:, order[-1]] = math.inf
-        order.append(int(left[order[-1]].argmin()))
+        distance[:, order[-1]] = math.inf
+        order.append(int(distance[order[-1]].argmin()))
     return order
 
 

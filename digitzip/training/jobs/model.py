@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from digitzip.training.fit.checkpoint import (
 )
 from digitzip.training.fit.data import Data, prepare, split
 from digitzip.training.fit.device import pick_device
-from digitzip.training.fit.loop import fit
+from digitzip.training.fit.loop import Learner, fit
 from digitzip.training.fit.watch import Screen, Watcher
 from digitzip.training.jobs.codebook import train_codebook
 from digitzip.training.jobs.export import export_model, finish
@@ -102,62 +104,57 @@ def learn(
     stages = stages_of(recipe, data)
     for number, stage in enumerate(stages):
         if stored is not None and number < stored.stage:
-            continue
+            continue  # the stored weights come after it
+        if not stage.polish:
+            random.manual_seed(stage.recipe.seed)
         if number and not stage.polish:
             watcher.say("pruning the networks, which then learn on")
-        model = _learn_stage(number, stages, model, random, stored, checkpoint, watcher)
-        stored = None
+        learner = stage.begin(model, random)
+        if stored is not None:
+            learner.restore(stored.learner)
+            stored = None
+        reports = _Reports(stages, number, learner, checkpoint, watcher)
+        fit(
+            learner,
+            stage.batches(random),
+            partial(stage.loss, learner.model, random),
+            epochs=stage.epochs,
+            steps=stage.steps,
+            after=reports.after,
+            progress=reports.progress,
+            precision=stage.precision,
+            freeze_norms=stage.polish,
+        )
+        model = stage.finish(learner)
     assert model is not None
     return model
 
 
-def _learn_stage(
-    number: int,
-    stages: list[Stage],
-    before: FloatModel | None,
-    random: torch.Generator,
-    stored: Checkpoint | None,
-    folder: Path,
-    watcher: Watcher,
-) -> FloatModel:
-    """Train one stage, from its beginning or from where it was `stored`; return its model."""
-    stage = stages[number]
-    if not stage.polish:
-        random.manual_seed(stage.recipe.seed)
-    learner = stage.begin(before, random)
-    if stored is not None:
-        learner.restore(stored.learner)
-    epochs = sum(each.epochs for each in stages)
-    epochs_before = sum(each.epochs for each in stages[:number])
-    steps = sum(each.steps for each in stages)
-    steps_before = sum(each.steps for each in stages[:number])
-    recipe, data = stages[0].recipe, stage.data
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reports:
+    """The reports and checkpoints of a stage, counted through the whole run."""
 
-    def progress(step: int, loss: float) -> None:
-        rmse = loss if recipe.loss == "rmse" else loss**0.5
-        watcher.step(steps_before + step, steps, f"rmse {rmse:.4f}")
+    stages: list[Stage]
+    number: int
+    learner: Learner[FloatModel]
+    folder: Path
+    watcher: Watcher
 
-    def after(loss: float) -> None:
-        done = epochs_before + learner.epoch
-        progress(learner.step, loss)
-        state = learner.state()
-        save_checkpoint(
-            folder, Checkpoint(to_json(recipe), data.fingerprint, number, done, epochs, state)
-        )
-        watcher.epoch(stage.figures(learner, loss, done, epochs))
+    def progress(self, step: int, loss: float) -> None:
+        before = sum(stage.steps for stage in self.stages[: self.number])
+        steps = sum(stage.steps for stage in self.stages)
+        rmse = self.stages[self.number].rmse_of(loss)
+        self.watcher.step(before + step, steps, f"rmse {rmse:.4f}")
 
-    fit(
-        learner,
-        stage.batches(random),
-        lambda x: stage.loss(learner.model, x, random),
-        epochs=stage.epochs,
-        steps=stage.steps,
-        after=after,
-        progress=progress,
-        precision=stage.precision,
-        freeze_norms=stage.polish,
-    )
-    return stage.finish(learner)
+    def after(self, loss: float) -> None:
+        stage, learner = self.stages[self.number], self.learner
+        done = sum(each.epochs for each in self.stages[: self.number]) + learner.epoch
+        epochs = sum(each.epochs for each in self.stages)
+        self.progress(learner.step, loss)
+        recipe, images = to_json(self.stages[0].recipe), stage.data.fingerprint
+        state = Checkpoint(recipe, images, self.number, done, epochs, learner.state())
+        save_checkpoint(self.folder, state)
+        self.watcher.epoch(stage.figures(learner, loss, done, epochs))
 
 
 @contextmanager

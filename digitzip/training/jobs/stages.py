@@ -100,13 +100,13 @@ class Stage:
         wanted = self.recipe.autocast and bfloat16_helps(device)
         return torch.autocast(device.type, torch.bfloat16) if wanted else nullcontext()
 
-    def loss(self, model: FloatModel, x: Tensor, random: torch.Generator) -> Tensor:
+    def loss(self, model: FloatModel, random: torch.Generator, x: Tensor) -> Tensor:
         """Return the (root of the) mean squared error of pixels x [n, h*w] in this stage."""
         loss = self._polish_loss if self.polish else self._noise_loss
-        error = loss(model, x, random)
+        error = loss(model, random, x)
         return error.sqrt() if self.recipe.loss == "rmse" else error
 
-    def _noise_loss(self, model: FloatModel, x: Tensor, random: torch.Generator) -> Tensor:
+    def _noise_loss(self, model: FloatModel, random: torch.Generator, x: Tensor) -> Tensor:
         """Return the error after noise on the code, or on the inputs of plain networks."""
         if isinstance(model, PlainAutoencoder):
             plain = self.recipe.plain
@@ -116,7 +116,7 @@ class Stage:
         z = model.encode(x)  # [n, m]
         return F.mse_loss(model.decode(add_noise(z, self.recipe.noise, random)), x)
 
-    def _polish_loss(self, model: FloatModel, x: Tensor, random: torch.Generator) -> Tensor:
+    def _polish_loss(self, model: FloatModel, random: torch.Generator, x: Tensor) -> Tensor:
         """Return the error of searched codes, and a share of that after noise.
 
         The encoder learns from the share alone.
@@ -134,7 +134,7 @@ class Stage:
 
         with torch.autocast(x.device.type, enabled=False):  # except in the networks
             found = searched_loss(x, code.cells(code.levels[pick]), encode, decode)
-        return (found + share * self._noise_loss(model, x, random)) / (1 + share)
+        return (found + share * self._noise_loss(model, random, x)) / (1 + share)
 
     def finish(self, learner: Learner[FloatModel], *, exact: bool = True) -> FloatModel:
         """Return the averaged model, with its own statistics of BatchNorm.
@@ -159,6 +159,9 @@ class Stage:
             measure_statistics(model, rounded, some)
         return model
 
+    def rmse_of(self, loss: float) -> float:
+        return loss if self.recipe.loss == "rmse" else math.sqrt(loss)
+
     def figures(
         self, learner: Learner[FloatModel], loss: float, epoch: int, epochs: int
     ) -> Figures:
@@ -166,9 +169,10 @@ class Stage:
         model = self.finish(learner, exact=False)
         with self.precision():
             quality = evaluate(model, self.data.held_out, self.cells)
-        train_rmse = loss if self.recipe.loss == "rmse" else math.sqrt(loss)
         rate = rate_at(self.learning, learner.step - 1, self.steps)
-        return Figures(epoch, epochs, train_rmse, quality, rate, lambda: look(model, self.data))
+        return Figures(
+            epoch, epochs, self.rmse_of(loss), quality, rate, lambda: look(model, self.data)
+        )
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Activation functions: as PyTorch trains them, as NumPy repeats them, and back again.
+"""Activation functions for tensors and arrays, and the inverses of the monotone ones.
 
 The squashing function of a code must be monotone: its inverse moves the borders of the quantiser's
 cells to before it, so that an exported encoder needs no such function.
