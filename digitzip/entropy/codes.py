@@ -35,6 +35,9 @@ class CodeCoder:
 
     def cdf(self, previous: Codes) -> Integers:
         """Return the CDFs of latent j after latents uint8 [n, j]: int [n, levels + 1]."""
+        if not previous.shape[1]:  # the first latent has the same CDF in all codes
+            first = cdf(self._scores(previous[:1]), rans.TOTAL)
+            return np.broadcast_to(first, (len(previous), self.levels + 1))
         return cdf(self._scores(previous), rans.TOTAL)
 
     def representations(self, codes: Codes) -> Iterator[tuple[bytes, ...]]:

@@ -41,14 +41,14 @@ def encode(network: Network, final: Images, recon: Images, bounds: Integers, lan
     """
     n, pixels = len(final), final[0].size if len(final) else 0
     values, near = (x.reshape(n, pixels).astype(np.intp) for x in (final, recon))
-    weigher = _Weigher(network, pad_final(final), recon, bounds)
+    weigher, each_bound = _Weigher(network, pad_final(final), recon, bounds), _shared(bounds)
     rounds = []
     for position in range(pixels):
         starts, ends = np.empty(n, np.int64), np.empty(n, np.int64)
         for rows in _batches(n):
             cdf = _PixelCdf(weigher.weights(rows, position))
             first, last, _ = step_interval(
-                values[rows, position], near[rows, position], bounds[rows]
+                values[rows, position], near[rows, position], _part(each_bound, rows)
             )
             each = np.arange(len(first))
             starts[rows], ends[rows] = cdf.start(each, first), cdf.start(each, last + 1)
@@ -65,10 +65,11 @@ def decode(network: Network, data: bytes, recon: Images, bounds: Integers, lanes
     decoder = rans.Decoder(data, lanes, n * pixels, BITS, "corrections")
     near = recon.reshape(n, pixels).astype(np.intp)
     weigher = _Weigher(network, pad_final(np.zeros_like(recon)), recon, bounds)
+    each_bound = _shared(bounds)
     for position in range(pixels):
         for rows in _batches(n):
             cdf = _PixelCdf(weigher.weights(rows, position))
-            here, bound = near[rows, position], bounds[rows]
+            here, bound = near[rows, position], _part(each_bound, rows)
             values = decoder.take_by(cdf.lookup(here, bound), len(here))
             weigher.put(rows, position, step_interval(values, here, bound)[2])
     decoder.finish()
@@ -82,7 +83,6 @@ def step_interval(
 
     Steps are `2 bound + 1` wide, centred on the reconstruction.
     """
-    bounds = np.asarray(bounds, np.intp)
     step = 2 * bounds + 1
     centre = recon + (values - recon + bounds) // step * step
     top = VALUES - 1
@@ -162,7 +162,7 @@ class _PixelCdf:
         below = (self._weights[rows, group] * inside).sum(axis=1, dtype=np.float64)
         return self._slots(below + self._below[rows, group], self._total[rows], values)
 
-    def lookup(self, recon: Integers, bounds: Integers) -> rans.Lookup:
+    def lookup(self, recon: Integers, bounds: Integers | int) -> rans.Lookup:
         """Return the lookup of a value by a slot of its step."""
         groups = self._slots(self._below, self._total[:, None], _GROUPS * _EDGES)
 
@@ -176,9 +176,10 @@ class _PixelCdf:
             edges = self._slots(below, self._total[rows, None], first[:, None] + _EDGES)
             inside = (edges[:, 1:] > slots[:, None]).argmax(axis=1)
             values = first + inside
-            if not bounds[rows].any():
+            here = _part(bounds, rows)
+            if not np.any(here):
                 return values, edges[all_, inside], edges[all_, inside + 1]
-            low, high, _ = step_interval(values, recon[rows], bounds[rows])
+            low, high, _ = step_interval(values, recon[rows], here)
             return values, self.start(each, low), self.start(each, high + 1)
 
         return lookup
@@ -193,6 +194,16 @@ class _PixelCdf:
 @lru_cache(maxsize=4)
 def _context(height: int, width: int) -> Context:
     return Context(height, width)
+
+
+def _shared(bounds: Integers) -> Integers | int:
+    """Return the one bound of all images, with which NumPy is faster, or else all."""
+    distinct = np.unique(bounds)
+    return int(distinct[0]) if len(distinct) == 1 else bounds.astype(np.intp)
+
+
+def _part(bounds: Integers | int, rows: slice) -> Integers | int:
+    return bounds if isinstance(bounds, int) else bounds[rows]
 
 
 def _batches(n: int) -> Iterator[slice]:
