@@ -280,7 +280,7 @@ def test_a_promise_gives_the_encoder_that_keeps_it() -> None:
         assert again is not None
         assert promise_of(again) == promise
         assert again.has_default_bounds == encoder.has_default_bounds == (not bounds)
-    assert promise_of(encoder_of("two networks")).reader == PAIR.id[:4]
+    assert promise_of(encoder_of("two networks")).classifier == PAIR.id[:4]
     other = encoder_for(codec, Promise(True, classifier=CLASSIFIER.id[:4]))
     assert other is not None
     assert other.policy.classifier is not None
