@@ -23,8 +23,12 @@ from digitzip.version import __version__
 if TYPE_CHECKING:
     from digitzip.archive import (
         Archive,
+        ComparedImage,
         Comparison,
+        CorrectionStats,
+        ImageGroup,
         Info,
+        Promise,
         Recovered,
         Writer,
         append,
@@ -37,20 +41,33 @@ if TYPE_CHECKING:
         open,
         recover,
     )
-    from digitzip.archive.sample import sample_path
-    from digitzip.codec import Codec, load_codec
+    from digitzip.archive.sample import (
+        sample_path,
+    )
+    from digitzip.codec import (
+        Codec,
+        load_codec,
+    )
     from digitzip.errors import (
         BoundError,
+        ClosedError,
         DamagedError,
         DigitzipError,
         DigitzipWarning,
+        ExistsError,
         InputError,
         LimitError,
         ModelError,
         OutputError,
         UnsupportedError,
     )
-    from digitzip.fetch import fetch_mnist
+    from digitzip.fetch import (
+        fetch_mnist,
+    )
+    from digitzip.fidelity import (
+        Fallback,
+        FidelityCounts,
+    )
     from digitzip.images import (
         Fit,
         ImageSource,
@@ -59,14 +76,27 @@ if TYPE_CHECKING:
         write_images,
         write_labels,
     )
-    from digitzip.images.sheet import contact_sheet
-    from digitzip.model.listing import ModelInfo, list_models
+    from digitzip.images.sheet import (
+        contact_sheet,
+    )
+    from digitzip.model import (
+        Model,
+        Shape,
+    )
+    from digitzip.model.listing import (
+        ModelInfo,
+        list_models,
+    )
 
 _ROOMS = {
     "archive": (
         "Archive",
+        "ComparedImage",
         "Comparison",
+        "CorrectionStats",
+        "ImageGroup",
         "Info",
+        "Promise",
         "Recovered",
         "Writer",
         "append",
@@ -79,12 +109,18 @@ _ROOMS = {
         "open",
         "recover",
     ),
-    "codec": ("Codec", "load_codec"),
+    "archive.sample": ("sample_path",),
+    "codec": (
+        "Codec",
+        "load_codec",
+    ),
     "errors": (
         "BoundError",
+        "ClosedError",
         "DamagedError",
         "DigitzipError",
         "DigitzipWarning",
+        "ExistsError",
         "InputError",
         "LimitError",
         "ModelError",
@@ -92,6 +128,10 @@ _ROOMS = {
         "UnsupportedError",
     ),
     "fetch": ("fetch_mnist",),
+    "fidelity": (
+        "Fallback",
+        "FidelityCounts",
+    ),
     "images": (
         "Fit",
         "ImageSource",
@@ -101,15 +141,25 @@ _ROOMS = {
         "write_labels",
     ),
     "images.sheet": ("contact_sheet",),
-    "model.listing": ("ModelInfo", "list_models"),
-    "archive.sample": ("sample_path",),
+    "model": (
+        "Model",
+        "Shape",
+    ),
+    "model.listing": (
+        "ModelInfo",
+        "list_models",
+    ),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - by room
     "Archive",
+    "ComparedImage",
     "Comparison",
+    "CorrectionStats",
+    "ImageGroup",
     "Info",
+    "Promise",
     "Recovered",
     "Writer",
     "append",
@@ -121,28 +171,34 @@ __all__ = [  # noqa: RUF022 - by room
     "join",
     "open",
     "recover",
+    "sample_path",
     "Codec",
     "load_codec",
     "BoundError",
+    "ClosedError",
     "DamagedError",
     "DigitzipError",
     "DigitzipWarning",
+    "ExistsError",
     "InputError",
     "LimitError",
     "ModelError",
     "OutputError",
     "UnsupportedError",
-    "contact_sheet",
     "fetch_mnist",
+    "Fallback",
+    "FidelityCounts",
     "Fit",
     "ImageSource",
     "read_images",
     "read_labels",
     "write_images",
     "write_labels",
+    "contact_sheet",
+    "Model",
+    "Shape",
     "ModelInfo",
     "list_models",
-    "sample_path",
     "__version__",
 ]
 
@@ -151,6 +207,8 @@ def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'digitzip' has no attribute {name!r}")
     value: object = getattr(import_module(f"digitzip.{_HOME[name]}"), name)
+    if isinstance(value, type):
+        value.__module__ = __name__  # where it is exported, in tracebacks and documents
     globals()[name] = value
     return value
 

@@ -61,3 +61,7 @@ class BoundError(DigitzipError, ValueError):
 
 class DigitzipWarning(UserWarning):
     """Category of all digitzip warnings."""
+
+
+for _class in (DigitzipWarning, DigitzipError, *DigitzipError.__subclasses__(), ExistsError):
+    _class.__module__ = "digitzip"  # where they are exported, as tracebacks show it

@@ -239,7 +239,7 @@ def test_an_empty_archive_is_valid(tiny: Model) -> None:
     data = digitzip.compress(np.empty((0, 28, 28), np.uint8), model=tiny)
     with digitzip.open(data, model=tiny) as dz:
         dz.test()
-        assert (len(dz), dz[:].shape, dz.info.bytes_per_digit) == (0, (0, 28, 28), None)
+        assert (len(dz), dz[:].shape, dz.info.bytes_per_image) == (0, (0, 28, 28), None)
     assert digitzip.decompress(data, model=tiny).shape == (0, 28, 28)
 
 

@@ -55,15 +55,17 @@ def test_corrections_and_names_end_a_chunk_early(
         assert [chunk.images for chunk in built(codec, batch, step)] == [4, 2]
 
 
-def test_corrections_of_two_bounds_are_in_two_chunks(codec: Codec) -> None:
+def test_corrections_of_several_bounds_are_in_one_chunk(codec: Codec) -> None:
     batch = batch_of(codec, [3, -1, 3, 0, 7, -1, 7])
     for step in (1, 7):
-        assert [chunk.images for chunk in built(codec, batch, step)] == [4, 3]
+        (chunk,) = built(codec, batch, step)
+        assert (chunk.images, chunk.corrected) == (7, 5)
+        assert chunk.correction_bytes
 
 
 def test_a_chunk_without_corrections_costs_none(codec: Codec) -> None:
     plain = batch_of(codec, [-1] * 4)
     (chunk,) = built(codec, plain, 4)
-    assert chunk.correction_bytes == {}
+    assert (chunk.corrected, chunk.correction_bytes) == (0, 0)
     (same,) = built(codec, replace(plain, pixels=plain.recon), 4)
     assert same == chunk

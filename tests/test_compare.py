@@ -248,7 +248,7 @@ def test_a_file_that_keeps_its_promise_is_broken_by_none(images: Images) -> None
         assert found.broken is not None
         assert found.broken.digits == 0, options
         with digitzip.open(data) as dz:
-            assert dz.header.promise.on
+            assert dz._store.header.promise.on
 
 
 def test_digits_that_disprove_a_promise_are_told(images: Images, reader: Classifier) -> None:

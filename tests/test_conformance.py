@@ -82,7 +82,7 @@ def test_valid_files_give_the_codes_and_pixels_of_the_manifest(
     model = models[expected["model"]]
     with digitzip.open(path, model=model) as dz:
         dz.test()
-        assert (len(dz), dz.header.levels) == (expected["images"], expected["levels"])
+        assert (len(dz), dz.info.levels) == (expected["images"], expected["levels"])
         assert sha256(dz.codes[:]) == expected["codes"]
         assert sha256(dz[:]) == expected["pixels"]
         assert (None if dz.names is None else dz.names[:]) == expected["names"]

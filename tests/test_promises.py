@@ -34,7 +34,7 @@ def guarded(images: Images, name: str = "bounded", **bounds: Any) -> bytes:
 
 
 def promise(dz: Archive) -> Promise:
-    return dz.header.promise
+    return dz._store.header.promise
 
 
 def kept(images: Images, dz: Archive) -> None:

@@ -347,7 +347,7 @@ def test_what_plain_cat_joined_is_saved_as_one(named: bytes, whole: bytes, tiny:
     assert (found.images, found.end_known) == (100, False)
     guarded = with_promise(whole, Promise(True, 200))
     found, saved = recover(guarded + whole)
-    assert digitzip.open(saved).info.guard == Promise()
+    assert digitzip.open(saved)._store.header.promise == Promise()
 
 
 def test_names_that_joined_archives_share_are_told(
@@ -523,7 +523,7 @@ def test_what_is_saved_is_never_a_chunk_that_readers_refuse(
 def test_the_promise_is_kept(whole: bytes) -> None:
     guard = Promise(True, 200, 60_000, bytes(4))
     _, saved = recover(with_promise(whole, guard)[:-3])
-    assert digitzip.open(saved).info.guard == guard
+    assert digitzip.open(saved)._store.header.promise == guard
 
 
 def test_what_exists_is_overwritten_only_when_asked(whole: bytes) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import os
 import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType
+from typing import Any, Final, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -27,17 +32,59 @@ CONFORMANCE = ROOT / "tests" / "conformance"
 
 def test_public_names_are_these() -> None:
     assert sorted(digitzip.__all__) == [
-        "Archive", "BoundError", "Codec", "Comparison", "DamagedError", "DigitzipError",
-        "DigitzipWarning", "Fit", "ImageSource", "Info", "InputError", "LimitError", "ModelError",
-        "ModelInfo", "OutputError", "Recovered", "UnsupportedError", "Writer", "__version__",
-        "append", "compare", "compress", "contact_sheet", "create", "decompress", "extract",
-        "fetch_mnist", "join", "list_models", "load_codec", "open", "read_images",
-        "read_labels", "recover", "sample_path", "write_images", "write_labels",
+        "Archive", "BoundError", "ClosedError", "Codec", "ComparedImage", "Comparison",
+        "CorrectionStats", "DamagedError", "DigitzipError", "DigitzipWarning", "ExistsError",
+        "Fallback", "FidelityCounts", "Fit", "ImageGroup", "ImageSource", "Info", "InputError",
+        "LimitError", "Model", "ModelError", "ModelInfo", "OutputError", "Promise", "Recovered",
+        "Shape", "UnsupportedError", "Writer", "__version__", "append", "compare", "compress",
+        "contact_sheet", "create", "decompress", "extract", "fetch_mnist", "join", "list_models",
+        "load_codec", "open", "read_images", "read_labels", "recover", "sample_path",
+        "write_images", "write_labels",
     ]  # fmt: skip
     for name in digitzip.__all__:
         assert getattr(digitzip, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         digitzip.nothing  # noqa: B018
+
+
+def signatures(owner: type) -> Iterator[Any]:
+    """Yield the types in the signatures of the public methods, properties and fields of a class."""
+    for name, value in vars(owner).items():
+        if name.startswith("_") and name not in ("__init__", "__getitem__", "__enter__"):
+            continue
+        for function in (value, getattr(value, "fget", None), getattr(value, "__func__", None)):
+            if isinstance(function, FunctionType):
+                yield from get_type_hints(function).values()
+    if dataclasses.is_dataclass(owner):
+        names = vars(sys.modules[owner.__init__.__module__]) | vars(digitzip)  # type: ignore[misc]
+        for each in dataclasses.fields(owner):
+            yield eval(each.type, names) if isinstance(each.type, str) else each.type
+
+
+def classes_in(hint: Any) -> Iterator[type]:
+    if isinstance(hint, type):
+        yield hint
+    for part in get_args(hint):
+        yield from classes_in(part)
+
+
+INSIDE: Final = {"Model", "ImageSource"}
+"""Classes that users pass on, and into which they do not look."""
+NOT_EXPORTED: Final = {"FidelityEncoder", "Header", "ChunkStore"}
+"""Types in calls of `Writer` that users do not make."""
+
+
+@pytest.mark.parametrize("name", sorted({*digitzip.__all__} - INSIDE - {"__version__"}))
+def test_types_in_public_signatures_are_exported(name: str) -> None:
+    value = getattr(digitzip, name)
+    if isinstance(value, type):
+        assert value.__module__ == "digitzip"
+        hints = list(signatures(value))
+    else:
+        hints = list(get_type_hints(value).values()) if inspect.isfunction(value) else []
+    for found in {each for hint in hints for each in classes_in(hint)}:
+        if found.__module__.partition(".")[0] == "digitzip":
+            assert found.__name__ in {*digitzip.__all__, *NOT_EXPORTED}
 
 
 def test_importing_digitzip_imports_nothing_else() -> None:
@@ -126,7 +173,7 @@ def test_the_example_of_the_format_page_is_a_file() -> None:
         dz.test()
         codes = dz.codes[:]
         assert len(dz) == 2
-        codec = Codec(model, dz.header.levels)
+        codec = Codec(model, dz.info.levels)
         np.testing.assert_array_equal(dz[:], codec.decode(codes))
     assert f"`{codes.tolist()}`" in example
     coded = b"".join(codec.coder.pack_coded(codes))

@@ -6,6 +6,7 @@ This room joins codec and container; it does not know the command line.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ import numpy.typing as npt
 
 from digitzip.archive.appending import append
 from digitzip.archive.archive import Archive
-from digitzip.archive.comparing import Comparison, compare
+from digitzip.archive.comparing import ComparedImage, Comparison, ImageGroup, compare
 from digitzip.archive.extracting import extract
-from digitzip.archive.info import Info
+from digitzip.archive.info import CorrectionStats, Info, Promise
 from digitzip.archive.joining import join
 from digitzip.archive.recovery import Recovered, recover
 from digitzip.archive.sink import Writable
@@ -25,15 +26,19 @@ from digitzip.archive.storage import Readable
 from digitzip.archive.writer import Writer
 from digitzip.archive.writer import create as _create
 from digitzip.codec import Images, load_codec
-from digitzip.errors import LimitError
+from digitzip.errors import DigitzipWarning, LimitError
 from digitzip.fidelity import fidelity_encoder
 from digitzip.limits import DEFAULT_CHUNK_IMAGES, MAX_IMAGES
 from digitzip.model import Model
 
 __all__ = [
     "Archive",
+    "ComparedImage",
     "Comparison",
+    "CorrectionStats",
+    "ImageGroup",
     "Info",
+    "Promise",
     "Recovered",
     "Writer",
     "append",
@@ -66,30 +71,43 @@ def compress(
     chunk: int = DEFAULT_CHUNK_IMAGES,
     threads: int = 1,
 ) -> bytes:
-    """Return images uint8 [n, height, width] as the bytes of a `.dz` file.
+    """Compress images uint8 [n, height, width] to the bytes of a `.dz` file.
 
-    `model` is a name or the path of a file, or `dims` picks the shipped model of so many numbers;
-    `quality` counts the model's numbers of levels from 1, the fewest.
+    `model` is the name of a model or the path of its file; `dims` selects the bundled model with
+    that many latents instead. `quality` is a step from 1 (smallest files) upward, and `effort`, 0
+    to 9, how long the search for better codes takes.
 
-    With a `guard` every image is decoded and compared with its original, and corrected unless its
-    RMSE is `max_rmse` at most (0 … 1, by default what the model says), no pixel differs by more
-    than `max_error` (0 … 127, by default any), and the model's reader, if it names one, reads it as
-    before, surely on both sides by a `margin` in 1/64 of a logit (by default what the model says).
-    `lossless` keeps every pixel.
+    With `guard`, every image is decoded, verified, and corrected where it fails: its RMSE must be
+    at most `max_rmse` (0 … 1; the default is set by the model), no pixel may differ by more than
+    `max_error` (0 … 127; no bound by default), and the classifier of the model must give the label
+    of the original, by a `margin` in 1/64 of a logit on both sides (the default is set by the
+    model). `lossless` keeps every pixel.
 
-    `names` and `labels`, integers from 0 to 255, are one for each image. `metadata` are strings by
-    strings, by default the version of digitzip. `chunk` is the number of images in a chunk, the
-    unit of access and of loss: 1 to 16,384.
+    `names` and `labels` (integers, 0 … 255) have one entry for each image. `metadata` is a mapping
+    of strings, by default the version of digitzip. `chunk` is the number of images in a chunk, the
+    unit of random access and of loss, 1 … 16,384. `threads` is the number of batches encoded at
+    once.
 
-    Raises `InputError` for other arrays, for a quality that the model has not and for bounds out of
-    range, `ModelError` for a model or a reader that cannot be had.
+    Raises `InputError` for other arrays and arguments, `ModelError` for a model or classifier that
+    is refused or not found. Warns (`DigitzipWarning`) where the guard verifies nothing, and where
+    the model does not fit the images.
     """
     out = io.BytesIO()
-    codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
-    encoder = fidelity_encoder(
-        codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless, margin=margin
-    )
-    with Writer(out, codec, encoder, metadata=metadata, chunk=chunk) as writer:
+    with create(
+        out,
+        metadata=metadata,
+        model=model,
+        dims=dims,
+        quality=quality,
+        effort=effort,
+        guard=guard,
+        max_rmse=max_rmse,
+        max_error=max_error,
+        lossless=lossless,
+        margin=margin,
+        chunk=chunk,
+        threads=threads,
+    ) as writer:
         writer.append(images, names, labels)
     return out.getvalue()
 
@@ -101,16 +119,17 @@ def decompress(
     max_images: int = MAX_IMAGES,
     threads: int = 1,
 ) -> Images:
-    """Return the images, uint8 [n, height, width], of the bytes of a `.dz` file, all proved.
+    """Decompress the bytes of a `.dz` file to images uint8 [n, height, width], all verified.
 
-    Raises `DamagedError` for bytes that no writer wrote, `ModelError` when the model they need
-    cannot be had, `LimitError` for more than `max_images` digits.
+    `data` is any bytes-like object; `model` and `threads` are as for `open`. Raises `DamagedError`
+    for bytes that no writer wrote, `ModelError` when their model is not found, and `LimitError` for
+    more than `max_images` images.
     """
     with Archive(_bytes_of(data), model=model, threads=threads) as archive:
         if len(archive) > max_images:
             raise LimitError(f"{len(archive)} images, expected at most {max_images} (max_images)")
         archive._store.check_stored()  # who claims much must hold much before it is allocated
-        images = np.empty((len(archive), archive.header.height, archive.header.width), np.uint8)
+        images = np.empty(archive.shape, np.uint8)
         done = 0
         for batch in archive.batches():
             images[done : done + len(batch)] = batch
@@ -163,6 +182,13 @@ def create(
     encoder = fidelity_encoder(
         codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless, margin=margin
     )
+    if guard and encoder is None:
+        warnings.warn(
+            f"guard=True verifies nothing: model {codec.model.name} has no bound and no "
+            "classifier; give max_error= or max_rmse=",
+            DigitzipWarning,
+            stacklevel=2,
+        )
     return _create(file, codec, encoder, metadata=metadata, chunk=chunk, overwrite=overwrite)
 
 

@@ -15,13 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive.finding import find
-from digitzip.archive.info import Info, info_of
+from digitzip.archive.info import CorrectionStats, Info, info_of, stats_of
 from digitzip.archive.storage import Readable
 from digitzip.archive.store import ChunkStore
 from digitzip.archive.views import CodesView, LabelsView, NamesView
 from digitzip.codec import Codec, Images
 from digitzip.errors import DamagedError, InputError
-from digitzip.format import Header
 from digitzip.images.sheet import sheet_png
 from digitzip.limits import MAX_IMAGES
 from digitzip.model import Model
@@ -58,11 +57,6 @@ class Archive:
         self.codes = CodesView(self._store)
         self.names: NamesView | None = NamesView(self._store) if self._store.named else None
         self.labels: LabelsView | None = LabelsView(self._store) if self._store.labelled else None
-
-    @property
-    def header(self) -> Header:
-        """What all images of the file have in common."""
-        return self._store.header
 
     @property
     def codec(self) -> Codec:
@@ -128,7 +122,7 @@ class Archive:
         """
         self._store.check_open()
         if n < 1:
-            raise InputError(f"batches of {n} digits, expected 1 or more")
+            raise InputError(f"batches of {n} images, expected 1 or more")
         start, stop, _ = slice(start, stop).indices(len(self))
         for number in self._store.numbers:
             span = self._store.span(number)
@@ -137,9 +131,15 @@ class Archive:
                 images = self._store.images(number, low - span.start, high - span.start)
                 yield from (images[i : i + n] for i in range(0, len(images), n))
 
-    def test(self) -> None:
-        """Prove that every image decodes here as its writer meant; raises `DamagedError`."""
+    def test(self, rows: Any = None) -> None:
+        """Prove that images decode here to the pixels their writer saw; raises `DamagedError`.
+
+        With `rows`, a key as between brackets, only the chunks that hold these images are proved.
+        """
         self._store.check_open()
+        if rows is not None:
+            self._store.prove(self._store.select(rows).rows)
+            return
         for number in self._store.numbers:
             self._store.images(number)
             self._store.names(number)
@@ -156,20 +156,16 @@ class Archive:
         self._store.check_open()
         return find(self._store, words)
 
-    def prove(self, rows: npt.NDArray[np.intp]) -> None:
-        """Prove the chunks that hold `rows` as `test` proves all; raises `DamagedError`."""
-        self._store.prove(rows)
-
-    @property
-    def size(self) -> int:
-        """The number of bytes of the file."""
-        return self._store.storage.size
-
     @property
     def info(self) -> Info:
-        """What the archive holds, without decoding it."""
+        """What header and trailer of the file say; no chunk is read."""
         self._store.check_open()
         return info_of(self._store)
+
+    def stats(self) -> CorrectionStats:
+        """Return statistics of the corrections; reads every chunk, but decodes none."""
+        self._store.check_open()
+        return stats_of(self._store)
 
     def close(self) -> None:
         """End the use of the archive, and close the file if the archive opened it."""

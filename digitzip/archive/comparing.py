@@ -36,7 +36,7 @@ _PIXELS: Final = 1 << 25  # of originals that are held, to compare them in the o
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Compared:
+class ComparedImage:
     """A digit beside its original, both uint8 [height, width].
 
     `rmse` is over its own pixels, in 0 … 1, `max_error` what its worst pixel is off, 0 … 255.
@@ -54,11 +54,11 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Listed:
+class ImageGroup:
     """How many digits of an archive are of one kind, and the worst few, worst first."""
 
     digits: int
-    worst: tuple[Compared, ...]
+    worst: tuple[ComparedImage, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,9 +77,9 @@ class Comparison:
     ssim: float
     max_error: int
     reader: str | None
-    worst: tuple[Compared, ...]
-    misread: Listed | None
-    broken: Listed | None
+    worst: tuple[ComparedImage, ...]
+    misread: ImageGroup | None
+    broken: ImageGroup | None
 
 
 def compare(
@@ -233,9 +233,9 @@ class _Pairs:
         flags: Flags = (self.labels[0] != self.labels[1]).any(axis=1)
         return flags
 
-    def compared(self, row: int) -> Compared:
+    def compared(self, row: int) -> ComparedImage:
         """Return one of the digits, with pixels of its own."""
-        return Compared(
+        return ComparedImage(
             digit=int(self.digits[row]),
             name=None if self.names is None else self.names[row],
             rmse=math.sqrt(int(self.errors[row]) / self.back[row].size) / 255,
@@ -251,7 +251,7 @@ class _Worst:
 
     def __init__(self, most: int) -> None:
         self._most, self._digits = most, 0
-        self._held: list[Compared] = []
+        self._held: list[ComparedImage] = []
 
     def take(self, pairs: _Pairs, flags: Flags) -> None:
         """Add those of the pairs that are flagged, bool [n]."""
@@ -261,8 +261,8 @@ class _Worst:
         both = [*self._held, *(pairs.compared(row) for row in rows[order].tolist())]
         self._held = sorted(both, key=lambda each: (-each.rmse, each.digit))[: self._most]
 
-    def listed(self) -> Listed:
-        return Listed(self._digits, tuple(self._held))
+    def listed(self) -> ImageGroup:
+        return ImageGroup(self._digits, tuple(self._held))
 
 
 def _shown(original: Labels, back: Labels) -> tuple[int, int]:

@@ -147,8 +147,8 @@ def _refuse_joined(storage: Storage, header: Header, data: bytes, start: int) ->
     except DamagedError:
         return
     raise DamagedError(
-        "two archives or more, one after another, as plain cat joins them: "
-        "digitzip cat joins archives to one"
+        "two archives or more, one after another, as plain cat joins them; digitzip.join makes "
+        "one archive of several"
     )
 
 
@@ -171,5 +171,7 @@ def read_stored(storage: Storage, place: Place) -> bytes:
     if zlib.crc32(data) != place.entry.crc:
         images = place.entry.images
         what = f"images {place.first} to {place.first + images - 1}" if images else "an old trailer"
-        raise DamagedError(f"{what}: the stored bytes are damaged")
+        raise DamagedError(
+            f"{what}: the stored bytes are damaged; digitzip.recover saves all other chunks"
+        )
     return data

@@ -1,4 +1,4 @@
-"""What an archive tells of itself: figures, its model, what it promises and what that cost."""
+"""Metadata and statistics of an archive."""
 
 from __future__ import annotations
 
@@ -7,23 +7,39 @@ from dataclasses import dataclass
 
 from digitzip.archive.store import ChunkStore
 from digitzip.entropy.corrections import packed_size
-from digitzip.errors import DamagedError, ModelError, UnsupportedError
-from digitzip.fidelity.counts import Corrected
-from digitzip.format import Promise
+from digitzip.errors import ModelError
+from digitzip.fidelity import RMSE_UNIT
+from digitzip.format import Promise as Stored
 from digitzip.model import find_classifier
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
-    """What `info` tells of an archive.
+class Promise:
+    """What the writer verified of every image against its original; None where it set no bound.
 
-    Figures per digit are None when it has no digits, the names of model and reader when those are
-    not known, or nobody reads, and what is corrected where a chunk cannot be read.
+    `max_error` is in pixel values, 0 … 255, `max_rmse` is in 0 … 1. `classifier` is the name of the
+    classifier that gives each image the label of its original, None where it is not found here;
+    `classifier_id` is the beginning of its id.
     """
 
-    digits: int
+    max_error: int | None
+    max_rmse: float | None
+    classifier: str | None
+    classifier_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What header and trailer of an archive say; `json.dumps(dataclasses.asdict(info))` works.
+
+    Figures per image are None where there are no images, `model` where the model is not found here,
+    `promise` where nothing was verified, and `corrections`, the number of corrected images, where
+    the file is `damaged`: it was opened with `rebuild=True` and has no valid trailer.
+    """
+
+    images: int
     bytes: int
-    bytes_per_digit: float | None
+    bytes_per_image: float | None
     ratio: float | None
     model: str | None
     model_id: str
@@ -34,22 +50,28 @@ class Info:
     chunks: int
     names: bool
     labels: bool
-    guard: Promise
-    reader: str | None
-    corrections: Corrected | None
+    promise: Promise | None
+    corrections: int | None
     metadata: dict[str, str]
     damaged: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CorrectionStats:
+    """The corrected images of an archive, and the bytes of their corrections, compressed alone."""
+
+    images: int
+    bytes: int
+
+
 def info_of(store: ChunkStore) -> Info:
-    """Return what an archive holds, whose chunks are read but not decoded."""
-    digits, header = len(store), store.header
-    pixels, corrected = header.height * header.width, _corrected(store)
+    """Return what header and trailer say; no chunk is read."""
+    images, header, size = len(store), store.header, store.storage.size
     return Info(
-        digits=digits,
-        bytes=store.storage.size,
-        bytes_per_digit=store.storage.size / digits if digits else None,
-        ratio=digits * pixels / store.storage.size if digits else None,
+        images=images,
+        bytes=size,
+        bytes_per_image=size / images if images else None,
+        ratio=images * header.height * header.width / size if images else None,
         model=_model_name(store),
         model_id=header.model_id.hex(),
         height=header.height,
@@ -59,12 +81,21 @@ def info_of(store: ChunkStore) -> Info:
         chunks=len(store.numbers),
         names=store.named,
         labels=store.labelled,
-        guard=header.promise,
-        reader=_reader_name(header.promise),
-        corrections=corrected,
+        promise=_promise_of(header.promise),
+        corrections=store.index.corrected,
         metadata=dict(header.metadata),
         damaged=store.index.damaged,
     )
+
+
+def stats_of(store: ChunkStore) -> CorrectionStats:
+    """Return statistics of the corrections: every chunk is read, and none is decoded."""
+    images = size = 0
+    for number in store.numbers:
+        if (body := store.correction_body(number)) is not None:
+            images += store.corrected(number)
+            size += packed_size((body,))
+    return CorrectionStats(images, size)
 
 
 def _model_name(store: ChunkStore) -> str | None:
@@ -73,19 +104,16 @@ def _model_name(store: ChunkStore) -> str | None:
     return None
 
 
-def _reader_name(guard: Promise) -> str | None:
-    if guard.classifier is not None:
+def _promise_of(stored: Stored) -> Promise | None:
+    if not stored.on:
+        return None
+    name, id_ = None, stored.classifier
+    if id_ is not None:
         with suppress(ModelError):
-            return find_classifier(guard.classifier).name
-    return None
-
-
-def _corrected(store: ChunkStore) -> Corrected | None:
-    """Return what corrects images; None where a chunk is damaged, or of a later version."""
-    with suppress(DamagedError, UnsupportedError):
-        found = Corrected()
-        for number in store.numbers:
-            if (body := store.correction_body(number)) is not None:
-                found += Corrected(store.corrected(number), packed_size((body,)))
-        return found
-    return None
+            name = find_classifier(id_).name
+    return Promise(
+        max_error=stored.max_error,
+        max_rmse=None if stored.max_rmse is None else stored.max_rmse / RMSE_UNIT,
+        classifier=name,
+        classifier_id=None if id_ is None else id_.hex(),
+    )

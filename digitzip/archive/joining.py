@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from os import PathLike, fspath
@@ -12,7 +13,7 @@ from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable
 from digitzip.archive.store import ChunkStore
 from digitzip.archive.views import NamesView
-from digitzip.errors import DigitzipError, InputError, OutputError
+from digitzip.errors import DigitzipError, DigitzipWarning, InputError, OutputError
 from digitzip.format import Header
 
 
@@ -30,7 +31,13 @@ def join(files: Sequence[Readable], out: Writable, *, overwrite: bool = False) -
     if not files:
         raise InputError("no archive to join, expected at least one")
     with opened(out, overwrite=overwrite) as target:
-        header = _common_header(files)
+        header, dropped = _common_header(files)
+        if dropped:
+            warnings.warn(
+                f"{dropped} promises nothing of its images, so the joined file promises nothing",
+                DigitzipWarning,
+                stacklevel=2,
+            )
         sink, kinds = ChunkSink(target, header), _Kinds()
         for number, file in enumerate(files):
             label = _label(file, number)
@@ -92,18 +99,23 @@ class _Kinds:
         self._from |= own
 
 
-def _common_header(files: Sequence[Readable]) -> Header:
+def _common_header(files: Sequence[Readable]) -> tuple[Header, str | None]:
+    """Return the header of the joined file, and which file drops the promise of the others."""
     header: Header | None = None
+    promised, without = False, None
     for number, file in enumerate(files):
         label = _label(file, number)
         with _reading(file, label) as store:
+            promised |= store.header.promise.on
+            if not store.header.promise.on:
+                without = without or label
             if header is None:
                 header = store.header
             else:
                 header = match(header, store.header, _label(files[0], 0), label)
     if header is None:
         raise InputError("no archive to join, expected at least one")
-    return header
+    return header, without if promised else None
 
 
 @contextmanager

@@ -76,7 +76,7 @@ class ChunkStore:
             return read_index(self.storage, self.header)
         except DamagedError as error:
             if not rebuild:
-                raise DamagedError(f"{error}; digitzip recover saves what is whole") from error
+                raise DamagedError(f"{error}; digitzip.recover saves what is whole") from error
             return rebuild_index(self.storage, self.header)
 
     @cached_property
@@ -185,7 +185,7 @@ class ChunkStore:
             if zlib.crc32(images.data) != self._read(number).pixel_crc:
                 raise DamagedError(
                     f"images {span.start} to {span.stop - 1} do not decode "
-                    "to the pixels their writer saw"
+                    "to the pixels their writer saw; digitzip.recover saves the other chunks"
                 )
             self._proved.add(number)
         return images

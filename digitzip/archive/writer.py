@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
@@ -18,8 +19,14 @@ from digitzip.archive.views import NamesView
 from digitzip.arguments import integer
 from digitzip.codec import Codec, EncodedBatch, Images
 from digitzip.entropy.corrections import packed_size
-from digitzip.errors import ClosedError, InputError
-from digitzip.fidelity import FidelityCounts, FidelityEncoder, promise_of
+from digitzip.errors import ClosedError, DigitzipWarning, InputError
+from digitzip.fidelity import (
+    FidelityCounts,
+    FidelityEncoder,
+    Policy,
+    promise_of,
+    within_bounds,
+)
 from digitzip.format import Header
 from digitzip.format.metadata import WRITER_KEY
 from digitzip.format.metadata import check as check_metadata
@@ -66,6 +73,7 @@ class Writer:
         self.taken: frozenset[str] = frozenset()
         """The names of the images that were in the file before, where it is appended to."""
         self.counts = FidelityCounts()
+        self._above_bound = self._images = 0  # reconstructions beyond the bound of the model
         self._outputs = outputs or ExitStack()
         self._closed = False
 
@@ -114,9 +122,14 @@ class Writer:
         """Return images as the file will give them, corrected where the guard asks for it."""
         if self._encoder is None:
             codes = self._codec.encode(images)
-            return EncodedBatch.plain(codes, self._codec.decode(codes))
-        batch, used = self._encoder.encode(images)
-        self.counts.add(used)
+            batch = EncodedBatch.plain(codes, self._codec.decode(codes))
+        else:
+            batch, used = self._encoder.encode(images)
+            self.counts.add(used)
+        if (bound := self._codec.max_rmse) is not None:
+            within = within_bounds(Policy(max_rmse=bound), images, batch.recon)
+            self._images += len(images)
+            self._above_bound += int((~within).sum())
         return batch
 
     def resume(self, store: ChunkStore) -> None:
@@ -150,6 +163,13 @@ class Writer:
         with self._outputs:
             self._write(self._builder.finish())
             self._sink.close()
+        if 2 * self._above_bound > self._images:
+            warnings.warn(
+                f"model {self._codec.model.name} does not fit these images: of {self._images} "
+                f"reconstructions, {self._above_bound} exceed its bound; train a model for them",
+                DigitzipWarning,
+                stacklevel=2,
+            )
 
     def _write(self, chunks: Sequence[BuiltChunk]) -> None:
         for chunk in chunks:

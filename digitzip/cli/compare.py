@@ -87,7 +87,8 @@ def compare(
         page = digitzip.contact_sheet(_pairs(compared, shape))
         digitzip.write_images(sheet, page[None], overwrite=force)
     promise = guarded.promise(info)
-    unread = info.guard.classifier is not None and compared.reader is None
+    promised = None if info.promise is None else info.promise.classifier_id
+    unread = promised is not None and compared.reader is None
     if as_json:
         print(json.dumps(_as_json(compared), indent=2, allow_nan=False))
     else:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digitzip.cli import console, extras, guarded, options, streams
+from digitzip.cli import console, guarded, options, streams
 from digitzip.cli.talk import Talk, talk_options
-from digitzip.limits import DEFAULT_CHUNK_IMAGES, DIMS, MAX_CHUNK_IMAGES
+from digitzip.limits import DIMS
 
 if TYPE_CHECKING:
     from digitzip import Fit
@@ -64,15 +64,6 @@ if TYPE_CHECKING:
 )
 @click.option("--lossless", is_flag=True, help="Keep every pixel.")
 @options.fit
-@extras.labels_option
-@extras.metadata_option
-@click.option(
-    "--chunk",
-    type=click.IntRange(1, MAX_CHUNK_IMAGES),
-    default=DEFAULT_CHUNK_IMAGES,
-    metavar="N",
-    help="Images per chunk, the unit of access and of loss; smaller chunks give larger files.",
-)
 @options.threads
 @options.force
 @talk_options
@@ -89,9 +80,6 @@ def compress(
     margin: int | None,
     lossless: bool,
     fit: Fit,
-    labels: str | None,
-    texts: tuple[str, ...],
-    chunk: int,
     threads: int,
     force: bool,
     quiet: bool,
@@ -107,7 +95,6 @@ def compress(
     corrected.
     """
     _check(model, dims, guard, max_rmse, max_error, margin, lossless)
-    metadata = extras.metadata(texts, inputs)
     import digitzip
 
     talk = Talk(quiet, verbose)
@@ -116,9 +103,9 @@ def compress(
         with (
             talk.bar() as bar,
             digitzip.create(
-                target, metadata=metadata, model=model, dims=dims, quality=quality, effort=effort,
+                target, model=model, dims=dims, quality=quality, effort=effort,
                 guard=guard == "on", max_rmse=max_rmse, max_error=max_error, lossless=lossless,
-                margin=margin, chunk=chunk, threads=threads, overwrite=force,
+                margin=margin, threads=threads, overwrite=force,
             ) as writer,
             streams.inputs(inputs) as files,
         ):  # fmt: skip
@@ -127,21 +114,14 @@ def compress(
                 files, height=shape.height, width=shape.width, fit=fit,
                 batch=options.BATCH * threads,
             )  # fmt: skip
-            numbers = extras.read_labels(labels, inputs, source.count)
             bar.total = source.count
             count = 0
             for images, names in bar.follow(source, lambda batch: len(batch[0])):
-                part = slice(count, count + len(images))
-                writer.append(images, names, None if numbers is None else numbers[part])
+                writer.append(images, names)
                 count += len(images)
         size = Path(target).stat().st_size if isinstance(target, str) else target.tell()
     talk.summary(f"{out}: {console.figures(count, size, shape.pixels, talk.seconds)}")
     guarded.tell(talk, out, writer)
-    if guard == "on" and count and not writer.counts.total:
-        talk.summary(
-            f"{out}: guard: the model has no bound and no classifier, so no image was verified; "
-            "give --max-error or --max-rmse"
-        )
 
 
 def _check(

@@ -103,7 +103,7 @@ def extract(
         if out.lower().endswith(_ARCHIVE):
             digitzip.extract(dz, rows, out, overwrite=force)
         else:
-            dz.prove(rows)  # as digitzip.extract does: before anything is written
+            dz.test(rows)  # as digitzip.extract does: before anything is written
             with talk.bar(len(rows)) as bar:
                 batches = bar.follow(_batches(dz, rows), len)
                 decompress.write(out, dz, rows.tolist(), batches, force)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,7 +28,7 @@ def info(file: str, as_json: bool, model: str | None) -> None:
     with _opened(file, model) as dz:
         found = dz.info
     if as_json:
-        print(json.dumps(_as_json(found), indent=2))
+        print(json.dumps(asdict(found), indent=2))
         return
     for label, value in _as_lines(found):
         print(f"{label:11} {console.printable(value)}")
@@ -58,8 +57,8 @@ def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) 
             worst = max(worst, console.exit_code(error))
             continue
         pixels = found.height * found.width
-        figures = console.figures(found.digits, found.bytes, pixels, talk.seconds)
-        kept = f"; kept: {guarded.promise(found)}" if found.guard.on else ""
+        figures = console.figures(found.images, found.bytes, pixels, talk.seconds)
+        kept = f"; kept: {guarded.promise(found)}" if found.promise is not None else ""
         talk.summary(f"{file}: ok, {figures}{kept}")
     if worst:
         click.get_current_context().exit(worst)
@@ -70,25 +69,17 @@ def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) 
 @options.json
 @options.model
 def list_names(file: str, as_json: bool, model: str | None) -> None:
-    """List the names of the images, or their numbers, one per line, with their labels.
+    """List the names of the images, or their numbers, one per line.
 
     Unprintable characters are escaped, except with --json.
     """
     with _opened(file, model) as dz, console.at("standard output"):
-        labels: Iterable[Any] = repeat(None) if dz.labels is None else dz.labels[:]
-        names: Iterable[Any] = repeat(None) if dz.names is None else dz.names
-        images = zip(range(len(dz)), names, labels, strict=False)
         if as_json:
-            json.dump([_listed(*each) for each in images], sys.stdout)
+            json.dump(list(range(len(dz)) if dz.names is None else dz.names), sys.stdout)
             print()
             return
-        for index, name, label in images:
-            end = "" if label is None else f"\t{label}"
-            print(console.printable(str(index) if name is None else name) + end)
-
-
-def _listed(index: int, name: str | None, label: Any) -> dict[str, object]:
-    return {"index": index, "name": name, "label": None if label is None else int(label)}
+        for name in range(len(dz)) if dz.names is None else dz.names:
+            print(console.printable(str(name)))
 
 
 @contextmanager
@@ -103,21 +94,9 @@ def _opened(file: str, model: str | None) -> Iterator[Archive]:
         yield dz
 
 
-def _as_json(found: Info) -> dict[str, object]:
-    values: dict[str, object] = {name: getattr(found, name) for name in found.__slots__}
-    guard, reader = found.guard, values.pop("reader")
-    values["guard"] = None
-    if guard.on:
-        reader_id = None if guard.classifier is None else guard.classifier.hex()
-        limits = {"max_error": guard.max_error, "max_rmse": guarded.max_rmse(found)}
-        values["guard"] = {**limits, "reader": reader, "reader_id": reader_id}
-    values["corrections"] = None if found.corrections is None else asdict(found.corrections)
-    return values
-
-
 def _as_lines(found: Info) -> Iterator[tuple[str, str]]:
-    each = "" if found.bytes_per_digit is None else f", {found.bytes_per_digit:.2f} per image"
-    yield "images", f"{found.digits:,} of {found.height} x {found.width} pixels"
+    each = "" if found.bytes_per_image is None else f", {found.bytes_per_image:.2f} per image"
+    yield "images", f"{found.images:,} of {found.height} x {found.width} pixels"
     yield "bytes", f"{found.bytes:,}{each}"
     yield "ratio", "-" if found.ratio is None else f"{found.ratio:.1f}"
     yield "model", f"{found.model or 'not found here'} ({found.model_id})"
@@ -126,9 +105,9 @@ def _as_lines(found: Info) -> Iterator[tuple[str, str]]:
     yield "names", "yes" if found.names else "no"
     yield "labels", "yes" if found.labels else "no"
     yield "guard", guarded.promise(found)
-    if (corrected := found.corrections) is None:
-        yield "corrections", "unknown: a chunk cannot be read; see digitzip test"
-    elif corrected.digits:
-        yield "corrections", f"{console.images(corrected.digits)}, {corrected.bytes:,} bytes"
+    if found.corrections is None:
+        yield "corrections", "unknown: the file has no valid trailer"
+    elif found.corrections:
+        yield "corrections", console.images(found.corrections)
     for key, text in found.metadata.items():
         yield "metadata", f"{key}: {text}"
