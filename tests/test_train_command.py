@@ -163,7 +163,7 @@ def test_what_is_no_set_of_images_is_refused() -> None:
     for name, reason in {
         "empty": "found no images in 'empty'",
         "flat.npy": "expected uint8 [n, height, width]",
-        "large.npy": "expected 8 to 64 a side",
+        "large.npy": "expected 8 to 64 per side",
         "black.npy": "are the same",
         "text": "is not an image that Pillow can read",
     }.items():
