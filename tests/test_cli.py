@@ -91,6 +91,12 @@ def works(*arguments: str, stdin: bytes = b"") -> bytes:
     return result.stdout_bytes
 
 
+def compressed(images: Images, source: str = "in.npy", **options: Any) -> bytes:
+    """Return what the command writes for images from an input of this name."""
+    metadata = {"digitzip": digitzip.__version__, "source": source}
+    return digitzip.compress(images, metadata=metadata, **options)
+
+
 def left(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
@@ -166,7 +172,7 @@ def test_several_inputs_are_joined_in_their_order() -> None:
     np.save("b.npy", make_images(3, seed=2))
     works("compress", "b.npy", "a.npy", "-o", "out.dz")
     both = np.concatenate([np.load("b.npy"), np.load("a.npy")])
-    assert Path("out.dz").read_bytes() == digitzip.compress(both)
+    assert Path("out.dz").read_bytes() == compressed(both, "b.npy, a.npy")
 
 
 def test_an_empty_collection_is_a_valid_file() -> None:
@@ -182,7 +188,7 @@ def test_model_quality_and_effort_reach_the_library(
     images: Images,
 ) -> None:
     works("compress", "in.npy", "-o", "a.dz", "--model", "other", "--quality", "1", "--effort", "0")
-    expected = digitzip.compress(images, model="other", quality=1, effort=0)
+    expected = compressed(images, model="other", quality=1, effort=0)
     assert Path("a.dz").read_bytes() == expected
 
 
@@ -198,8 +204,8 @@ def test_dims_pick_the_model_of_so_many_numbers(
     monkeypatch.setenv("DIGITZIP_MODELS", os.pathsep.join([str(place), str(shelf)]))
     works("compress", "in.npy", "-o", "a.dz", "--dims", "4")
     data = Path("a.dz").read_bytes()
-    assert data == digitzip.compress(images, dims=4) == digitzip.compress(images, model="mnist-4")
-    assert data != digitzip.compress(images)
+    assert data == compressed(images, dims=4) == compressed(images, model="mnist-4")
+    assert data != compressed(images)
     monkeypatch.setattr("digitzip.model.registry.bundled_folder", lambda: shelf)
     line = fails(4, "compress", "in.npy", "-o", "b.dz", "--dims", "3")
     assert "no model named 'mnist-3'; known models: mnist-4, mnist-10" in line
@@ -264,7 +270,7 @@ def test_standard_input_and_output_stand_for_files(
     images: Images,
 ) -> None:
     packed = works("compress", "-", "-o", "-", stdin=Path("in.npy").read_bytes())
-    assert packed == digitzip.compress(images)
+    assert packed == compressed(images, "stdin")
     idx = struct.pack(">4I", 0x803, *images.shape) + images.tobytes()
     for stdin in (idx, gzip.compress(idx)):
         assert works("compress", "-", "-o", "-", stdin=stdin) == packed
@@ -424,6 +430,65 @@ def test_images_of_another_size_say_what_to_do() -> None:
     works("compress", "in.npy", "-o", "out.dz", "--fit", "resize")
 
 
+# Labels, metadata, chunks
+
+
+def test_labels_of_a_file_go_in_and_come_out(images: Images) -> None:
+    np.save("y.npy", np.arange(7) * 36)
+    works("compress", "in.npy", "-o", "in.dz", "--labels", "y.npy")
+    for out in ("y-idx1-ubyte", "z.npy"):
+        works("decompress", "in.dz", "-o", "out.npy", "-f", "--labels", out)
+        assert digitzip.read_labels(out).tolist() == [0, 36, 72, 108, 144, 180, 216]
+    works("append", "in.dz", "in.npy", "--labels", "y-idx1-ubyte")
+    works("decompress", "in.dz", "-o", "out.npy", "-f", "--labels", "z.npy", "--range", "6:9")
+    assert np.load("z.npy").tolist() == [216, 0, 36]
+    assert works("list", "in.dz").decode().splitlines()[5:8] == ["5\t180", "6\t216", "7\t0"]
+    assert json.loads(works("list", "in.dz", "--json"))[1] == {
+        "index": 1,
+        "name": None,
+        "label": 36,
+    }
+    assert json.loads(works("info", "in.dz", "--json"))["labels"] is True
+    assert "labels" in fails(1, "append", "in.dz", "in.npy")
+    np.save("short.npy", np.arange(6))
+    line = fails(1, "compress", "in.npy", "-o", "a.dz", "--labels", "short.npy")
+    assert "'short.npy': found 6 labels; expected 7, one per image" in line
+    works("compress", "in.npy", "-o", "a.dz")
+    line = fails(1, "decompress", "a.dz", "-o", "b.npy", "--labels", "c.npy")
+    assert "no labels; leave out --labels" in line
+    assert not Path("a.npy").exists()
+
+
+def test_sub_folders_are_labels(place: Path, images: Images) -> None:
+    write_pngs(place / "digits", images)
+    works("compress", "digits", "-o", "in.dz", "--labels", "folders")
+    with digitzip.open("in.dz") as dz:
+        assert dz.labels is not None
+        assert dz.names is not None
+        assert [name[0] for name in dz.names] == [str(label) for label in dz.labels[:]]
+    line = fails(2, "compress", "in.npy", "-o", "a.dz", "--labels", "folders")
+    assert "'in.npy' is not a folder of sub-folders" in line
+
+
+def test_metadata_have_version_source_and_what_is_given(images: Images) -> None:
+    works("compress", "in.npy", "-", "-o", "in.dz", "--metadata", "by=a=b", "--metadata", "x=",
+          stdin=Path("in.npy").read_bytes())  # fmt: skip
+    expected = {"by": "a=b", "digitzip": digitzip.__version__, "source": "in.npy, stdin", "x": ""}
+    assert json.loads(works("info", "in.dz", "--json"))["metadata"] == expected
+    assert "metadata    by: a=b" in works("info", "in.dz").decode().splitlines()
+    works("compress", "in.npy", "-f", "-o", "in.dz", "--metadata", "source=me")
+    assert json.loads(works("info", "in.dz", "--json"))["metadata"]["source"] == "me"
+    for text in ("by", "=by"):
+        line = fails(2, "compress", "in.npy", "-o", "a.dz", "--metadata", text)
+        assert "expected KEY=VALUE" in line
+
+
+def test_chunks_have_as_many_images_as_asked(images: Images) -> None:
+    works("compress", "in.npy", "-o", "in.dz", "--chunk", "3")
+    assert json.loads(works("info", "in.dz", "--json"))["chunks"] == 3
+    assert "1<=x<=16384" in fails(2, "compress", "in.npy", "-o", "a.dz", "--chunk", "0")
+
+
 # Overwriting
 
 
@@ -482,7 +547,11 @@ def test_test_goes_on_after_a_bad_file_and_exits_with_the_worst(archive: str, na
 def test_list_prints_names_or_numbers(archive: str, named: str) -> None:
     assert works("list", archive).decode().split() == list("0123456")
     assert works("list", named).decode().split()[:2] == ["a/0.png", "b/1.png"]
-    assert json.loads(works("list", named, "--json"))[2] == "a/2.png"
+    assert json.loads(works("list", named, "--json"))[2] == {
+        "index": 2,
+        "name": "a/2.png",
+        "label": None,
+    }
 
 
 def test_hostile_names_are_escaped_and_never_leave_the_folder(place: Path, images: Images) -> None:
@@ -491,7 +560,7 @@ def test_hostile_names_are_escaped_and_never_leave_the_folder(place: Path, image
     Path("in.dz").write_bytes(of_codes(load_model(), codes, names))
     shown = works("list", "in.dz").decode()
     assert shown.splitlines()[:4] == ["\\x1b[31mred\\n", "\\u202egnp.exe", "c:\\x", "é"]
-    assert json.loads(works("list", "in.dz", "--json")) == names
+    assert [each["name"] for each in json.loads(works("list", "in.dz", "--json"))] == names
     line = run("decompress", "in.dz", "-o", "out").stderr
     assert "\x1b" not in line
     assert left(place) == {"in.npy", "in.dz"}
@@ -614,7 +683,7 @@ def test_bounds_reach_the_library(
     arguments: list[str], options: dict[str, Any], guarded: Model
 ) -> None:
     run("compress", "40.npy", "-o", "out.dz", *arguments)
-    assert Path("out.dz").read_bytes() == digitzip.compress(np.load("40.npy"), **options)
+    assert Path("out.dz").read_bytes() == compressed(np.load("40.npy"), "40.npy", **options)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digitzip.cli import console, guarded, options, streams
+from digitzip.cli import console, extras, guarded, options, streams
 from digitzip.cli.talk import Talk, talk_options
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @options.model
 @options.effort
 @options.fit
+@extras.labels_option
 @options.threads
 @talk_options
 def append(
@@ -29,6 +30,7 @@ def append(
     model: str | None,
     effort: int | None,
     fit: Fit,
+    labels: str | None,
     threads: int,
     quiet: bool,
     verbose: bool,
@@ -55,6 +57,7 @@ def append(
             files, height=writer.shape.height, width=writer.shape.width, fit=fit,
             batch=options.BATCH * threads, named=bool(writer.named),
         )  # fmt: skip
+        numbers = extras.read_labels(labels, inputs, source.count)
         bar.total = source.count
         count, taken = 0, Names()
         for name in sorted(writer.taken):
@@ -63,7 +66,8 @@ def append(
         for images, names in bar.follow(source, lambda batch: len(batch[0])):
             for name in names or ():
                 taken.take(name)  # so that all can be decompressed to one folder
-            writer.append(images, names)
+            part = slice(count, count + len(images))
+            writer.append(images, names, None if numbers is None else numbers[part])
             count += len(images)
     size = Path(file).stat().st_size
     talk.summary(f"{file}: {console.images(count)} appended, {size:,} bytes, {talk.seconds:.1f} s")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digitzip.cli import console, guarded, options, streams
+from digitzip.cli import console, extras, guarded, options, streams
 from digitzip.cli.talk import Talk, talk_options
-from digitzip.limits import DIMS
+from digitzip.limits import DEFAULT_CHUNK_IMAGES, DIMS, MAX_CHUNK_IMAGES
 
 if TYPE_CHECKING:
     from digitzip import Fit
@@ -64,6 +64,15 @@ if TYPE_CHECKING:
 )
 @click.option("--lossless", is_flag=True, help="Keep every pixel.")
 @options.fit
+@extras.labels_option
+@extras.metadata_option
+@click.option(
+    "--chunk",
+    type=click.IntRange(1, MAX_CHUNK_IMAGES),
+    default=DEFAULT_CHUNK_IMAGES,
+    metavar="N",
+    help="Images per chunk, the unit of access and of loss; smaller chunks give larger files.",
+)
 @options.threads
 @options.force
 @talk_options
@@ -80,6 +89,9 @@ def compress(
     margin: int | None,
     lossless: bool,
     fit: Fit,
+    labels: str | None,
+    texts: tuple[str, ...],
+    chunk: int,
     threads: int,
     force: bool,
     quiet: bool,
@@ -95,6 +107,7 @@ def compress(
     corrected.
     """
     _check(model, dims, guard, max_rmse, max_error, margin, lossless)
+    metadata = extras.metadata(texts, inputs)
     import digitzip
 
     talk = Talk(quiet, verbose)
@@ -103,9 +116,9 @@ def compress(
         with (
             talk.bar() as bar,
             digitzip.create(
-                target, model=model, dims=dims, quality=quality, effort=effort,
+                target, metadata=metadata, model=model, dims=dims, quality=quality, effort=effort,
                 guard=guard == "on", max_rmse=max_rmse, max_error=max_error, lossless=lossless,
-                margin=margin, threads=threads, overwrite=force,
+                margin=margin, chunk=chunk, threads=threads, overwrite=force,
             ) as writer,
             streams.inputs(inputs) as files,
         ):  # fmt: skip
@@ -114,10 +127,12 @@ def compress(
                 files, height=shape.height, width=shape.width, fit=fit,
                 batch=options.BATCH * threads,
             )  # fmt: skip
+            numbers = extras.read_labels(labels, inputs, source.count)
             bar.total = source.count
             count = 0
             for images, names in bar.follow(source, lambda batch: len(batch[0])):
-                writer.append(images, names)
+                part = slice(count, count + len(images))
+                writer.append(images, names, None if numbers is None else numbers[part])
                 count += len(images)
         size = Path(target).stat().st_size if isinstance(target, str) else target.tell()
     talk.summary(f"{out}: {console.figures(count, size, shape.pixels, talk.seconds)}")

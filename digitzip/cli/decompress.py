@@ -46,6 +46,12 @@ def _parse_range(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option(
     "--range", "part", metavar="A:B", callback=_parse_range, help="Only images A to B - 1."
 )
+@click.option(
+    "--labels",
+    metavar="OUT",
+    callback=streams.not_empty,
+    help="Write the labels to OUT, a .npy, -idx1-ubyte or -idx1-ubyte.gz file.",
+)
 @options.model
 @options.max_images
 @options.threads
@@ -55,6 +61,7 @@ def decompress(
     file: str,
     out: str,
     part: slice,
+    labels: str | None,
     model: str | None,
     max_images: int,
     threads: int,
@@ -71,6 +78,9 @@ def decompress(
 
     talk = Talk(quiet, verbose)
     streams.refuse_same([file], out)
+    if labels is not None:
+        streams.refuse_same([file], labels)
+        streams.refuse_existing(labels, force)
     with (
         console.about(file),
         streams.readable(file) as source,
@@ -82,9 +92,14 @@ def decompress(
                 f"{console.images(len(rows))}, expected at most {max_images:,}; "
                 "raise --max-images, or take a part with --range"
             )
+        if labels is not None and dz.labels is None:
+            raise InputError("the images have no labels; leave out --labels")
         with talk.bar(len(rows)) as bar:
             batches = dz.batches(start=rows.start, stop=rows.stop)
             write(out, dz, rows, bar.follow(batches, len), force)
+        if labels is not None and dz.labels is not None:
+            found = dz.labels[rows.start : rows.stop]
+            digitzip.write_labels(labels, found, overwrite=force)
         count, size, pixels = len(dz), dz.info.bytes, dz.info.height * dz.info.width
     if len(rows) == count:
         figures = console.figures(count, size, pixels, talk.seconds)

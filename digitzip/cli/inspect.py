@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -69,17 +70,25 @@ def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) 
 @options.json
 @options.model
 def list_names(file: str, as_json: bool, model: str | None) -> None:
-    """List the names of the images, or their numbers, one per line.
+    """List the names of the images, or their numbers, one per line, with their labels.
 
     Unprintable characters are escaped, except with --json.
     """
     with _opened(file, model) as dz, console.at("standard output"):
+        labels: Iterable[Any] = repeat(None) if dz.labels is None else dz.labels[:]
+        names: Iterable[Any] = repeat(None) if dz.names is None else dz.names
+        images = zip(range(len(dz)), names, labels, strict=False)
         if as_json:
-            json.dump(list(range(len(dz)) if dz.names is None else dz.names), sys.stdout)
+            json.dump([_listed(*each) for each in images], sys.stdout)
             print()
             return
-        for name in range(len(dz)) if dz.names is None else dz.names:
-            print(console.printable(str(name)))
+        for index, name, label in images:
+            end = "" if label is None else f"\t{label}"
+            print(console.printable(str(index) if name is None else name) + end)
+
+
+def _listed(index: int, name: str | None, label: Any) -> dict[str, object]:
+    return {"index": index, "name": name, "label": None if label is None else int(label)}
 
 
 @contextmanager

@@ -50,6 +50,12 @@ class _StandardInput(io.BufferedRandom):
     name: Any = "stdin"
 
 
+def name_of(file: str) -> str:
+    """Return the base name of an input, as valid Unicode."""
+    name = "stdin" if file == STANDARD else Path(file).name or file
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
 def standard_output(force: bool) -> BinaryIO:
     """Return standard output for writing.
 
