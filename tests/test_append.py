@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ from digitzip.errors import (
 )
 from digitzip.format import Promise
 from digitzip.model import Model
-from tests.archives import with_promise
+from tests.archives import chunk_sizes, with_promise
 from tests.conftest import TINY
 from tests.stops import killed_at
 from tests.test_join import VALID, pack
@@ -63,11 +64,11 @@ def run(*arguments: str, stdin: bytes = b"") -> Result:
 
 
 @pytest.mark.parametrize("named", [False, True])
-@pytest.mark.parametrize("at", [0, 1, 7, 16_383, 16_384, 16_385, 20_000])
+@pytest.mark.parametrize("at", [0, 1, 7, 4095, 4096, 4097, 5000])
 def test_an_appended_file_is_the_one_that_is_written_at_once(
     at: int, named: bool, tiny: Model, images: Images
 ) -> None:
-    many = np.concatenate([images] * 401) if at > 1000 else images
+    many = np.concatenate([images] * 101) if at > 1000 else images
     names = [f"n/{i}" for i in range(len(many))] if named else None
     Path("in.dz").write_bytes(pack(tiny, many[:at], names and names[:at]))
     add("in.dz", many[at:], names and names[at:], tiny)
@@ -358,3 +359,33 @@ def test_errors_of_append_are_one_line_and_change_nothing(
         assert run("append", *map(str, arguments)).exit_code == 2
     assert sorted(place.iterdir()) == before
     assert Path("old.dz").read_bytes() == old
+
+
+def test_labels_and_metadata_are_kept_and_chunks_filled(tiny: Model, images: Images) -> None:
+    kept: dict[str, Any] = {"model": tiny, "effort": 0}
+    texts = {"source": "x"}
+    data = digitzip.compress(images[:7], labels=range(7), metadata=texts, chunk=4, **kept)
+    Path("in.dz").write_bytes(data)
+    with digitzip.append("in.dz", chunk=4, **kept) as out:
+        out.append(images[7:12], labels=range(7, 12))
+    once = digitzip.compress(images[:12], labels=range(12), metadata=texts, chunk=4, **kept)
+    assert Path("in.dz").read_bytes() == once
+    with digitzip.open(once, model=tiny) as dz:
+        assert chunk_sizes(dz) == [4, 4, 4]
+        assert dz.labels is not None
+        assert dz.labels[:].tolist() == list(range(12))
+        assert dz.info.metadata == texts
+    for labels, match in (
+        ([1], "1 labels for 2 images"),
+        ([1, 256], "expected 0 to 255"),
+        ([-1, 1], "expected 0 to 255"),
+        ([0.5, 1.0], "expected integers"),
+        ([True, False], "expected integers"),
+        ([[1, 2]], "expected integers"),
+        (None, "give labels to all, or to none"),
+    ):
+        with pytest.raises(InputError, match=match), digitzip.append("in.dz", **kept) as out:
+            out.append(images[:2], labels=labels)
+    with pytest.raises(InputError, match="chunk is 0, expected 1 to 16384"):
+        digitzip.append("in.dz", chunk=0, **kept)
+    assert Path("in.dz").read_bytes() == once

@@ -22,7 +22,7 @@ import digitzip
 from digitzip.cli import digitzip as command
 from digitzip.errors import DamagedError, ModelError
 from digitzip.model import Model, read_model
-from tests.archives import of_codes
+from tests.archives import of_codes, random_codes
 from tests.conftest import TINY
 from tests.test_join import pack
 
@@ -63,9 +63,9 @@ def run(*arguments: str) -> Result:
     ids=ascii,
 )
 def test_names_that_no_folder_can_hold_are_refused_whole_and_the_digits_can_be_had(
-    names: list[str], tiny: Model, images: Images, place: Path
+    names: list[str], tiny: Model, place: Path
 ) -> None:
-    Path("in.dz").write_bytes(pack(tiny, images[:2], names))
+    Path("in.dz").write_bytes(of_codes(tiny, random_codes(2), names))
     done = run("decompress", "in.dz", "-o", "out", "--model", str(TINY))
     assert done.exit_code == 1
     assert done.stderr.count("\n") == 1

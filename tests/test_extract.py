@@ -181,12 +181,16 @@ def test_images_with_a_layer_of_a_later_version_are_not_extracted(tiny: Model) -
         assert dz[[0]].shape == (1, 28, 28)
 
 
-def test_labels_come_along(tiny: Model, images: Images) -> None:
-    data = digitzip.compress(images[:5], model=tiny, labels=range(5))
-    digitzip.extract(data, [4, 0], out := io.BytesIO(), model=tiny)
-    with digitzip.open(out.getvalue()) as dz:
+def test_labels_and_metadata_come_along(tiny: Model, images: Images) -> None:
+    texts = {"source": "x"}
+    data = digitzip.compress(images[:9], labels=range(9), metadata=texts, model=tiny, effort=0)
+    out = io.BytesIO()
+    digitzip.extract(digitzip.open(data, model=tiny), [7, 2, 2], out)
+    with digitzip.open(out.getvalue(), model=tiny) as dz:
+        dz.test()
         assert dz.labels is not None
-        assert dz.labels[:].tolist() == [4, 0]
+        assert (dz.labels[:].tolist(), dz.labels[1]) == ([7, 2, 2], 2)
+        assert dz.info.metadata == texts
 
 
 # The command

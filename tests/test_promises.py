@@ -41,7 +41,8 @@ def kept(images: Images, dz: Archive) -> None:
     """Check that all images are as near to their originals as the file promises."""
     stated = promise(dz)
     assert stated.on
-    check(images, dz[:], stated.max_error, stated.max_rmse, stated.reader, dz.codec.model.margin)
+    bounds = stated.max_error, stated.max_rmse
+    check(images, dz[:], *bounds, stated.classifier, dz.codec.model.margin)
 
 
 @settings(max_examples=20)

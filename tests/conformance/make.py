@@ -252,7 +252,7 @@ def damaged_headers() -> dict[str, Refused]:
         "height-not-the-models": (header(32, 30), damaged, "not those of its model"),
         "dims-11": (header(34, 11), damaged, "dims is 11"),
         "levels-1": (header(35, 1), damaged, "levels is 1"),
-        "levels-unknown-to-the-model": (header(35, 16), unknown, "no quantiser of 16"),
+        "levels-unknown-to-the-model": (header(35, 16), unknown, "8, 5 levels, not 16"),
         "promise-reserved-bit": (header(36, 0x10), damaged, "promise flags"),
         "promise-of-a-bound-without-a-check": (header(36, 2), damaged, "promise flags"),
         "metadata-cut": (metadata(b"\1\1a\5abc"), damaged, "ends early"),
