@@ -146,6 +146,7 @@ class _Uses:
             assert (dz[at] == dz[at : at + 1][0]).all()
             assert (dz.codes[at - n] == dz.codes[[at]][0]).all()
             _ = dz.names and (dz.names[at], dz.names[at : at + 3])
+            assert dz.labels is None or (dz.labels[at : at + 3][:1] == dz.labels[at]).all()
             next(iter(dz.batches(7, start=at)))
 
     def rebuild(self, data: bytes, random: Random) -> None:
@@ -155,7 +156,7 @@ class _Uses:
 
     def recover(self, data: bytes, random: Random) -> None:
         out = io.BytesIO()
-        model = self._model(data) if random.random() < 0.997 else None  # all models are tried
+        model = self._model(data) if random.random() < 0.9 else None
         saved = digitzip.recover(data, out, model=model, max_images=MOST)
         with self.open(out.getvalue()) as dz:
             assert len(dz) == saved.images
@@ -188,7 +189,8 @@ class _Uses:
         try:
             with digitzip.append(self._path, model=self._model(data), effort=0) as out:
                 if self._image is not None:
-                    out.append(self._image, ["new"] if out.named else None)
+                    labels = [7] if out.labelled else None
+                    out.append(self._image, ["new"] if out.named else None, labels)
         except DigitzipError:
             assert self._path.read_bytes() == data
             raise
