@@ -27,8 +27,10 @@ def make_model(name: str = "toy", seed: int = 0, side: int = SIDE) -> Model:
 
 
 def write_toy(path: Path, seed: int = 0, side: int = SIDE) -> Model:
-    """Write a toy model to `path`, called as its file is, and return it."""
+    """Write a toy model whose bound every image keeps, named after its file, and return it."""
     model = make_model(path.stem, seed, side)
+    quantisers = tuple(replace(each, max_rmse=65_535) for each in model.quantisers)
+    model = replace(model, quantisers=quantisers)
     write_model(path, model)
     return model
 
