@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -128,9 +129,11 @@ def test_readers_keep_the_file_they_opened_while_others_append(
     stop = threading.Event()
 
     def grow() -> None:
-        while not stop.is_set():
+        for number in count():
+            if stop.is_set():
+                return
             with digitzip.append(shared, model=TINY, effort=0) as out:
-                out.append(np.zeros((28, 28), np.uint8), [f"new/{len(out.taken)}"])
+                out.append(np.zeros((28, 28), np.uint8), [f"new/{number}"])
 
     with digitzip.open(shared, model=TINY) as dz:
         writer = threading.Thread(target=grow)

@@ -132,7 +132,6 @@ def test_rooms_of_bytes_and_names_do_without_numpy() -> None:
 
 
 CLI_PENDING: Final = {
-    "digitzip.images.names.Names",
     "digitzip.images.labels.labels_beside",
     "digitzip.codec.Images",
     "digitzip.model.schema.MAX_BYTES",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, BinaryIO, Final
 
@@ -31,6 +31,7 @@ from digitzip.format import Header
 from digitzip.format.metadata import WRITER_KEY
 from digitzip.format.metadata import check as check_metadata
 from digitzip.format.names import check as check_name
+from digitzip.images.names import Names
 from digitzip.limits import DEFAULT_CHUNK_IMAGES, MAX_CHUNK_IMAGES
 from digitzip.model import Shape
 from digitzip.version import __version__
@@ -70,8 +71,7 @@ class Writer:
         self._codec, self._encoder = codec, encoder
         self._sink, self._builder = ChunkSink(out, header), ChunkBuilder(codec, self._chunk)
         self._kinds: Kinds | None = None
-        self.taken: frozenset[str] = frozenset()
-        """The names of the images that were in the file before, where it is appended to."""
+        self._taken: Names | None = None  # where it is appended to, the names in the file
         self.counts = FidelityCounts()
         self._above_bound = self._images = 0  # reconstructions beyond the bound of the model
         self._outputs = outputs or ExitStack()
@@ -153,7 +153,11 @@ class Writer:
                 self._write(self._builder.add(batch, store.names(number), labels))
             else:
                 self._sink.copy(store.stored(number))
-        self.taken = frozenset(NamesView(store))
+        if store.named:
+            self._taken = Names()
+            for name in sorted(NamesView(store)):
+                with suppress(InputError):  # a file may hold names that no file can have
+                    self._taken.take(name)
 
     def close(self) -> None:
         """Complete the archive: the file appears. Closing twice does nothing."""
@@ -202,9 +206,9 @@ class Writer:
                     raise InputError(
                         f"some images have {what} and others none; give {what} to all, or to none"
                     )
-        for name in checked:
-            if name in self.taken:
-                raise InputError(f"the file has an image named {name!r} already; rename one")
+        if self._taken is not None:
+            for name in checked:
+                self._taken.take(name)  # so that all decompress to one folder
         self._kinds = self._sink.kinds = kinds
         return checked, numbers
 

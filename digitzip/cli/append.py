@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,6 @@ def append(
     until then FILE.dz stays unchanged, whatever happens. Hard links keep the old file.
     """
     import digitzip
-    from digitzip.images.names import Names
 
     if file == streams.STANDARD:
         raise click.UsageError("standard input (-) cannot be appended to; name a file")
@@ -59,13 +58,8 @@ def append(
         )  # fmt: skip
         numbers = extras.read_labels(labels, inputs, source.count)
         bar.total = source.count
-        count, taken = 0, Names()
-        for name in sorted(writer.taken):
-            with suppress(digitzip.InputError):  # names may be there that no file can have
-                taken.take(name)
+        count = 0
         for images, names in bar.follow(source, lambda batch: len(batch[0])):
-            for name in names or ():
-                taken.take(name)  # so that all can be decompressed to one folder
             part = slice(count, count + len(images))
             writer.append(images, names, None if numbers is None else numbers[part])
             count += len(images)
