@@ -540,3 +540,45 @@ def test_compare_and_extract_take_paths(place: Path, tiny: Model, images: Images
     assert digitzip.compare(images, "a.dz", model=tiny).rmse == expected.rmse
     assert digitzip.extract("a.dz", slice(3), "b.dz", model=tiny) == 3
     assert digitzip.extract(Path("b.dz"), [-1], "c.dz", model=tiny) == 1
+
+
+def test_images_of_another_size_are_fitted(place: Path, tiny: Model) -> None:
+    large = np.zeros((2, 60, 50), np.uint8)
+    large[:, 20:40, 20:25] = 255
+    with pytest.raises(InputError, match="images are uint8"):
+        digitzip.compress(large, model=tiny)
+    with pytest.raises(InputError, match="fit is 'small'"):
+        digitzip.compress(large, model=tiny, fit="small")  # type: ignore[arg-type]
+    data = digitzip.compress(large, model=tiny, lossless=True, fit="mnist")
+    fitted = digitzip.decompress(data, model=tiny)
+    assert fitted.shape == (2, 28, 28)
+    assert fitted.max() == 255
+    Path("a.dz").write_bytes(data)
+    with digitzip.append("a.dz", model=tiny, fit="mnist") as out:
+        out.append(large[0])
+    with digitzip.open("a.dz", model=tiny) as dz:
+        np.testing.assert_array_equal(dz[2], fitted[0])
+
+
+def test_labels_and_metadata_come_back(tiny: Model, images: Images) -> None:
+    names = [f"{i}.png" for i in range(20)]
+    data = digitzip.compress(
+        images[:20], model=tiny, names=names, labels=np.arange(20), metadata={"a": "b"}, chunk=6
+    )
+    with digitzip.open(data, model=tiny) as dz:
+        dz.test()
+        assert (dz.info.chunks, dz.info.metadata) == (4, {"a": "b"})
+        assert dz.labels is not None
+        assert dz.names is not None
+        assert dz.labels[[7, -1]].tolist() == [7, 19]
+        assert dz.labels[::5].dtype == np.uint8
+        assert dz.labels[3] == 3
+        assert dz.names[:] == names
+    for wrong in ([1.5] * 20, [256] * 20, [-1] * 20, ["1"] * 20, [[1]] * 20, 7, [True] * 20):
+        with pytest.raises(InputError, match="labels"):
+            digitzip.compress(images[:20], model=tiny, labels=wrong)
+    for chunk in (0, 16_385, True, 1.0):
+        with pytest.raises(InputError, match="chunk is"):
+            digitzip.compress(images, model=tiny, chunk=chunk)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="names are a sequence"):
+        digitzip.compress(images[:2], model=tiny, names="ab")

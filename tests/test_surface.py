@@ -56,7 +56,7 @@ def signatures(owner: type) -> Iterator[Any]:
             if isinstance(function, FunctionType):
                 yield from get_type_hints(function).values()
     if dataclasses.is_dataclass(owner):
-        names = vars(sys.modules[owner.__init__.__module__]) | vars(digitzip)  # type: ignore[misc]
+        names = vars(sys.modules[owner.__init__.__module__]) | vars(digitzip)
         for each in dataclasses.fields(owner):
             yield eval(each.type, names) if isinstance(each.type, str) else each.type
 

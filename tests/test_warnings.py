@@ -36,14 +36,14 @@ def test_a_model_that_fits_is_not_told(model: Model) -> None:
     digitzip.compress(make_images(0), model=model)
 
 
-def test_a_guard_that_verifies_nothing_is_told(tiny: Model, images: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_a_guard_that_verifies_nothing_is_told(tiny: Model, images: np.ndarray) -> None:
     with pytest.warns(digitzip.DigitzipWarning, match="guard=True verifies nothing"):
         digitzip.compress(images, model=tiny)
     digitzip.compress(images, model=tiny, guard=False)
     digitzip.compress(images, model=tiny, max_error=9)
 
 
-def test_a_promise_that_join_drops_is_told(tiny: Model, images: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_a_promise_that_join_drops_is_told(tiny: Model, images: np.ndarray) -> None:
     kept = digitzip.compress(images, model=tiny, max_error=9)
     none = digitzip.compress(images, model=tiny, guard=False)
     with pytest.warns(digitzip.DigitzipWarning, match="archive 2 promises nothing"):

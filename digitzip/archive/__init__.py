@@ -28,6 +28,7 @@ from digitzip.archive.writer import create as _create
 from digitzip.codec import Images, load_codec
 from digitzip.errors import DigitzipWarning, LimitError
 from digitzip.fidelity import fidelity_encoder
+from digitzip.images import Fit
 from digitzip.limits import DEFAULT_CHUNK_IMAGES, MAX_IMAGES
 from digitzip.model import Model
 
@@ -68,6 +69,7 @@ def compress(
     max_error: int | None = None,
     lossless: bool = False,
     margin: int | None = None,
+    fit: Fit = "none",
     chunk: int = DEFAULT_CHUNK_IMAGES,
     threads: int = 1,
 ) -> bytes:
@@ -84,7 +86,9 @@ def compress(
     model). `lossless` keeps every pixel.
 
     `names` and `labels` (integers, 0 … 255) have one entry for each image. `metadata` is a mapping
-    of strings, by default the version of digitzip. `chunk` is the number of images in a chunk, the
+    of strings, by default the version of digitzip. `fit` brings images of another size to that of
+    the model: "resize" scales them, "mnist" extracts the ink and centres it as MNIST does, "none"
+    refuses them. `chunk` is the number of images in a chunk, the
     unit of random access and of loss, 1 … 16,384. `threads` is the number of batches encoded at
     once.
 
@@ -105,6 +109,7 @@ def compress(
         max_error=max_error,
         lossless=lossless,
         margin=margin,
+        fit=fit,
         chunk=chunk,
         threads=threads,
     ) as writer:
@@ -168,6 +173,7 @@ def create(
     max_error: int | None = None,
     lossless: bool = False,
     margin: int | None = None,
+    fit: Fit = "none",
     chunk: int = DEFAULT_CHUNK_IMAGES,
     threads: int = 1,
     overwrite: bool = False,
@@ -189,7 +195,9 @@ def create(
             DigitzipWarning,
             stacklevel=2,
         )
-    return _create(file, codec, encoder, metadata=metadata, chunk=chunk, overwrite=overwrite)
+    return _create(
+        file, codec, encoder, metadata=metadata, chunk=chunk, fit=fit, overwrite=overwrite
+    )
 
 
 def _bytes_of(data: object) -> bytes:

@@ -20,6 +20,7 @@ from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
 from digitzip.errors import OutputError
 from digitzip.fidelity import encoder_for
+from digitzip.images import Fit
 from digitzip.limits import DEFAULT_CHUNK_IMAGES
 from digitzip.model import Model
 
@@ -29,6 +30,7 @@ def append(
     *,
     model: str | Path | Model | None = None,
     effort: int | None = None,
+    fit: Fit = "none",
     chunk: int = DEFAULT_CHUNK_IMAGES,
     threads: int = 1,
 ) -> Writer:
@@ -54,7 +56,9 @@ def append(
         codec = Codec(store.codec.model, store.header.levels, effort, threads)
         encoder = encoder_for(codec, store.header.promise)
         outputs = ExitStack()
-        writer = Writer(out, codec, encoder, chunk=chunk, header=store.header, outputs=outputs)
+        writer = Writer(
+            out, codec, encoder, chunk=chunk, fit=fit, header=store.header, outputs=outputs
+        )
         writer.resume(store)
         if sys.platform == "win32":
             old.close()  # Windows renames onto no open file

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ from digitzip.format import Header
 from digitzip.format.metadata import WRITER_KEY
 from digitzip.format.metadata import check as check_metadata
 from digitzip.format.names import check as check_name
+from digitzip.images import Fit
+from digitzip.images.fitting import fit_images
 from digitzip.images.names import Names
 from digitzip.limits import DEFAULT_CHUNK_IMAGES, MAX_CHUNK_IMAGES
 from digitzip.model import Shape
@@ -55,6 +57,7 @@ class Writer:
         metadata: Mapping[str, str] | None = None,
         chunk: int = DEFAULT_CHUNK_IMAGES,
         header: Header | None = None,
+        fit: Fit = "none",
         outputs: ExitStack | None = None,
     ) -> None:
         """Write images that go through `encoder` to `out`.
@@ -68,7 +71,9 @@ class Writer:
             sizes = (shape.height, shape.width, shape.dims, codec.levels)
             texts = {WRITER_KEY: __version__} if metadata is None else check_metadata(metadata)
             header = Header(codec.model.id, *sizes, promise_of(encoder), texts)
-        self._codec, self._encoder = codec, encoder
+        if fit not in get_args(Fit):
+            raise InputError(f"fit is {fit!r}, expected one of {get_args(Fit)}")
+        self._codec, self._encoder, self._fit = codec, encoder, fit
         self._sink, self._builder = ChunkSink(out, header), ChunkBuilder(codec, self._chunk)
         self._kinds: Kinds | None = None
         self._taken: Names | None = None  # where it is appended to, the names in the file
@@ -112,7 +117,10 @@ class Writer:
         a name that the file which is appended to has already.
         """
         images = np.asarray(images)
-        images = self._codec.check(images[None] if images.ndim == 2 else images)
+        images = images[None] if images.ndim == 2 else images
+        if self._fit != "none":
+            images = fit_images(images, self._fit, self.shape.height, self.shape.width)
+        images = self._codec.check(images)
         checked, numbers = self._check(len(images), names, labels)
         for start in range(0, len(images), _STEP):
             part = slice(start, start + _STEP)
@@ -186,7 +194,7 @@ class Writer:
         """Return the names and labels, if any, of so many images; raises `InputError`."""
         if self._closed:
             raise ClosedError("the writer is closed; nothing can be appended")
-        checked = [check_name(name) for name in names or ()]
+        checked = [] if names is None else _check_names(names)
         numbers = b"" if labels is None else _check_labels(labels)
         if not images:
             return [], b""
@@ -235,6 +243,7 @@ def create(
     *,
     metadata: Mapping[str, str] | None = None,
     chunk: int = DEFAULT_CHUNK_IMAGES,
+    fit: Fit = "none",
     overwrite: bool = False,
 ) -> Writer:
     """Return a `Writer` to a path or a binary file object.
@@ -243,9 +252,18 @@ def create(
     """
     with ExitStack() as pending:
         out, outputs = pending.enter_context(opened(file, overwrite=overwrite)), ExitStack()
-        writer = Writer(out, codec, encoder, metadata=metadata, chunk=chunk, outputs=outputs)
+        writer = Writer(
+            out, codec, encoder, metadata=metadata, chunk=chunk, fit=fit, outputs=outputs
+        )
         outputs.push(pending.pop_all())
         return writer
+
+
+def _check_names(names: Sequence[str]) -> list[str]:
+    """Return names as a list; raises `InputError` for any that no file can have."""
+    if isinstance(names, str):
+        raise TypeError(f"names are a sequence of strings, not {names!r:.80}")
+    return [check_name(name) for name in names]
 
 
 def _check_labels(labels: npt.ArrayLike) -> bytes:
