@@ -115,6 +115,7 @@ def compress(
     with streams.writable(out, force) as target:
         with (
             talk.bar() as bar,
+            guarded.default_without_bounds(),
             digitzip.create(
                 target, metadata=metadata, model=model, dims=dims, quality=quality, effort=effort,
                 guard=guard == "on", max_rmse=max_rmse, max_error=max_error, lossless=lossless,
@@ -137,6 +138,11 @@ def compress(
         size = Path(target).stat().st_size if isinstance(target, str) else target.tell()
     talk.summary(f"{out}: {console.figures(count, size, shape.pixels, talk.seconds)}")
     guarded.tell(talk, out, writer)
+    if guard == "on" and count and not writer.counts.total:
+        talk.summary(
+            f"{out}: guard: the model has no bound and no classifier, so no image was verified; "
+            "give --max-error or --max-rmse"
+        )
 
 
 def _check(
