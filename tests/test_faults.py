@@ -193,7 +193,8 @@ def test_a_disk_that_is_really_full_keeps_what_was_there(
     path = full_disk / "old.dz"
     path.write_bytes(old)
     many = images[np.arange(2000) % 50]
-    names = [random.randbytes(250).hex() for random in map(Random, range(2000))]
+    parts = [random.randbytes(240).hex() for random in map(Random, range(2000))]
+    names = [f"{part[:240]}/{part[240:]}" for part in parts]
     with pytest.raises(OutputError, match="No space left"):  # noqa: SIM117
         with digitzip.append(path, model=tiny, effort=0) as out:
             out.append(many, names)

@@ -415,9 +415,9 @@ def test_no_more_digits_are_saved_than_allowed(whole: bytes, place: Path) -> Non
         digitzip.recover(b"".join([*frames[:2], frames[1], *frames[2:]]), "out.dz", max_images=50)
     assert list(place.iterdir()) == []
     Path("in.dz").write_bytes(whole)
-    done = run("in.dz", "-o", "out.dz", "--max-digits", "49")
+    done = run("in.dz", "-o", "out.dz", "--max-images", "49")
     assert (done.exit_code, done.stderr.count("\n")) == (3, 1)
-    assert run("in.dz", "-o", "out.dz", "--max-digits", "50").exit_code == 0
+    assert run("in.dz", "-o", "out.dz", "--max-images", "50").exit_code == 0
 
 
 def chained_frames(size: int) -> bytes:
@@ -587,7 +587,7 @@ def test_the_command_exits_with_0_when_nothing_is_lost(whole: bytes, copied: byt
     assert run("in.dz", "-o", "out.dz", "-f", "-v").stderr.startswith("out.dz: 50 images saved, ")
     plain = CliRunner().invoke(command, ["recover", "in.dz", "-o", "more.dz"])
     assert plain.exit_code == 0
-    assert plain.stderr.startswith("digitzip: warning: in.dz: its model is not known here")
+    assert plain.stderr.startswith("digitzip: warning: in.dz: its model is not found here")
     Path("in.dz").write_bytes(b"?" + copied[1:])
     assert "its header is damaged" in run("in.dz", "-o", "out.dz", "-f").stderr
     assert run("in.dz", "-o", "out.dz", "-f", "-q").output == ""
