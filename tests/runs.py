@@ -6,25 +6,20 @@ import numpy as np
 import torch
 
 from digitzip.codec import Images
-from digitzip.training import TOY, Figures, Recipe, Silent, changed
-from digitzip.training.fit.checkpoint import load_checkpoint
+from digitzip.training import SILENT, TOY, Recipe, Watcher, changed
 from digitzip.training.fit.data import Data, prepare
+from digitzip.training.fit.watch import Figures
 from digitzip.training.jobs.model import learn
-from digitzip.training.jobs.stages import stages_of
 from digitzip.training.nets.family import FloatModel
+
+torch.set_num_threads(1)  # threads wait for one another where networks are so small
 
 CPU = torch.device("cpu")
 LIGHTER = changed(
     TOY,
-    {
-        "lighter.encoder_rank": 24,
-        "lighter.encoder_hidden": 8,
-        "lighter.decoder_rank": 20,
-        "lighter.decoder_hidden": 16,
-        "lighter.epochs": 4,
-        "lighter.polish_epochs": 1,
-    },
-)
+    {"lighter.encoder_rank": 24, "lighter.encoder_hidden": 8, "lighter.decoder_rank": 20,
+     "lighter.decoder_hidden": 16, "lighter.epochs": 4, "lighter.polish_epochs": 1},
+)  # fmt: skip
 STAGES = changed(
     LIGHTER,
     {"learning.batch": 96, "images.warp_copies": 1, "epochs": 2, "lighter.epochs": 2},
@@ -32,7 +27,7 @@ STAGES = changed(
 """Four stages of 2, 1, 2 and 1 epochs, as fast as can be."""
 
 
-class Listener(Silent):
+class Listener(Watcher):
     """A watcher that remembers."""
 
     def __init__(self) -> None:
@@ -46,7 +41,7 @@ class Listener(Silent):
         self.lines.append(line)
 
 
-class Stopping(Silent):
+class Stopping(Watcher):
     """A watcher that stops a run after some epochs, as Ctrl-C does."""
 
     def __init__(self, after: int) -> None:
@@ -73,20 +68,11 @@ def data_of(recipe: Recipe) -> Data:
     return prepare(blobs(), recipe, CPU)
 
 
-def stored_model(folder: Path, recipe: Recipe) -> FloatModel:
-    """Return the float model of the checkpoint in a folder."""
-    stored = load_checkpoint(folder)
-    stage = stages_of(recipe, data_of(recipe))[stored.stage]
-    learner = stage.begin(None, torch.Generator())
-    learner.restore(stored.learner)
-    return stage.finish(learner)
-
-
 def learn_toy(
-    folder: Path, recipe: Recipe = TOY, watcher: Silent | None = None, *, resume: bool = False
+    folder: Path, recipe: Recipe = TOY, watcher: Watcher = SILENT, *, resume: bool = False
 ) -> FloatModel:
     """Train the networks of a recipe on blobs, without export."""
-    return learn(recipe, data_of(recipe), watcher or Silent(), folder, resume=resume)
+    return learn(recipe, data_of(recipe), watcher, folder, resume=resume)
 
 
 def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:

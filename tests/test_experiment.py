@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra: trai
 from digitzip.codec import Codec  # noqa: E402
 from digitzip.errors import InputError  # noqa: E402
 from digitzip.metrics import rmse  # noqa: E402
-from digitzip.training import EXPERIMENT_2016, Recipe, Silent, changed  # noqa: E402
+from digitzip.training import EXPERIMENT_2016, Recipe, changed  # noqa: E402
 from digitzip.training.export.rounding import round_model  # noqa: E402
 from digitzip.training.fit.board import ZOOM, beside  # noqa: E402
 from digitzip.training.fit.evaluate import evaluate  # noqa: E402
@@ -18,19 +18,13 @@ from digitzip.training.fit.noise import disturb  # noqa: E402
 from digitzip.training.fit.optimisers import RMSProp  # noqa: E402
 from digitzip.training.nets.activations import Activation  # noqa: E402
 from digitzip.training.nets.plain import PlainAutoencoder  # noqa: E402
-from digitzip.training.nets.quantise import Cells  # noqa: E402
 from tests.runs import Listener, Stopping, data_of, learn_toy, same_weights  # noqa: E402
 
 SMALL = changed(
     EXPERIMENT_2016,
-    {
-        "plain.sizes": (24, 3),
-        "code.dims": 3,
-        "code.levels": (16,),
-        "epochs": 4,
-        "learning.batch": 32,
-    },
-)
+    {"plain.sizes": (24, 3), "code.dims": 3, "code.levels": (16,),
+     "epochs": 4, "learning.batch": 32},
+)  # fmt: skip
 RATES = {"adam": 0.01, "adamw": 0.01, "rmsprop": 0.03, "momentum": 0.5, "adagrad": 0.05}
 
 
@@ -104,12 +98,13 @@ def test_the_squashing_of_a_code_is_undone_where_it_can_be(name: str) -> None:
 
 
 def test_cells_span_the_codes_and_are_never_of_no_width() -> None:
-    codes = torch.stack([torch.linspace(2, 4, 1001), torch.zeros(1001)], 1)
-    cells = Cells.fitted(codes)
-    assert cells.low[0].item() == pytest.approx(2.002, abs=1e-4)
-    assert cells.high[0].item() == pytest.approx(3.998, abs=1e-4)
-    assert (cells.high > cells.low).all()
-    assert torch.allclose(cells.gather(cells.spread(codes)), codes, atol=1e-6)
+    model = plain_of(SMALL)
+    model.fit_cells(torch.stack([torch.linspace(2, 4, 1001)] + [torch.zeros(1001)] * 2, 1))
+    assert model.low[0].item() == pytest.approx(2.002, abs=1e-4)
+    assert model.high[0].item() == pytest.approx(3.998, abs=1e-4)
+    assert (model.high > model.low).all()
+    x = torch.rand(9, 120)
+    torch.testing.assert_close(model.decode(model.encode(x)), model.pixels(model.code(x)))
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "gelu"])
@@ -129,7 +124,7 @@ def test_resuming_a_plain_run_gives_the_same_weights(tmp_path: Path) -> None:
     whole = learn_toy(tmp_path, recipe)
     with pytest.raises(KeyboardInterrupt):
         learn_toy(tmp_path, recipe, Stopping(2))
-    assert same_weights(learn_toy(tmp_path, recipe, Silent(), resume=True), whole)
+    assert same_weights(learn_toy(tmp_path, recipe, resume=True), whole)
 
 
 def test_without_shuffling_batches_come_in_order() -> None:

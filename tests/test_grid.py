@@ -14,9 +14,10 @@ from digitzip.codec import Codec, load_codec
 from digitzip.errors import InputError
 from digitzip.kernels import Network
 from digitzip.model import Model
-from digitzip.training import TOY, Silent, changed, train
+from digitzip.training import TOY, changed, train
 from digitzip.training.export import grid
 from digitzip.training.jobs.codebook import _thresholds, codebook_decoder
+from tests.runs import CPU  # one thread
 from tests.toy import make_images
 
 
@@ -26,11 +27,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     folder = tmp_path_factory.mktemp("grid")
     changes = {"name": "toy-grid", "code.dims": 2, "code.axes": 2, "code.levels": (36,)}
     recipe = changed(TOY, {**changes, "residual.steps": 0})
-    path = train(
-        recipe, make_images(400), out=folder / "toy-grid.safetensors",
-        checkpoint=folder / "checkpoint", device="cpu", progress=Silent(),
-    )  # fmt: skip
-    return load_codec(Path(path)).model
+    path = folder / "toy-grid.safetensors"
+    train(recipe, make_images(400), out=path, checkpoint=folder, device=CPU.type)
+    return load_codec(path).model
 
 
 def test_a_lookup_sums_the_rows_of_its_tables() -> None:
@@ -128,10 +127,8 @@ def test_one_latent_names_the_nearest_entry_of_a_list(tmp_path: Path) -> None:
     recipe = changed(
         TOY, {"name": "toy-list", "code.dims": 1, "code.levels": (9, 4), "codebook": True}
     )
-    path = train(
-        recipe, images, out=tmp_path / "toy-list.safetensors", checkpoint=tmp_path / "checkpoint",
-        device="cpu", progress=Silent(),
-    )  # fmt: skip
+    path = tmp_path / "toy-list.safetensors"
+    train(recipe, images, out=path, checkpoint=tmp_path, device=CPU.type)
     codec = load_codec(path, effort=0)
     assert codec.model.categorical
     quantiser = codec.model.quantiser()

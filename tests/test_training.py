@@ -20,20 +20,7 @@ from digitzip.errors import InputError, ModelError  # noqa: E402
 from digitzip.kernels import Network  # noqa: E402
 from digitzip.metrics import rmse  # noqa: E402
 from digitzip.model import Model, read_model  # noqa: E402
-from digitzip.training import (  # noqa: E402
-    OWN,
-    TOY,
-    Milestones,
-    Screen,
-    Silent,
-    adapted,
-    changed,
-    epochs_done,
-    export_checkpoint,
-    recipe_of,
-    train,
-    values_of,
-)
+from digitzip.training import SILENT, TOY, Screen, adapted, changed, recipe_of, train  # noqa: E402
 from digitzip.training.export import verify  # noqa: E402
 from digitzip.training.export.affine import Affine, run  # noqa: E402
 from digitzip.training.export.integers import Output, round_chain  # noqa: E402
@@ -47,12 +34,13 @@ from digitzip.training.fit.evaluate import evaluate  # noqa: E402
 from digitzip.training.fit.loop import Learner, fit  # noqa: E402
 from digitzip.training.fit.optimisers import rate_at  # noqa: E402
 from digitzip.training.jobs.export import export_model, finish  # noqa: E402
-from digitzip.training.jobs.model import learn  # noqa: E402
+from digitzip.training.jobs.model import learn, learned_so_far  # noqa: E402
 from digitzip.training.nets.activations import Activation  # noqa: E402
 from digitzip.training.nets.autoencoder import Autoencoder  # noqa: E402
 from digitzip.training.nets.family import FloatModel  # noqa: E402
 from digitzip.training.nets.pruning import pruned  # noqa: E402
-from digitzip.training.recipe import EntropyModel, Learning, Recipe  # noqa: E402
+from digitzip.training.recipe import EntropyModel, Learning  # noqa: E402
+from digitzip.training.recipes import OWN  # noqa: E402
 from digitzip.training.settings import differences, to_json  # noqa: E402
 from tests.runs import (  # noqa: E402
     LIGHTER,
@@ -63,20 +51,14 @@ from tests.runs import (  # noqa: E402
     data_of,
     learn_toy,
     same_weights,
-    stored_model,
-)
+)  # fmt: skip
 
 RECIPE = changed(
     TOY,
-    {
-        "epochs": 12,
-        "autocast": False,
-        "residual.steps": 100,
-        "residual.width": 64,
-        "residual.learning.batch": 1024,
-        "residual.learning.rate": 5e-3,
-    },
-)
+    {"epochs": 12, "autocast": False, "residual.steps": 100, "residual.width": 64,
+     "residual.learning.batch": 1024, "residual.learning.rate": 5e-3},
+)  # fmt: skip
+QUICK = changed(TOY, {"epochs": 1, "polish.epochs": 0, "entropy.steps": 1, "residual.steps": 0})
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +72,7 @@ def told(folder: Path) -> Listener:
     """What was reported while the model was trained."""
     listener = Listener()
     out = folder / "toy.safetensors"
-    train(RECIPE, blobs(), out=out, checkpoint=folder, progress=listener)
+    train(RECIPE, blobs(), out=out, checkpoint=folder, watcher=listener)
     return listener
 
 
@@ -105,14 +87,11 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Autoencoder, Aut
     place = tmp_path_factory.mktemp("networks")
     with pytest.raises(KeyboardInterrupt):
         learn_toy(place, LIGHTER, Stopping(TOY.epochs + TOY.polish.epochs))
-    wide, light = stored_model(place, LIGHTER), learn_toy(place, LIGHTER, resume=True)
+    wide = learned_so_far(LIGHTER, data_of(LIGHTER), place)
+    light = learn_toy(place, LIGHTER, resume=True)
     assert isinstance(wide, Autoencoder)
     assert isinstance(light, Autoencoder)
     return wide, light
-
-
-def export(model: Any, recipe: Recipe, path: Path) -> Model:
-    return export_model(model, recipe, data_of(recipe), path, Silent())
 
 
 # A run from images to a file.
@@ -141,32 +120,25 @@ def test_a_trained_model_codes_corrections_with_its_own_residual_model(model: Mo
 
 
 def test_integers_cost_next_to_nothing(folder: Path, model: Model) -> None:
-    floats, held_out = stored_model(folder, RECIPE), blobs()[: TOY.images.held_out]
+    data, held_out = data_of(RECIPE), blobs()[: TOY.images.held_out]
+    floats = learned_so_far(RECIPE, data, folder)
     for levels in TOY.code.levels:
         codec = Codec(model, levels, 0)
-        expected = evaluate(floats, data_of(RECIPE).held_out, levels).rmse
+        expected = evaluate(floats, data.held_out, levels).rmse
         assert abs(rmse(held_out, codec.decode(codec.encode(held_out))) - expected) < 0.0005
 
 
 def test_a_checkpoint_exports_to_the_same_model(folder: Path, model: Model, tmp_path: Path) -> None:
     out = tmp_path / "again.safetensors"
-    export_checkpoint(RECIPE, blobs(), out=out, checkpoint=folder, progress=Silent())
+    train(RECIPE, blobs(), out=out, checkpoint=folder, export_only=True)
     assert read_model(out).id == model.id
 
 
 def test_figures_and_labelled_codes_reach_tensorboard(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard", reason="tensorboard is not installed (extra: train)")
     images, listener = blobs(), Listener()
-    quick = {"epochs": 1, "polish.epochs": 0, "entropy.steps": 1, "residual.steps": 0}
-    train(
-        changed(TOY, quick),
-        images,
-        out=tmp_path / "toy.safetensors",
-        checkpoint=tmp_path,
-        logdir=tmp_path / "log",
-        progress=listener,
-        labels=np.zeros(len(images), np.uint8),
-    )
+    train(QUICK, images, out=tmp_path / "toy.safetensors", checkpoint=tmp_path, watcher=listener,
+          logdir=tmp_path / "log", labels=np.zeros(len(images), np.uint8))  # fmt: skip
     assert len(listener.figures) == 1
     (labels,) = (tmp_path / "log").rglob("metadata.tsv")
     assert labels.read_text().split() == ["0"] * TOY.images.held_out
@@ -200,7 +172,7 @@ def test_images_that_cannot_be_learned_from_are_refused(
     images: np.ndarray, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message):
-        train(TOY, images, out=tmp_path / "x", checkpoint=tmp_path, progress=Silent())
+        train(TOY, images, out=tmp_path / "x", checkpoint=tmp_path)
 
 
 # The loop.
@@ -212,21 +184,21 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> FloatModel:
     return learn_toy(tmp_path_factory.mktemp("whole"), STAGES)
 
 
-@pytest.mark.parametrize("after", range(1, 7))  # in each of the four stages, or at its end
+@pytest.mark.parametrize("after", [1, 2, 3, 5])  # in each of the four stages, or at its end
 def test_a_stopped_run_resumes_to_the_same_weights(
     after: int, whole: FloatModel, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         learn_toy(tmp_path, STAGES, Stopping(after))
-    assert epochs_done(tmp_path) == (after, 6)
+    stored = load_checkpoint(tmp_path)
+    assert (stored.epoch, stored.epochs) == (after, 6)
     assert same_weights(learn_toy(tmp_path, STAGES, resume=True), whole)
-    assert epochs_done(tmp_path) == (6, 6)
+    assert load_checkpoint(tmp_path).epoch == 6
 
 
 def test_another_seed_gives_other_weights_and_the_callers_generator_stays(tmp_path: Path) -> None:
     state = torch.get_rng_state()
-    quick = changed(TOY, {"epochs": 1, "polish.epochs": 0})
-    one, two, again = (learn_toy(tmp_path, changed(quick, {"seed": n})) for n in (0, 1, 0))
+    one, two, again = (learn_toy(tmp_path, changed(QUICK, {"seed": n})) for n in (0, 1, 0))
     assert same_weights(one, again)
     assert not same_weights(one, two)
     assert torch.equal(torch.get_rng_state(), state)
@@ -238,7 +210,7 @@ def test_a_checkpoint_of_another_run_is_refused(folder: Path, model: Model) -> N
         learn_toy(folder, changed(RECIPE, {"seed": 3, "decoder.width": 40}), resume=True)
     others = data_of(changed(RECIPE, {"images.held_out": 10}))
     with pytest.raises(InputError, match="other images"):
-        learn(RECIPE, replace(others, fingerprint="x"), Silent(), folder, resume=True)
+        learn(RECIPE, replace(others, fingerprint="x"), SILENT, folder, resume=True)
     assert (folder / FILE_NAME).read_bytes() == before
 
 
@@ -272,7 +244,7 @@ def test_a_new_run_does_not_leave_the_state_of_the_old(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             learn_toy(tmp_path / "run", watcher=Stopping(1))
-    assert epochs_done(tmp_path / "run")[0] == 1
+    assert load_checkpoint(tmp_path / "run").epoch == 1
 
 
 def test_learning_rates_rise_then_fall_as_half_a_cosine() -> None:
@@ -280,7 +252,6 @@ def test_learning_rates_rise_then_fall_as_half_a_cosine() -> None:
     rates = [rate_at(learning, step, 100) for step in (0, 3, 50, 99)]
     assert rates[:3] == pytest.approx([0.25, 1.0, 0.5], abs=0.01)
     assert 0 < rates[3] < 0.001
-    assert rate_at(replace(learning, end_at_zero=True), 99, 100) == 0
     assert rate_at(replace(learning, schedule="constant"), 99, 100) == 1
 
 
@@ -308,7 +279,7 @@ def test_any_hyper_parameter_can_be_changed_by_its_path() -> None:
     assert recipe.lighter.rate == 1
     assert "lighter" in differences(TOY, to_json(recipe))
     assert differences(TOY, to_json(TOY)) == ""
-    assert dict(values_of(EntropyModel()))["learning.batch"] == 1024
+    assert '"learning.batch": 1024' in to_json(EntropyModel())
 
 
 @pytest.mark.parametrize(
@@ -452,12 +423,14 @@ def test_the_bits_of_a_code_decide_lambda(model: Model, tmp_path: Path) -> None:
 
 
 def test_a_recipe_bounds_the_bits_of_one_number_of_levels(tmp_path: Path) -> None:
-    quick = changed(TOY, {"epochs": 1, "polish.epochs": 0, "entropy.steps": 9, "residual.steps": 0})
-    bounded = changed(quick, {"code.most_bits": (0.0, 5.0)})
-    floats = learn_toy(tmp_path, quick)
-    free, model = (export(floats, recipe, tmp_path / "x.st") for recipe in (quick, bounded))
-    assert model.quantisers[0].lambda_ == free.quantisers[0].lambda_
-    assert model.quantisers[1].lambda_ > free.quantisers[1].lambda_
+    quick = changed(QUICK, {"entropy.steps": 9})
+    floats, data, path = learn_toy(tmp_path, quick), data_of(quick), tmp_path / "x.safetensors"
+    lambdas = []
+    for bounds in ((), (0.0, 5.0)):
+        export_model(floats, changed(quick, {"code.most_bits": bounds}), data, path, SILENT)
+        lambdas.append([quantiser.lambda_ for quantiser in read_model(path).quantisers])
+    assert lambdas[0][0] == lambdas[1][0]
+    assert lambdas[0][1] < lambdas[1][1]
 
 
 # Devices and reports.
@@ -492,7 +465,7 @@ def test_a_pipe_gets_lines_of_some_epochs_and_no_bar(
     with Screen() as screen:
         screen.step(30, 100, "rmse 0.5000")
         for epoch in range(1, 31):
-            Milestones(screen).epoch(replace(told.figures[0], epoch=epoch, epochs=30))
+            screen.epoch(replace(told.figures[0], epoch=epoch, epochs=30))
     lines = capsys.readouterr().err.split("\n")[:-1]
     shown = [line.partition("  ")[0].removeprefix("epoch ").partition("/")[0] for line in lines]
     assert shown == ["1", "2", "3", "5", "6", "9", "12", "15", "18", "21", "24", "27", "30"]

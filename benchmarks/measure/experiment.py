@@ -20,7 +20,7 @@ import digitzip
 from benchmarks import record
 from digitzip.metrics import rmse
 from digitzip.model import read_model
-from digitzip.training import EXPERIMENT_2016, Milestones, Recipe, Screen, changed
+from digitzip.training import EXPERIMENT_2016, Recipe, Screen, changed
 from digitzip.training.fit.checkpoint import FILE_NAME
 from digitzip.training.fit.data import prepare
 from digitzip.training.jobs.export import export_model
@@ -73,7 +73,7 @@ def measured(recipe: Recipe, test: record.Images) -> dict[str, Any]:
     if not result.exists():
         data = prepare(record.train_images(), recipe, torch.device("cpu"))
         resume = (folder / FILE_NAME).exists()
-        model = learn(recipe, data, Milestones(Screen()), folder, resume=resume)
+        model = learn(recipe, data, Screen(), folder, resume=resume)
         assert isinstance(model, PlainAutoencoder)
         x = torch.from_numpy(test.reshape(len(test), -1)).float() / 255
         with torch.no_grad():

@@ -72,7 +72,6 @@ class Parts(click.Group):
               help="Write TensorBoard logs here.")  # fmt: skip
 @click.option("--labels", callback=streams.not_empty, metavar="FILE",
               help="IDX labels for TensorBoard.  [default: those beside INPUT]")  # fmt: skip
-@click.option("--show", is_flag=True, help="Print every hyper-parameter of the run and exit.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing model or checkpoint.")
 @talk_options
 @click.pass_context
@@ -110,7 +109,6 @@ def _train_model(
     threads: int | None,
     logdir: str | None,
     labels: str | None,
-    show: bool,
     force: bool,
     quiet: bool,
     verbose: bool,
@@ -126,36 +124,26 @@ def _train_model(
     if target.suffix != _SUFFIX:
         raise click.UsageError(f"--out is {out!r}, expected a name that ends in {_SUFFIX}")
     state = Path(checkpoint or target.with_name(f"{target.stem}-checkpoint"))
-    if not show:
-        _check_files(target, state, force=force, going_on=resume or export_only)
+    _check_files(target, state, force=force, going_on=resume or export_only)
     training = train_run.training_room(threads)
     talk = Talk(quiet, verbose)
     images = train_run.load(data, size, fit, talk)
     recipe = _recipe(training, target.stem, network, images, **chosen)
-    if show:
-        for path, value in training.values_of(recipe):
-            click.echo(f"{path} = {value}")
-        return
-    with train_run.keeping(training, state), train_run.watcher(training, quiet) as progress:
-        if export_only:
-            training.export_checkpoint(
-                recipe, images, out=target, checkpoint=state, device=device, progress=progress
-            )
-        else:
-            training.train(
-                recipe,
-                images,
-                out=target,
-                checkpoint=state,
-                device=device,
-                resume=resume,
-                logdir=None if logdir is None else Path(logdir),
-                progress=progress,
-                labels=_labels(labels, data, len(images)) if labels or logdir else None,
-            )
+    with train_run.keeping(training, state), train_run.watcher(training, quiet) as watcher:
+        measured = training.train(
+            recipe,
+            images,
+            out=target,
+            checkpoint=state,
+            device=device,
+            resume=resume,
+            export_only=export_only,
+            watcher=watcher,
+            logdir=None if logdir is None else Path(logdir),
+            labels=_labels(labels, data, len(images)) if labels or logdir else None,
+        )
     if checkpoint is None and not export_only:
         training.discard_checkpoint(state)
-    measured = training.measure(target, recipe, images)
     for line in train_run.closing(out, target, images[0].size, measured, talk.seconds):
         train_run.say(line, quiet)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -101,14 +101,9 @@ def load(data: tuple[str, ...], size: tuple[int, int] | None, fit: Fit, talk: Ta
     return np.concatenate([np.empty((0, source.height, source.width), np.uint8), *batches])
 
 
-@contextmanager
-def watcher(training: Any, quiet: bool) -> Iterator[Watcher]:
-    """Give what a run reports to: a bar and few lines on a terminal, few lines in a pipe."""
-    if quiet:
-        yield training.Silent()
-        return
-    with training.Screen() as screen:
-        yield training.Milestones(screen)
+def watcher(training: Any, quiet: bool) -> AbstractContextManager[Watcher]:
+    """Return what a run reports to: a bar and few lines on a terminal, few lines in a pipe."""
+    return nullcontext(training.SILENT) if quiet else training.Screen()
 
 
 def say(line: str, quiet: bool) -> None:
@@ -142,11 +137,11 @@ def keeping(training: Any, checkpoint: Path) -> Iterator[None]:
 
 def _kept(training: Any, checkpoint: Path) -> str:
     try:
-        done, epochs = training.epochs_done(checkpoint)
+        stored = training.load_checkpoint(checkpoint)
     except InputError:
         return "no epoch was finished, so there is nothing to resume"
     return (
-        f"the state after epoch {done} of {epochs} is in"
+        f"the state after epoch {stored.epoch} of {stored.epochs} is in"
         f" {str(checkpoint)!r}: the same command with --resume goes on"
     )
 

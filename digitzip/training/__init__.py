@@ -8,57 +8,22 @@ line imports it.
 
 from digitzip.model import read_classifier, read_model
 from digitzip.training.export.saving import save_model
-from digitzip.training.fit.checkpoint import discard_checkpoint, epochs_done, load_checkpoint
+from digitzip.training.fit.checkpoint import discard_checkpoint, load_checkpoint
 from digitzip.training.fit.device import set_threads
-from digitzip.training.fit.watch import Figures, Milestones, Screen, Silent, Watcher
+from digitzip.training.fit.watch import SILENT, Screen, Watcher
 from digitzip.training.jobs.bounds import with_bounds
 from digitzip.training.jobs.classifier import train_classifier
-from digitzip.training.jobs.measure import Measured, measure
-from digitzip.training.jobs.model import export_checkpoint, train
+from digitzip.training.jobs.export import Measured
+from digitzip.training.jobs.model import train
 from digitzip.training.jobs.residual_model import with_residual_model
-from digitzip.training.recipe import Classifier, Plain, Recipe, Residual
-from digitzip.training.recipes import (
-    CLASSIFIER,
-    EXPERIMENT_2016,
-    MNIST_10,
-    OWN,
-    TOY,
-    adapted,
-    recipe_of,
-)
-from digitzip.training.settings import changed, values_of
+from digitzip.training.recipe import Recipe, Residual
+from digitzip.training.recipes import CLASSIFIER, EXPERIMENT_2016, TOY, adapted, recipe_of
+from digitzip.training.settings import changed
 
 __all__ = [
-    "CLASSIFIER",
-    "EXPERIMENT_2016",
-    "MNIST_10",
-    "OWN",
-    "TOY",
-    "Classifier",
-    "Figures",
-    "Measured",
-    "Milestones",
-    "Plain",
-    "Recipe",
-    "Residual",
-    "Screen",
-    "Silent",
-    "Watcher",
-    "adapted",
-    "changed",
-    "discard_checkpoint",
-    "epochs_done",
-    "export_checkpoint",
-    "load_checkpoint",
-    "measure",
-    "read_classifier",
-    "read_model",
-    "recipe_of",
-    "save_model",
-    "set_threads",
-    "train",
-    "train_classifier",
-    "values_of",
-    "with_bounds",
+    "CLASSIFIER", "EXPERIMENT_2016", "SILENT", "TOY",
+    "Measured", "Recipe", "Residual", "Screen", "Watcher",
+    "adapted", "changed", "discard_checkpoint", "load_checkpoint", "read_classifier", "read_model",
+    "recipe_of", "save_model", "set_threads", "train", "train_classifier", "with_bounds",
     "with_residual_model",
-]
+]  # fmt: skip

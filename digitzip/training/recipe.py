@@ -5,11 +5,12 @@ elsewhere. The values of the bundled models are in `recipes`. This module must n
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from digitzip.errors import InputError
 from digitzip.limits import DIMS, LEVELS
+from digitzip.training.settings import changed
 
 ACTIVATIONS: Final = ("sigmoid", "tanh", "relu", "gelu")
 NOISES: Final = ("mask", "gaussian")
@@ -38,12 +39,7 @@ class Learning:
     warm_up: int = 500  # steps in which it rises linearly
     schedule: str = "cosine"  # to zero; or constant
     average: float = 0.999  # decay of the moving average of the weights; 0: no average
-    weight_decay: float = 1e-4  # adamw only
-    # Details that differ between the trainings of the bundled models.
-    decay_vectors: bool = False  # weight decay also for biases and the factors of norms
-    end_at_zero: bool = False  # the last step has a learning rate of exactly 0
-    average_ramp: bool = True  # early steps count more in the moving average
-    fused: bool = True  # the fused AdamW of PyTorch; last bits differ
+    weight_decay: float = 1e-4  # adamw only; of matrices, not of biases and norms
 
     def __post_init__(self) -> None:
         _choose("optimiser", self.optimiser, OPTIMISERS)
@@ -160,10 +156,7 @@ class EntropyModel:
     images: int = 60_000  # whose codes are learned, at most
     width: int = 96
     steps: int = 4000
-    learning: Learning = Learning(
-        batch=1024, rate=5e-3, warm_up=100, average=0.0, weight_decay=1e-3,
-        decay_vectors=True, end_at_zero=True, fused=False,
-    )  # fmt: skip
+    learning: Learning = Learning(1024, rate=5e-3, warm_up=100, average=0.0, weight_decay=1e-3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +170,7 @@ class Residual:
     normal: float = 0.02  # weight of the squared logarithm of the sum of the weights of a pixel
     coarse_every: int = 5  # one batch of so many has a bound above 0
     coarse_images: int = 256  # in such a batch
-    learning: Learning = Learning(
-        batch=4096, rate=2e-3, warm_up=200, weight_decay=1e-4,
-        decay_vectors=True, end_at_zero=True, fused=False,
-    )  # fmt: skip
+    learning: Learning = Learning(4096, rate=2e-3, warm_up=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +184,7 @@ class Classifier:
     smoothing: float = 0.05  # of the labels
     warp_share: float = 0.9  # of each batch
     bend: float = 1.0 / 28  # of warps, in sides of the image
-    learning: Learning = Learning(
-        batch=256, rate=2e-3, warm_up=400, weight_decay=2e-2,
-        decay_vectors=True, average_ramp=False,
-    )  # fmt: skip
+    learning: Learning = Learning(256, rate=2e-3, warm_up=400, weight_decay=2e-2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,25 +242,18 @@ class Recipe:
         """The recipe by which the lighter networks learn on, None where there are none."""
         if (lighter := self.lighter) is None or self.plain or self.codebook:
             return None
-        encoder, decoder = self.encoder, self.decoder
-        return replace(
-            self,
-            lighter=None,
-            encoder=replace(
-                encoder,
-                rank=lighter.encoder_rank or encoder.rank,
-                hidden=lighter.encoder_hidden or encoder.hidden,
-            ),
-            decoder=replace(
-                decoder,
-                rank=lighter.decoder_rank or decoder.rank,
-                hidden=lighter.decoder_hidden or decoder.hidden,
-            ),
-            epochs=lighter.epochs,
-            learning=replace(self.learning, rate=lighter.rate),
-            polish=replace(self.polish, epochs=lighter.polish_epochs),
-            images=replace(self.images, warp_share=self.images.warp_share_end),
-        )
+        changes = {
+            "lighter": None,
+            "encoder.rank": lighter.encoder_rank or self.encoder.rank,
+            "encoder.hidden": lighter.encoder_hidden or self.encoder.hidden,
+            "decoder.rank": lighter.decoder_rank or self.decoder.rank,
+            "decoder.hidden": lighter.decoder_hidden or self.decoder.hidden,
+            "epochs": lighter.epochs,
+            "learning.rate": lighter.rate,
+            "polish.epochs": lighter.polish_epochs,
+            "images.warp_share": self.images.warp_share_end,
+        }
+        return changed(self, changes)
 
     def warp_share_at(self, epoch: int) -> float:
         """Return which share of each batch is warped in an epoch, counted from 0."""

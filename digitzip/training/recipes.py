@@ -77,11 +77,7 @@ TOY: Final = Recipe(
 )
 """Seconds of one core: for tests and conformance files."""
 
-NAMES: Final = ("own", "mnist", "toy")
-
-CELL_NOISE: Final = 0.56
-"""Standard deviation of the noise on a coordinate, in cells: a little less than rounding's."""
-
+CELL_NOISE: Final = 0.56  # standard deviation on a coordinate, in cells; rounding's is 0.58
 _GRIDS: Final = {
     1: (6, 3), 2: (6, 3), 3: (5, 3), 4: (7, 2), 5: (6, 2), 6: (5, 2), 7: (5, 2), 8: (5, 2),
     9: (5, 2),

@@ -20,19 +20,18 @@ class Average(Generic[Network]):
     """The exponential moving average of a model's parameters; without decay, the model itself."""
 
     def __init__(self, model: Network, learning: Learning) -> None:
-        self.decay, self.ramp = learning.average, learning.average_ramp
+        self.decay = learning.average
         copied = copy.deepcopy(model).eval().requires_grad_(False) if self.decay else model
         self.model = copied
 
     @torch.no_grad()
     def update(self, model: Network, step: int) -> None:
-        """Mix in the weights after `step` (from 0)."""
+        """Mix in the weights after `step` (from 0); the first steps count more."""
         if model is self.model:
             return
-        least = (1 + step) / (10 + step) if self.ramp else float(step > 0)
         mine = cast(list[Tensor], list(self.model.parameters()))
         theirs = cast(list[Tensor], list(model.parameters()))
-        torch._foreach_lerp_(mine, theirs, 1 - min(self.decay, least))
+        torch._foreach_lerp_(mine, theirs, 1 - min(self.decay, (1 + step) / (10 + step)))
 
 
 def norms_of(model: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:

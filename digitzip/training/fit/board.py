@@ -23,7 +23,7 @@ STATISTICS: Final[dict[str, Callable[[NDArray[np.float32]], np.float32]]] = {
 }
 
 
-class Board:
+class Board(Watcher):
     """A watcher that writes TensorBoard logs beside another watcher."""
 
     def __init__(self, folder: Path, beside: Watcher) -> None:

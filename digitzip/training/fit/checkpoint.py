@@ -77,15 +77,6 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         raise InputError(f"{path} lacks parts of a checkpoint; remove it, train anew") from error
 
 
-def epochs_done(folder: Path) -> tuple[int, int]:
-    """Return how many epochs the run in a folder has done, and of how many.
-
-    Raises `InputError` as `load_checkpoint` does.
-    """
-    stored = load_checkpoint(folder)
-    return stored.epoch, stored.epochs
-
-
 def discard_checkpoint(folder: Path) -> None:
     """Remove the folder's checkpoint, and the folder if nothing else is in it."""
     with suppress(OSError):

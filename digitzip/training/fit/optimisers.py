@@ -27,21 +27,18 @@ def optimiser_of(model: nn.Module, learning: Learning) -> torch.optim.Optimizer:
             return torch.optim.SGD(weights, lr=rate, momentum=MOMENTUM)
         case "adagrad":
             return torch.optim.Adagrad(weights, lr=rate, initial_accumulator_value=ADAGRAD_START)
-    decay, fused = learning.weight_decay, learning.fused
-    if learning.decay_vectors:
-        return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=fused)
     groups = [
-        {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": decay},
+        {"params": [weight for weight in weights if weight.ndim > 1]},
         {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=rate, fused=fused)
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=learning.weight_decay, fused=True)
 
 
 def rate_at(learning: Learning, step: int, steps: int) -> float:
     """Return the learning rate of a step of so many: linear warm-up, then half a cosine to 0."""
     ramp = min(1.0, (step + 1) / learning.warm_up) if learning.warm_up else 1.0
-    part = (step + learning.end_at_zero) / max(1, steps)
-    fall = 1.0 if learning.schedule == "constant" else 0.5 * (1 + math.cos(math.pi * part))
+    constant = learning.schedule == "constant"
+    fall = 1.0 if constant else 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
     return learning.rate * ramp * fall
 
 

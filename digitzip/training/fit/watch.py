@@ -7,8 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import ClassVar, Final, Protocol, Self
+from typing import ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from digitzip.training.fit.evaluate import Quality
 
-EARLY: Final = (1, 2, 5)  # epochs that are reported of many, beside every tenth part of the run
+EARLY: Final = (1, 2, 5)  # epochs that are always reported
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,16 +50,8 @@ class Figures:
         )
 
 
-class Watcher(Protocol):
-    """What a run reports to."""
-
-    def step(self, done: int, total: int, figure: str) -> None: ...
-    def epoch(self, figures: Figures) -> None: ...
-    def say(self, line: str) -> None: ...
-
-
-class Silent:
-    """A watcher that reports nothing."""
+class Watcher:
+    """What a run reports to; this one keeps silent."""
 
     def step(self, done: int, total: int, figure: str) -> None: ...
 
@@ -69,8 +60,14 @@ class Silent:
     def say(self, line: str) -> None: ...
 
 
-class Screen:
-    """Report on stderr: a bar with a figure and the time left on a terminal, lines elsewhere."""
+SILENT: Final = Watcher()
+
+
+class Screen(Watcher):
+    """Report on stderr: a bar with a figure and the time left on a terminal, lines elsewhere.
+
+    Of the epochs it reports the early ones, every tenth part of the run, and the last.
+    """
 
     def __init__(self) -> None:
         self.console = Console(stderr=True)
@@ -80,52 +77,29 @@ class Screen:
             TextColumn("{task.percentage:>3.0f} %  {task.fields[figure]}"),
             TimeRemainingColumn(),
         )
-        self.bar = Progress(*columns, console=self.console, transient=True)
+        self.bar = Progress(
+            *columns, console=self.console, transient=True, disable=not self.console.is_terminal
+        )
         self.task = self.bar.add_task("", total=None, figure="")
         self.start = time.monotonic()
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal:
-            self.bar.start()
+        self.bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        if self.console.is_terminal:
-            self.bar.stop()
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
 
     def step(self, done: int, total: int, figure: str) -> None:
-        if self.console.is_terminal:
-            self.bar.update(self.task, completed=done, total=total, figure=figure)
+        self.bar.update(self.task, completed=done, total=total, figure=figure)
 
     def epoch(self, figures: Figures) -> None:
-        self.say(f"{figures}  {time.monotonic() - self.start:.0f} s")
+        tenth, last = -(-figures.epochs // 10), figures.epoch == figures.epochs
+        if figures.epoch in EARLY or figures.epoch % tenth == 0 or last:
+            self.say(f"{figures}  {time.monotonic() - self.start:.0f} s")
 
     def say(self, line: str) -> None:
         if self.console.is_terminal:
             self.console.print(line, highlight=False)
         else:
             print(line, file=sys.stderr, flush=True)
-
-
-class Milestones:
-    """A watcher that reports only some epochs to another: early ones and every tenth part."""
-
-    def __init__(self, beside: Watcher) -> None:
-        self.beside = beside
-
-    def step(self, done: int, total: int, figure: str) -> None:
-        self.beside.step(done, total, figure)
-
-    def epoch(self, figures: Figures) -> None:
-        tenth = -(-figures.epochs // 10)
-        last = figures.epoch == figures.epochs
-        if figures.epoch in EARLY or figures.epoch % tenth == 0 or last:
-            self.beside.epoch(figures)
-
-    def say(self, line: str) -> None:
-        self.beside.say(line)

@@ -2,7 +2,7 @@
 
 import math
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from digitzip import archive
 from digitzip.codec import Codec
 from digitzip.limits import THREADS
 from digitzip.metrics import rmse
 from digitzip.model import Model, Quantiser
-from digitzip.training.export.bounds import bounded
 from digitzip.training.export.lambdas import Point, error_of, measured, with_lambdas, within
 from digitzip.training.export.rounding import round_model
 from digitzip.training.export.saving import save_model
@@ -23,6 +23,7 @@ from digitzip.training.fit.data import Data
 from digitzip.training.fit.device import describe
 from digitzip.training.fit.evaluate import evaluate
 from digitzip.training.fit.watch import Watcher
+from digitzip.training.jobs.bounds import bounded
 from digitzip.training.jobs.entropy_model import with_entropy_model
 from digitzip.training.jobs.residual_model import with_residual_model
 from digitzip.training.nets.family import FloatModel
@@ -34,10 +35,19 @@ KNOWN: Final = 8  # codes in the known-answer vector
 Images = NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A whole `.dz` file of the held-out images, at the defaults of `compress`."""
+
+    images: int
+    size: int  # bytes
+    rmse: float
+
+
 def export_model(
     model: FloatModel, recipe: Recipe, data: Data, out: Path, watcher: Watcher
-) -> Model:
-    """Convert, verify and write a trained model to `out`; return it.
+) -> Measured:
+    """Convert, verify and write a trained model to `out`; return figures of its held-out images.
 
     Raises `ModelError` when NumPy and PyTorch disagree on one byte; nothing is written then.
     """
@@ -91,13 +101,15 @@ def export_model(
     return finish(integer, data, out)
 
 
-def finish(model: Model, data: Data, out: Path) -> Model:
-    """Attach a known answer and bounds on RMSE to a model, verify and write it; return it."""
+def finish(model: Model, data: Data, out: Path) -> Measured:
+    """Attach a known answer and bounds on RMSE to a model, verify, write and measure it."""
     held_out = data.as_images(data.held_out)
     model = bounded(with_known_answer(model, held_out), held_out)
     verify(model, held_out)
     save_model(out, model)
-    return model
+    whole = archive.compress(held_out, model=model)
+    error = rmse(held_out, archive.decompress(whole, model=model))
+    return Measured(len(held_out), len(whole), error)
 
 
 def with_known_answer(model: Model, held_out: Images) -> Model:

@@ -1,7 +1,5 @@
 """Images -> a verified model file: learn, round to integers, learn the entropy models, write."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,9 +18,9 @@ from digitzip.training.fit.checkpoint import (
 from digitzip.training.fit.data import Data, prepare, split
 from digitzip.training.fit.device import pick_device
 from digitzip.training.fit.loop import Learner, fit
-from digitzip.training.fit.watch import Screen, Watcher
+from digitzip.training.fit.watch import SILENT, Watcher
 from digitzip.training.jobs.codebook import train_codebook
-from digitzip.training.jobs.export import export_model, finish
+from digitzip.training.jobs.export import Measured, export_model, finish
 from digitzip.training.jobs.stages import Stage, look, stages_of
 from digitzip.training.nets.family import FloatModel
 from digitzip.training.recipe import Recipe
@@ -39,54 +37,45 @@ def train(
     checkpoint: Path,
     device: str = "auto",
     resume: bool = False,
+    export_only: bool = False,
+    watcher: Watcher = SILENT,
     logdir: Path | None = None,
-    progress: Watcher | None = None,
     labels: NDArray[np.uint8] | None = None,
-) -> Path:
+) -> Measured:
     """Train on images uint8 [n, h, w], export to integers, verify, and write the model to `out`.
 
-    A checkpoint is written to the folder `checkpoint` after each epoch; `resume` goes on from it
-    to the same result. (A codebook has none: it takes minutes.) `progress` takes the place of the
-    bar on stderr. With `logdir`, figures go to TensorBoard, where `labels` [n] name the codes.
+    Return the figures of its held-out images. A checkpoint is written to the folder `checkpoint`
+    after each epoch; `resume` goes on from it to the same result, and `export_only` exports what it
+    holds, finished or not. (A codebook has none: it takes minutes.) With `logdir`, figures go to
+    TensorBoard, where `labels` [n] name the codes.
 
     Raises `InputError` for images that cannot be learned from or a checkpoint of another run,
     `OutputError` where a file cannot be written, `ModelError` when the integer networks differ
     between NumPy and PyTorch.
     """
-    with _watching(progress) as screen:
-        board = Board(logdir, screen) if logdir is not None else None
-        watcher = board or screen
-        data = prepare(images, recipe, pick_device(device))
-        if recipe.codebook:
-            finish(train_codebook(recipe, data, watcher), data, out)
-            return out
-        model = learn(recipe, data, watcher, checkpoint, resume=resume)
-        if board is not None:
-            order, count = split(len(images), recipe)
-            named = None if labels is None else labels[order[:count]]
-            board.embedding(look(model, data).codes, data.as_images(data.held_out), named)
-        export_model(model, recipe, data, out, watcher)
-    return out
+    board = Board(logdir, watcher) if logdir is not None else None
+    data = prepare(images, recipe, pick_device(device))
+    if export_only:
+        model = learned_so_far(recipe, data, checkpoint)
+    elif recipe.codebook:
+        return finish(train_codebook(recipe, data, watcher), data, out)
+    else:
+        model = learn(recipe, data, board or watcher, checkpoint, resume=resume)
+    if board is not None:
+        order, count = split(len(images), recipe)
+        named = None if labels is None else labels[order[:count]]
+        board.embedding(look(model, data).codes, data.as_images(data.held_out), named)
+    return export_model(model, recipe, data, out, watcher)
 
 
-def export_checkpoint(
-    recipe: Recipe,
-    images: Images,
-    *,
-    out: Path,
-    checkpoint: Path,
-    device: str = "cpu",
-    progress: Watcher | None = None,
-) -> Path:
-    """Export what the folder `checkpoint` holds, finished or not; errors as for `train`."""
-    stored, data = load_checkpoint(checkpoint), prepare(images, recipe, pick_device(device))
+def learned_so_far(recipe: Recipe, data: Data, checkpoint: Path) -> FloatModel:
+    """Return the float model that a folder's checkpoint holds."""
+    stored = load_checkpoint(checkpoint)
     stored.check(recipe, data.fingerprint)
     stage = stages_of(recipe, data)[stored.stage]
     learner = stage.begin(None, torch.Generator())
     learner.restore(stored.learner)
-    with _watching(progress) as watcher:
-        export_model(stage.finish(learner), recipe, data, out, watcher)
-    return out
+    return stage.finish(learner)
 
 
 def learn(
@@ -155,13 +144,3 @@ class _Reports:
         state = Checkpoint(recipe, images, self.number, done, epochs, learner.state())
         save_checkpoint(self.folder, state)
         self.watcher.epoch(stage.figures(learner, loss, done, epochs))
-
-
-@contextmanager
-def _watching(progress: Watcher | None) -> Iterator[Watcher]:
-    """Give the watcher of a run: a bar on stderr unless there is one."""
-    if progress is not None:
-        yield progress
-    else:
-        with Screen() as screen:
-            yield screen

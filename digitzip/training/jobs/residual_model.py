@@ -82,10 +82,10 @@ def learn_residuals(
         network = ResidualNetwork(input_size(*images.shape[1:]), recipe.width, VALUES)
     warm_up = min(recipe.learning.warm_up, max(1, recipe.steps // 10))
     learning = replace(recipe.learning, warm_up=warm_up)
-    learner = Learner(
-        network, learning, torch.Generator(), steps_before=1
-    )  # the ramp starts at 2/11
-    bytes_of_a_nat = images[0].size / math.log(2) / 8
+    learner = Learner(network, learning, torch.Generator())
+
+    def figure(loss: float) -> str:
+        return f"{loss * images[0].size / math.log(2) / 8:.1f} bytes an image"
 
     def loss(step: int) -> Tensor:
         coarse = (step + 1) % recipe.coarse_every == 0
@@ -93,8 +93,7 @@ def learn_residuals(
         return batch.loss(network, recipe.normal)
 
     def after(loss: float) -> None:
-        figure = f"{loss * bytes_of_a_nat:.1f} bytes an image"
-        watcher.say(f"residual model, step {learner.step} of {recipe.steps}: {figure}")
+        watcher.say(f"residual model, step {learner.step} of {recipe.steps}: {figure(loss)}")
 
     fit(
         learner,
@@ -103,9 +102,7 @@ def learn_residuals(
         epochs=-(-recipe.steps // REPORTED),
         steps=recipe.steps,
         after=after,
-        progress=lambda step, loss: watcher.step(
-            step, recipe.steps, f"{loss * bytes_of_a_nat:.1f} bytes an image"
-        ),
+        progress=lambda step, loss: watcher.step(step, recipe.steps, figure(loss)),
     )
     return learner.average.model
 

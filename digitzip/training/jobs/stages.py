@@ -143,7 +143,8 @@ class Stage:
         """
         model = learner.average.model
         if isinstance(model, PlainAutoencoder):
-            model.fit_cells(self.data.train[:CALIBRATION].float() / 255)
+            with torch.no_grad():
+                model.fit_cells(model.code(self.data.train[:CALIBRATION].float() / 255))
             return model
         if self.polish:
             return model.eval()
@@ -183,6 +184,6 @@ def look(model: FloatModel, data: Data) -> View:
     few = x[: View.SHOWN]
     recon = model.decode(z[: View.SHOWN])
     if isinstance(model, PlainAutoencoder):
-        z = model.cells.gather(z)
+        z = model.code(x)
     images = [y.reshape(-1, data.height, data.width).cpu().numpy() for y in (few, recon)]
     return View(images[0], images[1], z.cpu().numpy())

@@ -12,8 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from digitzip.training.nets.activations import Activation
-from digitzip.training.nets.quantise import Cells
 from digitzip.training.recipe import Plain
+
+TAIL = 0.001
+"""Share of the codes beyond either end of fitted cells; they fall into the outermost ones."""
 
 
 class PlainAutoencoder(nn.Module):
@@ -37,16 +39,13 @@ class PlainAutoencoder(nn.Module):
         self.register_buffer("low", -torch.ones(plain.sizes[-1]))
         self.register_buffer("high", torch.ones(plain.sizes[-1]))
 
-    @property
-    def cells(self) -> Cells:
-        return Cells(self.low, self.high)
-
     @torch.no_grad()
-    def fit_cells(self, pixels: Tensor) -> None:
-        """Fit the cells to the codes of pixels [n, h*w] in [0, 1]."""
-        cells = Cells.fitted(self.code(pixels))
-        self.low.copy_(cells.low)
-        self.high.copy_(cells.high)
+    def fit_cells(self, code: Tensor) -> None:
+        """Fit the ends between which the cells lie to codes [n, d]; their width is never zero."""
+        ends = torch.tensor([TAIL, 1 - TAIL], dtype=code.dtype, device=code.device)
+        low, high = torch.quantile(code, ends, dim=0)
+        self.low.copy_(low)
+        self.high.copy_(torch.maximum(high, low + 1e-3))
 
     def encoder_layers(self) -> list[tuple[Tensor, Tensor]]:
         """Return weight [out, in] and bias [out] of each layer of the encoder."""
@@ -73,11 +72,11 @@ class PlainAutoencoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Map pixels [n, h*w] in [0, 1] to z [n, d], in (-1, 1) within the cells."""
-        return self.cells.spread(self.code(x))
+        return 2 * (self.code(x) - self.low) / (self.high - self.low) - 1
 
     def decode(self, z: Tensor) -> Tensor:
         """Map z [n, d] to pixels [n, h*w] in [0, 1]."""
-        return self.pixels(self.cells.gather(z))
+        return self.pixels((z + 1) / 2 * (self.high - self.low) + self.low)
 
 
 def _glorot(outputs: int, inputs: int) -> Tensor:
