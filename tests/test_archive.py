@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import digitzip
-from digitzip.archive import Archive
+from digitzip.archive import Archive, store
 from digitzip.archive.indexing import select
 from digitzip.archive.sink import ChunkSink
-from digitzip.codec import Codec
+from digitzip.codec import Codec, EncodedBatch
 from digitzip.errors import (
     ClosedError,
     DamagedError,
@@ -582,3 +582,26 @@ def test_labels_and_metadata_come_back(tiny: Model, images: Images) -> None:
             digitzip.compress(images, model=tiny, chunk=chunk)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="names are a sequence"):
         digitzip.compress(images[:2], model=tiny, names="ab")
+
+
+def test_only_corrected_images_decode_corrections(
+    images: Images, codec: Codec, tiny: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    originals = codec.decode(codec.encode(images))
+    originals[7] = images[7]
+    unpacked: list[object] = []
+    unpack = store.unpack_corrected
+
+    def counted(*given: Any) -> Any:
+        unpacked.append(given)
+        return unpack(*given)
+
+    monkeypatch.setattr(store, "unpack_corrected", counted)
+    batch = EncodedBatch.plain(codes := codec.encode(originals), codec.decode(codes))
+    (coded,) = np.nonzero((batch.pixels == originals).all(axis=(1, 2)))
+    assert 0 < len(coded) < len(originals)
+    with digitzip.open(digitzip.compress(originals, model=tiny, lossless=True), model=tiny) as dz:
+        np.testing.assert_array_equal(dz[coded], originals[coded])
+        assert not unpacked
+        np.testing.assert_array_equal(dz[7], originals[7])
+        assert len(unpacked) == 1

@@ -93,7 +93,7 @@ def stats_of(store: ChunkStore) -> CorrectionStats:
     images = size = 0
     for number in store.numbers:
         if (body := store.correction_body(number)) is not None:
-            images += store.corrected(number)
+            images += len(store.corrected(number))
             size += packed_size((body,))
     return CorrectionStats(images, size)
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from digitzip import atomic
 from digitzip.archive.index import Kinds
-from digitzip.entropy.corrections import count_corrections
+from digitzip.entropy.corrections import corrected_rows
 from digitzip.errors import LimitError
 from digitzip.format import Chunk, Entry, Header, LayerType, Trailer
 from digitzip.format.frames import MAX_BYTES
@@ -69,7 +69,7 @@ class ChunkSink:
 def corrected_in(chunk: Chunk) -> int:
     """Return how many images of a chunk have a correction; raises `DamagedError`."""
     layer = chunk.layer(LayerType.CORRECTIONS)
-    return 0 if layer is None else count_corrections(layer.body, chunk.images)
+    return 0 if layer is None else len(corrected_rows(layer.body, chunk.images))
 
 
 @contextmanager

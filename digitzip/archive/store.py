@@ -20,7 +20,7 @@ from digitzip.archive.indexing import Rows, Selection, select
 from digitzip.archive.storage import Readable, Storage
 from digitzip.codec import Codec, Codes, EncodedBatch, Images
 from digitzip.codec.encoded import UNCORRECTED
-from digitzip.entropy.corrections import Corrections, count_corrections, unpack_corrections
+from digitzip.entropy.corrections import Corrections, corrected_rows, unpack_corrections
 from digitzip.errors import ClosedError, DamagedError, ModelError
 from digitzip.format import Chunk, Header, LayerType
 from digitzip.format import labels as format_labels
@@ -64,7 +64,8 @@ class ChunkStore:
             self.codes = Recent(self._unpack_codes, lambda codes: codes.nbytes, _CACHED)
             self.names = Recent(self._unpack_names, _names_size, _CACHED)
             self.labels = Recent(self._unpack_labels, len, _CACHED)
-            self.corrections = Recent(
+            self.corrected = Recent(self._unpack_corrected, lambda rows: rows.nbytes, _CACHED)
+            self._corrections = Recent(
                 self._unpack_corrections, lambda found: found.images.nbytes, _CACHED_CORRECTIONS
             )
         except BaseException:
@@ -159,9 +160,9 @@ class ChunkStore:
         corrected = []
         for number, positions, inside in self.groups(rows):
             codes[positions] = self.codes(number)[inside]
-            found = self.corrections(number)
-            if len(found):
-                listed = np.isin(inside, found.rows)
+            listed = np.isin(inside, self.corrected(number))
+            if listed.any():  # else no correction is decoded
+                found = self._corrections(number)
                 mine = np.searchsorted(found.rows, inside[listed])
                 bounds[positions[listed]] = found.bounds[mine]
                 corrected.append((positions[listed], found.images[mine]))
@@ -215,14 +216,9 @@ class ChunkStore:
         layer = self._read(number).layer(LayerType.CORRECTIONS)
         return None if layer is None else layer.body
 
-    def corrected(self, number: int) -> int:
-        """Return how many images of a chunk are corrected, without unpacking a code."""
-        body = self.correction_body(number)
-        return 0 if body is None else count_corrections(body, len(self.span(number)))
-
     def check_corrected(self) -> None:
         """Raise `DamagedError` where the chunks have other corrections than the trailer says."""
-        found = sum(map(self.corrected, self.numbers))
+        found = sum(len(self.corrected(number)) for number in self.numbers)
         if self.index.corrected not in (None, found):
             raise DamagedError(
                 f"{found} images are corrected, and the trailer says {self.index.corrected}"
@@ -251,12 +247,14 @@ class ChunkStore:
     def _unpack_codes(self, number: int) -> Codes:
         return unpack_codes(self.codec, self._read(number))
 
+    def _unpack_corrected(self, number: int) -> Rows:
+        """Return which rows of a chunk are corrected, ascending; needs no codes."""
+        body = self.correction_body(number)
+        if body is None:
+            return np.empty(0, np.intp)
+        return corrected_rows(body, len(self.span(number)))
+
     def _unpack_corrections(self, number: int) -> Corrections:
-        if self.correction_body(number) is None:  # needs no codes
-            shape = (0, self.header.height, self.header.width)
-            return Corrections(
-                np.empty(0, np.intp), np.empty(0, np.uint8), np.empty(shape, np.uint8)
-            )
         return unpack_corrected(self.codec, self._read(number), self.codes(number))
 
     def _unpack_names(self, number: int) -> list[str]:

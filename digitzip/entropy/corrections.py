@@ -111,11 +111,14 @@ def unpack_corrections(
     return Corrections(rows[order], bounds[order], final[order])
 
 
-def count_corrections(body: bytes, images: int) -> int:
-    """Return how many images a layer's body lists; raises `DamagedError`. Reads no pixels."""
+def corrected_rows(body: bytes, images: int) -> npt.NDArray[np.intp]:
+    """Return the ascending rows that a layer's body lists; reads no pixels.
+
+    Raises `DamagedError` as `unpack_corrections` does for the list.
+    """
     cursor = Cursor(body, "corrections")
     cursor.take(1)
-    return len(_unpack_rows(cursor, images)[0])
+    return np.sort(_unpack_rows(cursor, images)[0])
 
 
 def packed_size(pieces: tuple[bytes, ...]) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 import zstandard
 
 from digitzip.codec import Codec
-from digitzip.entropy.corrections import count_corrections
+from digitzip.entropy.corrections import corrected_rows
 from digitzip.errors import DigitzipError
 from digitzip.format import Entry, Header, Trailer, metadata
 from digitzip.format.wire import Cursor, varint
@@ -116,7 +116,7 @@ def _corrected(chunk: ChunkParts) -> int:
     """Return how many images a chunk says it corrects, or 0 where it cannot be told."""
     with suppress(DigitzipError, IndexError):
         return sum(
-            count_corrections(body, chunk.images) for kind, body in chunk.layers if kind == 2
+            len(corrected_rows(body, chunk.images)) for kind, body in chunk.layers if kind == 2
         )
     return 0
 
