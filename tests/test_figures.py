@@ -86,17 +86,15 @@ def test_a_figure_is_told_apart_by_what_it_shows_and_by_nothing_else() -> None:
         assert (figures.digest(name, other) != digest) == by_peers
         assert (figures.digest(name, books) != digest) == by_books
     assert figures.image("peers.svg", MEASURED) != figures.image("peers.svg", other)
-    assert figures.available(replace(MEASURED, peers=(), guards=())) == ["dims.svg", "rate.svg"]
 
 
 def test_the_figure_of_the_guard_shows_the_curve_and_its_default() -> None:
-    found = shown(RATE, {"codebooks": []}, None, GUARD)
+    found = shown(RATE, {"codebooks": []}, {"peers": []}, GUARD)
     default = found.guards[2]
     assert (default.margin, default.held_out, default.default) == (200, True, True)
     assert default.added == pytest.approx(0.9)
     assert default.label_changes == 20
     assert [p.margin for p in found.guards if not p.held_out] == [None, 100, 200, 300]
-    assert "guard.svg" in figures.available(found)
     assert b"<svg" in figures.image("guard.svg", found)
 
 

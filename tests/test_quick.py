@@ -55,7 +55,9 @@ def test_quick_sees_a_stale_page_and_a_result_that_lacks_a_figure(
 ) -> None:
     page, point = tmp_path / "page.md", dict[str, str]()
     monkeypatch.setattr(render, "PAGES", (page,))
-    monkeypatch.setattr(render, "BLOCKS", {"now": lambda: "new", "gone": lambda: point["ssim"]})
+    monkeypatch.setattr(
+        render, "BLOCKS", {"now": (lambda: "new", ""), "gone": (lambda: point["ssim"], "")}
+    )
     page.write_text("<!-- now -->\nnew\n<!-- /now -->")
     quick.pages(IMAGES)
     page.write_text("<!-- now -->\nold\n<!-- /now -->")

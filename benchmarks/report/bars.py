@@ -13,10 +13,18 @@ from typing import Final
 
 from benchmarks.record import Result
 from benchmarks.report import guard as guards
-from benchmarks.report.tables import percent
+from benchmarks.report import tables
+from benchmarks.report.tables import number
 
 MISSING: Final = "–"
 BEST_OF_2016: Final = 0.12714  # RMSE of the best autoencoder of 2016
+FORMS: Final = {
+    "rmse": (".3f", "{rmse:.4f} at {bytes_per_image:.3f} B"),
+    "d32": ("g", "{d32:.2f}"),
+    "codes_over_ideal": (".1%", "{codes_over_ideal:.2%}"),
+    "label_change_rate": (".1%", "{label_change_rate:.2%}"),
+}
+"""How the bars of a point are written, and what was measured of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +45,38 @@ class Bar:
         return self.measure, self.bar, self.beyond, self.measured, verdict
 
 
+def table(rate: Result, speed: Result, guard: Result, startup: Result, scale: Result) -> str:
+    """Return every bar."""
+    rows = claimed(rate, speed) + guarded(guard) + standing(rate, speed, startup, scale)
+    return tables.table(("measure", "bar", "beyond", "measured", ""), *(bar.cells for bar in rows))
+
+
 def claimed(rate: Result, speed: Result) -> list[Bar]:
     """Return the bars that `rate.json` and `speed.json` have to clear, the main ones first."""
     dims = next(point for point in rate["points"] if point["default"])["dims"]
     default, highest = rate["default_effort"], rate["highest_effort"]
     best, usual = at(rate, dims, 0, highest), at(rate, dims, 0, default)
+    coarser, coarsest = (at(rate, dims, steps, highest) for steps in (-1, -2))
+    one, three, four = (at(rate, dims, 0, default) for dims in (1, 3, 4))
     over_png, over_webp = speed["decompress_over_png_decode"], speed["compress_over_webp_encode"]
+    fewest = "ten latents, fewest levels: bytes with RMSE below 0.12714"
+    one_model, models = rate["model_bytes"], sum(rate["bytes_of_models"].values())
     return [
-        _loss("RMSE at ≤ 4.5 bytes per image, highest effort", best, 4.5, 0.088, 0.080),
-        _less("its D32 (best published at that rate: 5.456)", best, "d32", 5.2, None, 4.5),
-        _loss("RMSE at ≤ 4.5 bytes, default effort", usual, 4.5, 0.092, 0.085),
-        _loss(
-            "RMSE at ≤ 3.6 bytes, highest effort", at(rate, dims, -1, highest), 3.6, 0.098, 0.090
-        ),
-        _loss("one latent: RMSE at ≤ 1.0 byte", at(rate, 1, 0, default), 1.0, 0.180, 0.172),
-        _rate("ten latents, fewest levels: bytes with RMSE below 0.12714",
-              at(rate, dims, -2, highest), 2.7),
-        _rate("four latents: the same", at(rate, 4, 0, default), 2.7),
-        _rate("three latents: the same", at(rate, 3, 0, default), 2.4, beyond=True),
-        _less("codes above the ideal of the entropy model", usual, "codes_over_ideal", 0.03, 0.01),
-        _less("label changes at ≤ 4.5 bytes, default effort", usual, "label_change_rate", 0.015,
-              0.010, 4.5),
+        _least("RMSE at ≤ 4.5 bytes per image, highest effort", best, "rmse", 0.088, 0.080, 4.5),
+        _least("its D32 (best published at that rate: 5.456)", best, "d32", 5.2, None, 4.5),
+        _least("RMSE at ≤ 4.5 bytes, default effort", usual, "rmse", 0.092, 0.085, 4.5),
+        _least("RMSE at ≤ 3.6 bytes, highest effort", coarser, "rmse", 0.098, 0.090, 3.6),
+        _least("one latent: RMSE at ≤ 1.0 byte", one, "rmse", 0.180, 0.172, 1.0),
+        _rate(fewest, coarsest, 2.7),
+        _rate("four latents: the same", four, 2.7),
+        _rate("three latents: the same", three, 2.4, beyond=True),
+        _least("codes above the ideal of the entropy model", usual, "codes_over_ideal", 0.03, 0.01),
+        _least("label changes at ≤ 4.5 bytes, default effort", usual, "label_change_rate",
+               0.015, 0.010, 4.5),
         _more("decompress / Pillow PNG decode", over_png, 0.5, 1),
         _more("compress / Pillow WebP lossless encode", over_webp, 0.2),
-        _megabytes("default model's file", rate["model_bytes"], 4),
-        _megabytes("all models", sum(rate["bytes_of_models"].values()), 20),
+        Bar("default model's file", "≤ 4 MB", "", f"{one_model / 1e6:.2f} MB", one_model <= 4e6),
+        Bar("all models", "≤ 20 MB", "", f"{models / 1e6:.2f} MB", models <= 20e6),
     ]  # fmt: skip
 
 
@@ -92,8 +107,8 @@ def standing(rate: Result, speed: Result, startup: Result, scale: Result) -> lis
     ratio = speed["compress_without_search_over_png_encode"]
     rows = [
         ("one image alone", "≤ 110 bytes", f"{alone} bytes", alone <= 110),
-        ("everything but the codes", "< 0.6 %", percent(over), over < 0.006),
-        ("reconstructions that keep their code", "≥ 99 %", percent(kept), kept >= 0.99),
+        ("everything but the codes", "< 0.6 %", number(over, ".2%"), over < 0.006),
+        ("reconstructions that keep their code", "≥ 99 %", number(kept, ".2%"), kept >= 0.99),
         (
             "`digitzip --version`", f"≤ {allowed * 1000:.0f} ms (4 × `python -c pass` + 50 ms)",
             f"{version * 1000:.0f} ms", version <= allowed,
@@ -130,14 +145,19 @@ def rounded(ratio: float, *bars: float | None) -> str:
     return next(same, repr(ratio))
 
 
-def _loss(measure: str, point: Result | None, rate: float, bar: float, beyond: float) -> Bar:
-    """A bar on RMSE, which counts only at the rate it is set for."""
-    texts = f"≤ {bar:.3f}", f"{beyond:.3f}"
+def _least(
+    measure: str, point: Result | None, key: str, bar: float, beyond: float | None,
+    rate: float = inf,
+) -> Bar:  # fmt: skip
+    """A bar on what `key` names of a point, which counts only at the rate it is set for."""
+    form, measured = FORMS[key]
+    texts = f"≤ {number(bar, form)}", "" if beyond is None else number(beyond, form)
     if point is None:
         return Bar(measure, *texts, MISSING, None)
-    within, rmse = point["bytes_per_image"] <= rate, point["rmse"]
-    measured = f"{rmse:.4f} at {point['bytes_per_image']:.3f} B"
-    return Bar(measure, *texts, measured, within and rmse <= bar, within and rmse <= beyond)
+    within, value = point["bytes_per_image"] <= rate, point[key]
+    surpassed = within and beyond is not None and value <= beyond
+    shown = measured.format(**point).replace("%", " %")
+    return Bar(measure, *texts, shown, within and value <= bar, surpassed)
 
 
 def _rate(measure: str, point: Result | None, most: float, *, beyond: bool = False) -> Bar:
@@ -151,33 +171,9 @@ def _rate(measure: str, point: Result | None, most: float, *, beyond: bool = Fal
     return Bar(measure, *texts, measured, None if beyond else met, met and beyond)
 
 
-def _less(
-    measure: str, point: Result | None, key: str, bar: float, beyond: float | None,
-    rate: float = inf,
-) -> Bar:  # fmt: skip
-    """A bar on what `key` names, D32 or a share, which counts only at the rate it is set for."""
-    share = key != "d32"
-    texts = (
-        f"≤ {percent(bar, 1) if share else bar}", "" if beyond is None else percent(beyond, 1),
-    )  # fmt: skip
-    if point is None:
-        return Bar(measure, *texts, MISSING, None)
-    within, value = point["bytes_per_image"] <= rate, point[key]
-    surpassed = within and beyond is not None and value <= beyond
-    measured = percent(value) if share else f"{value:.2f}"
-    return Bar(measure, *texts, measured, within and value <= bar, surpassed)
-
-
 def _more(measure: str, ratio: float, bar: float, beyond: float | None = None) -> Bar:
-    far = "" if beyond is None else f"{beyond:g}"
-    surpassed = beyond is not None and ratio >= beyond
-    return Bar(
-        measure, f"≥ {bar:g}", far, rounded(ratio, bar, beyond), ratio >= bar, surpassed
-    )  # fmt: skip
-
-
-def _megabytes(measure: str, size: int, bar: int) -> Bar:
-    return Bar(measure, f"≤ {bar} MB", "", f"{size / 1e6:.2f} MB", size <= bar * 1_000_000)
+    texts = f"≥ {bar:g}", "" if beyond is None else f"{beyond:g}", rounded(ratio, bar, beyond)
+    return Bar(measure, *texts, ratio >= bar, beyond is not None and ratio >= beyond)
 
 
 def _few(guard: Result, changes: int, most: float) -> Bar:

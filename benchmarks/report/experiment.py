@@ -6,10 +6,8 @@ from benchmarks.record import Result
 from benchmarks.report import tables
 
 
-def table(experiment: Result | None) -> str:
+def table(experiment: Result) -> str:
     """Return the table of the experiment; what is not measured yet is a dash."""
-    if experiment is None:
-        return tables.NOT_YET
     head = (
         "encoder network", "noise flag", "published", "as it ran", "", "as a codec",
         "as documented", "as a codec",
@@ -17,31 +15,24 @@ def table(experiment: Result | None) -> str:
     rows = []
     for row in experiment["rows"]:
         sizes = ",".join(map(str, (784, *row["encoder_network"])))
-        ran, documented = row.get("as_it_ran"), row.get("as_documented")
-        off = _off(ran, row["published"], experiment["bar"])
-        cells = (
-            f"`{sizes}`", f"{row['noise_level']:g}", f"{row['published']:.4f}",
-            _loss(ran), off, _as_codec(ran), _loss(documented), _as_codec(documented),
-        )  # fmt: skip
-        rows.append(cells)
+        ran, documented = _cells(row, "as_it_ran"), _cells(row, "as_documented")
+        ran.insert(1, _off(row, experiment["bar"]))
+        setting = tables.cells(row, "noise_level:g", "published:.4f")
+        rows.append((f"`{sizes}`", *setting, *ran, *documented))
     return tables.table(head, *rows)
 
 
-def _off(network: Result | None, published: float, bar: float) -> str:
+def _cells(row: Result, column: str) -> list[str]:
+    """Return the loss of a network, and what it gives as a codec."""
+    if column not in row:
+        return ["—", "—"]
+    points = (f"{p['bytes_per_image']:.2f} B, {p['rmse']:.4f}" for p in row[column]["codec"])
+    return [f"{row[column]['float_rmse']:.4f}", "; ".join(points)]
+
+
+def _off(row: Result, bar: float) -> str:
     """Return how far a loss is from what was published, and whether that misses the bar."""
-    if network is None:
+    if "as_it_ran" not in row:
         return "—"
-    off = network["float_rmse"] / published - 1
-    return f"{off:+.1%}".replace("%", " %") + ("" if abs(off) <= bar else ", missed")
-
-
-def _loss(network: Result | None) -> str:
-    return "—" if network is None else f"{network['float_rmse']:.4f}"
-
-
-def _as_codec(network: Result | None) -> str:
-    if network is None:
-        return "—"
-    return "; ".join(
-        f"{point['bytes_per_image']:.2f} B, {point['rmse']:.4f}" for point in network["codec"]
-    )
+    off = row["as_it_ran"]["float_rmse"] / row["published"] - 1
+    return tables.number(off, "+.1%") + ("" if abs(off) <= bar else ", missed")

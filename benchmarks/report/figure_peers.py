@@ -16,20 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from benchmarks.peers.published import AUTOENCODERS_2016, NERD, rmse_of_d32
-from benchmarks.report.drawing import (
-    ACCENT,
-    BYTES,
-    GREY,
-    INK,
-    LIGHT,
-    RMSE,
-    Place,
-    footnote,
-    label,
-    log_ticks,
-    points,
-    quiet,
-)  # fmt: skip
+from benchmarks.report import drawing
+from benchmarks.report.drawing import ACCENT, BYTES, GREY, INK, LIGHT, RMSE, Place
 from benchmarks.report.shown import Mark, Shown
 
 OURS: Final = "digitzip"  # with a file an image; our files of many are no peers
@@ -61,7 +49,7 @@ lines have their name above the first point."""
 def draw_peers(figure: Figure, results: Shown) -> None:
     """RMSE against bytes per image, from less than a byte to hundreds."""
     axes = figure.subplots()
-    quiet(axes)
+    drawing.quiet(axes)
     lossless = [mark for mark in results.peers if mark.lossless]
     lossy = [mark for mark in results.peers if not mark.lossless]
     ours = [dot.place for dot in results.ours]
@@ -72,10 +60,10 @@ def draw_peers(figure: Figure, results: Shown) -> None:
     _draw_lossless(axes, lossless, across)
     _draw_published(axes)
     best = frontier(ours)
-    points(axes, best, "-", ACCENT, lw=2.2, zorder=3)
-    points(axes, ours, "o", ACCENT, ms=4.5, zorder=4)
-    label(axes, best[-1], OURS, (-7, -9), ha="right", color=ACCENT, size=10)
-    footnote(
+    drawing.points(axes, best, "-", ACCENT, lw=2.2, zorder=3)
+    drawing.points(axes, ours, "o", ACCENT, ms=4.5, zorder=4)
+    drawing.label(axes, best[-1], OURS, (-7, -9), ha="right", color=ACCENT, size=10)
+    drawing.footnote(
         figure,
         "MNIST test set, the bytes of all files over all images. Filled: many images a file. "
         "Hollow: a file an image. Lines join the\npoints of a family that no smaller one beats. "
@@ -114,7 +102,7 @@ def spread(places: list[float], pitch: float, most: float = math.inf) -> list[fl
 def _frame(axes: Axes, places: list[Place]) -> None:
     sizes, losses = zip(*places, strict=True)
     highest = max(losses) * 1.06
-    log_ticks(axes, "x", TICKS)
+    drawing.log_ticks(axes, "x", TICKS)
     axes.yaxis.set_major_locator(FixedLocator([i / 20 for i in range(int(highest * 20) + 1)]))
     axes.set(xlim=(min(sizes) * 0.85, max(sizes) * 1.25), ylim=(-BAND, highest))
     axes.set(xlabel=BYTES, ylabel=RMSE, title="Everything side by side")
@@ -124,23 +112,23 @@ def _frame(axes: Axes, places: list[Place]) -> None:
 def _draw_lossy(axes: Axes, name: str, marks: list[Mark]) -> None:
     places = [mark.place for mark in marks]
     line = "-" if marks[0].solid else "--"
-    points(axes, frontier(places), line, GREY, lw=0.9)
+    drawing.points(axes, frontier(places), line, GREY, lw=0.9)
     for mark in marks:
         _draw(axes, mark)
     point, x, y, ha = NAMED.get(name, (0, 0, 8, "center"))
     color = ACCENT if name == OURS else INK
-    label(axes, places[point], name, (x, y), ha=ha, color=color, size=8)
+    drawing.label(axes, places[point], name, (x, y), ha=ha, color=color, size=8)
 
 
 def _draw_published(axes: Axes) -> None:
     """Draw what others say of themselves: no file of theirs was made here."""
     nerd = [(bits / 8, rmse_of_d32(d)) for bits, d in NERD]
-    points(axes, nerd, ":x", ms=4.5, mew=1.2)
-    label(axes, nerd[2], "NERD,\npublished", (6, 0), size=8)
+    drawing.points(axes, nerd, ":x", ms=4.5, mew=1.2)
+    drawing.label(axes, nerd[2], "NERD,\npublished", (6, 0), size=8)
     others = [(point.bytes_per_image, point.rmse) for point in AUTOENCODERS_2016]
-    points(axes, others, "+", ms=6.5, mew=1.2)
-    label(axes, others[0], "autoencoders of 2016,\nten floats, published", (7, 0), size=8)
-    label(axes, others[-1], "autoencoder of 2016,\none float, published", (7, 0), size=8)
+    drawing.points(axes, others, "+", ms=6.5, mew=1.2)
+    drawing.label(axes, others[0], "autoencoders of 2016,\nten floats, published", (7, 0), size=8)
+    drawing.label(axes, others[-1], "autoencoder of 2016,\none float, published", (7, 0), size=8)
 
 
 def _draw_lossless(axes: Axes, marks: list[Mark], across: float) -> None:
@@ -158,11 +146,13 @@ def _draw_lossless(axes: Axes, marks: list[Mark], across: float) -> None:
         axes.text(at, -0.018, mark.name, rotation=90, ha="center", va="top", size=7.5)
     for mark in marks:
         _draw(axes, mark)
-    label(axes, (10**low, -0.018), "lossless: RMSE 0", (4, 0), size=8)
+    drawing.label(axes, (10**low, -0.018), "lossless: RMSE 0", (4, 0), size=8)
 
 
 def _draw(axes: Axes, mark: Mark) -> None:
     shape = MARKERS.get(mark.name.removesuffix(" mosaic"), GENERAL)
     color = ACCENT if mark.name == OURS else INK
     face = color if mark.solid else "white"
-    points(axes, [mark.place], shape, color, mfc=face, mew=0.8, ms=5, zorder=5, clip_on=False)
+    drawing.points(
+        axes, [mark.place], shape, color, mfc=face, mew=0.8, ms=5, zorder=5, clip_on=False
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from benchmarks.record import Result
-from benchmarks.report.tables import table
+from benchmarks.report.tables import cells, table
 
 FIGURE: Final = "![Label changes against bytes the guard adds](figures/guard.svg)"
 FALLBACKS: Final = ("code kept", "other code", "near-lossless", "lossless")
+KEYS: Final = ("bytes_per_image:.3f", "rmse:.4f", "label_changes")
 
 
 def curve(guard: Result) -> str:
@@ -17,19 +18,18 @@ def curve(guard: Result) -> str:
         "guard", "held out: adds", "label changes", "test: bytes per image", "adds",
         "label changes", *FALLBACKS,
     )  # fmt: skip
-    off_held, off = guard["held_out"][0], guard["curve"][0]
-    rows = [
-        (
-            test["what"] + (", default" if is_default(guard, test) else ""),
-            added(held, off_held),
-            str(held["label_changes"]),
-            f"{test['bytes_per_image']:.3f}",
-            added(test, off),
-            str(test["label_changes"]),
-            *fallbacks(test),
+    chosen = default(guard)
+    rows = []
+    for held, test in zip(guard["held_out"], guard["curve"], strict=True):
+        adds = [
+            "–" if row is off else f"+{row['bytes_per_image'] - off['bytes_per_image']:.3f}"
+            for row, off in ((held, guard["held_out"][0]), (test, guard["curve"][0]))
+        ]
+        size, changes = cells(test, "bytes_per_image:.3f", "label_changes")
+        name = test["what"] + (", default" if test is chosen else "")
+        rows.append(
+            (name, adds[0], str(held["label_changes"]), size, adds[1], changes, *fallbacks(test))
         )
-        for held, test in zip(guard["held_out"], guard["curve"], strict=True)
-    ]
     return f"{FIGURE}\n\n{table(head, *rows)}"
 
 
@@ -37,12 +37,12 @@ def settings(guard: Result) -> str:
     """Return what each setting of the default model costs and loses, guard off and on."""
     own = ("bytes per image", "RMSE", "label changes")
     head = ("levels", "effort", f"off: {own[0]}", *own[1:], f"on: {own[0]}", *own[1:], *FALLBACKS)
-    rows = guard["settings"]
+    pairs = zip(guard["settings"][::2], guard["settings"][1::2], strict=True)
     return table(
         head,
         *(
-            (str(off["levels"]), str(off["effort"]), *figures(off), *figures(on), *fallbacks(on))
-            for off, on in zip(rows[::2], rows[1::2], strict=True)
+            [*cells(off, "levels", "effort", *KEYS), *cells(on, *KEYS), *fallbacks(on)]
+            for off, on in pairs
         ),
     )
 
@@ -53,66 +53,35 @@ def bounds(guard: Result) -> str:
         "bound", "levels", "bytes per image", "RMSE", "greatest error", "compress, images/s",
         "decompress, images/s",
     )  # fmt: skip
-    return table(
-        head,
-        *(
-            (
-                f"`{option(row['what'])}`",
-                str(row["levels"]),
-                f"{row['bytes_per_image']:.2f}",
-                f"{row['rmse']:.4f}",
-                str(row["greatest_error"]),
-                f"{row['compress_per_second']:,.0f}",
-                f"{row['decompress_per_second']:,.0f}",
-            )
-            for row in guard["bounds"]
-        ),
-    )
+    keys = (
+        "levels", "bytes_per_image:.2f", "rmse:.4f", "greatest_error", "compress_per_second:,.0f",
+        "decompress_per_second:,.0f",
+    )  # fmt: skip
+    options = (f"`--{row['what'].replace('_', '-')}`" for row in guard["bounds"])
+    rows = zip(options, guard["bounds"], strict=True)
+    return table(head, *([option, *cells(row, *keys)] for option, row in rows))
 
 
 def odd(guard: Result) -> str:
     """Return which fallbacks images take that are no digits."""
-    return table(
-        ("images", "bytes per image", "RMSE", *FALLBACKS),
-        *(
-            (row["what"], f"{row['bytes_per_image']:.1f}", f"{row['rmse']:.4f}", *fallbacks(row))
-            for row in guard["odd"]
-        ),
-    )
+    keys = ("what", "bytes_per_image:.1f", "rmse:.4f")
+    rows = ([*cells(row, *keys), *fallbacks(row)] for row in guard["odd"])
+    return table(("images", "bytes per image", "RMSE", *FALLBACKS), *rows)
 
 
 def default(guard: Result) -> Result:
     """Return the row of the margin that the model has."""
-    row: Result = next(row for row in guard["curve"] if is_default(guard, row))
+    name = f"margin {guard['margin']}"
+    row: Result = next(row for row in guard["curve"] if row["what"] == name)
     return row
 
 
 def lossless(guard: Result) -> Result:
     """Return the row of lossless files at the default levels."""
-    levels = default(guard)["levels"]
-    rows = (row for row in guard["bounds"] if (row["what"], row["levels"]) == ("lossless", levels))
-    row: Result = next(rows)
+    wanted = "lossless", default(guard)["levels"]
+    row: Result = next(row for row in guard["bounds"] if (row["what"], row["levels"]) == wanted)
     return row
 
 
-def is_default(guard: Result, row: Result) -> bool:
-    return bool(row["what"] == f"margin {guard['margin']}")
-
-
-def added(row: Result, off: Result) -> str:
-    return "–" if row is off else f"+{row['bytes_per_image'] - off['bytes_per_image']:.3f}"
-
-
-def figures(row: Result) -> tuple[str, str, str]:
-    return f"{row['bytes_per_image']:.3f}", f"{row['rmse']:.4f}", str(row["label_changes"])
-
-
-def fallbacks(row: Result) -> tuple[str, ...]:
-    counts = (f"{count:,}" for count in row["fallbacks"].values())
-    return tuple(counts) or ("–",) * len(FALLBACKS)
-
-
-def option(what: str) -> str:
-    """Return a bound as the command line has it."""
-    name, _, value = what.partition(" ")
-    return f"--{name.replace('_', '-')}" + (f" {value}" if value else "")
+def fallbacks(row: Result) -> list[str]:
+    return [f"{count:,}" for count in row["fallbacks"].values()] or ["–"] * len(FALLBACKS)

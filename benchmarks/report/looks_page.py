@@ -17,7 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from benchmarks.measure.picked import Looks, Pick
-from benchmarks.record import ROOT, Images
+from benchmarks.record import ROOT, Images, Result
+from benchmarks.report import tables
 
 PATH: Final = ROOT / "docs" / "figures" / "looks.png"
 FITTING: Final = 144  # label changes, eight rows
@@ -66,6 +67,20 @@ class Group:
             Pair(MARGIN + column * step, y + HEAD + row * height, self.scale)
             for row, column in cells
         ]
+
+
+def table(result: Result) -> str:
+    """Return how RMSE spreads over the images of `looks.json`, and how many labels change."""
+    names = {"0": "least", "50": "median", "100": "greatest"}
+    percentiles = result["rmse_percentiles"]
+    heads = (names.get(percentile, f"{percentile} %") for percentile in percentiles)
+    values = (f"{value:.4f}" for value in percentiles.values())
+    count, images = len(result["looks"]["label_changes"]), result["images"]
+    return (
+        tables.table(("", *heads), ("RMSE of an image", *values))
+        + f"\n\nLabel changes after the round trip: {count:,} of {images:,}, "
+        f"{tables.number(count / images, '.2%')}."
+    )
 
 
 def groups(looks: Looks) -> tuple[Group, ...]:

@@ -22,32 +22,7 @@ KINDS: Final = (
 
 def table(rate: Result, peers: Result) -> str:
     """Return the figure and the table: ours at default levels and effort, others by kind."""
-    rows = [*ours(rate), *peers["peers"]]
-    lines = []
-    for kind in KINDS:
-        chosen = [row for row in rows if kind_of(row) == kind]
-        lines += [heading(kind)] if chosen else []
-        lines += [cells(row) for row in sorted(chosen, key=lambda row: row["bytes_per_image"])]
-    return f"{FIGURE}\n\n{tables.table(HEAD, *lines, heading('published'), *published())}"
-
-
-def heading(kind: str) -> tuple[str, ...]:
-    return f"**{kind}**", *[""] * (len(HEAD) - 1)
-
-
-def published() -> Iterator[tuple[str, ...]]:
-    """Yield the rows of published results: no file of theirs was made here."""
-    for point in sorted(AUTOENCODERS_2016, key=lambda point: (point.bytes_per_image, point.rmse)):
-        size, loss = f"{point.bytes_per_image:.3f}", f"{point.rmse:.4f}"
-        yield "autoencoder of 2016", f"{point.name}, float32", "", size, loss, *[""] * 5
-    for bits, d32 in NERD:
-        loss = f"≈ {rmse_of_d32(d32):.4f}"
-        yield "NERD", f"{bits:.2f} bits", "", f"{bits / 8:.3f}", loss, "", "", f"{d32:.2f}", "", ""
-
-
-def ours(rate: Result) -> list[Result]:
-    """Return our points, at the default levels and effort of each model, as peers."""
-    return [
+    ours = [
         {
             **point,
             "name": "digitzip",
@@ -58,6 +33,27 @@ def ours(rate: Result) -> list[Result]:
         }
         for point in defaults(rate)
     ]
+    rows = sorted([*ours, *peers["peers"]], key=lambda row: row["bytes_per_image"])
+    lines: list[list[str]] = []
+    for kind in KINDS:
+        chosen = [cells(row) for row in rows if kind_of(row) == kind]
+        lines += [heading(kind), *chosen] if chosen else []
+    return f"{FIGURE}\n\n{tables.table(HEAD, *lines, heading('published'), *published())}"
+
+
+def heading(kind: str) -> list[str]:
+    return [f"**{kind}**", *[""] * (len(HEAD) - 1)]
+
+
+def published() -> Iterator[list[str]]:
+    """Yield the rows of published results: no file of theirs was made here."""
+    for point in sorted(AUTOENCODERS_2016, key=lambda point: (point.bytes_per_image, point.rmse)):
+        size, loss = f"{point.bytes_per_image:.3f}", f"{point.rmse:.4f}"
+        yield ["autoencoder of 2016", f"{point.name}, float32", "", size, loss, *[""] * 5]
+    for bits, d32 in NERD:
+        loss = f"≈ {rmse_of_d32(d32):.4f}"
+        size = f"{bits / 8:.3f}"
+        yield ["NERD", f"{bits:.2f} bits", "", size, loss, "", "", f"{d32:.2f}", "", ""]
 
 
 def kind_of(row: Result) -> str:
@@ -71,13 +67,11 @@ def files_of(row: Result) -> str:
     return "solid" if row["solid"] else "single"
 
 
-def cells(row: Result) -> tuple[str, ...]:
-    psnr = "∞" if row["psnr"] is None else f"{row['psnr']:.2f}"
-    rate = row["label_change_rate"]
-    changes = "–" if rate is None else tables.percent(rate)
-    model = f"{row['model_bytes']:,}" if row["model_bytes"] else ""
-    return (
+def cells(row: Result) -> list[str]:
+    return [
         row["name"], row["setting"], files_of(row),
-        f"{row['bytes_per_image']:.3f}", f"{row['rmse']:.4f}", psnr, f"{row['ssim']:.3f}",
-        f"{row['d32']:.2f}", changes, model,
-    )  # fmt: skip
+        *tables.cells(row, "bytes_per_image:.3f", "rmse:.4f"),
+        "∞" if row["psnr"] is None else f"{row['psnr']:.2f}",
+        *tables.cells(row, "ssim:.3f", "d32:.2f", "label_change_rate:.2%"),
+        f"{row['model_bytes']:,}" if row["model_bytes"] else "",
+    ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.peers.published import AUTOENCODERS_2016
 from benchmarks.record import Result
-from benchmarks.report.tables import percent, table, wrapped
+from benchmarks.report.tables import cells, number, table, wrapped
 
 
 def default(rate: Result) -> Result:
@@ -15,42 +15,38 @@ def default(rate: Result) -> Result:
 
 def defaults(rate: Result) -> list[Result]:
     """Return the point of each model at its default levels and effort."""
-    return [
-        point
-        for point in rate["points"]
-        if point["default_levels"] and point["effort"] == rate["default_effort"]
-    ]
+    effort = rate["default_effort"]
+    return [p for p in rate["points"] if p["default_levels"] and p["effort"] == effort]
 
 
 def points(rate: Result) -> str:
     """Return every point: what its files cost and lose."""
-    rows = []
-    for p in rate["points"]:
-        mark = "**default**" if p["default"] else "default levels" if p["default_levels"] else ""
-        rows.append(
-            (
-                p["model"], str(p["levels"]), str(p["effort"]), f"{p['bytes_per_image']:.3f}",
-                f"{p['rmse']:.4f}", f"{p['psnr']:.2f}", f"{p['ssim']:.3f}", f"{p['d32']:.2f}",
-                percent(p["label_change_rate"]), mark,
-            )
-        )  # fmt: skip
+    keys = (
+        "model", "levels", "effort", "bytes_per_image:.3f", "rmse:.4f", "psnr:.2f", "ssim:.3f",
+        "d32:.2f", "label_change_rate:.2%",
+    )  # fmt: skip
     head = (
         "model", "levels", "effort", "bytes per image", "RMSE", "PSNR, dB", "SSIM", "D32",
         "label changes", "",
     )  # fmt: skip
-    return table(head, *rows)
+    marks = {(True, True): "**default**", (False, True): "default levels"}
+    return table(
+        head,
+        *(
+            [*cells(p, *keys), marks.get((p["default"], p["default_levels"]), "")]
+            for p in rate["points"]
+        ),
+    )
 
 
 def ideals(rate: Result) -> str:
     """Return how far the codes of each model are above the ideal of its entropy model."""
-    rows = [
-        (
-            p["model"], str(p["levels"]), f"{p['bytes_per_image']:.3f}",
-            f"{p['ideal_bytes_per_image']:.3f}", percent(p["codes_over_ideal"]),
-        )
-        for p in defaults(rate)
-    ]  # fmt: skip
-    return table(("model", "levels", "bytes per image", "ideal", "codes above it"), *rows)
+    keys = (
+        "model", "levels", "bytes_per_image:.3f", "ideal_bytes_per_image:.3f",
+        "codes_over_ideal:.2%",
+    )  # fmt: skip
+    head = ("model", "levels", "bytes per image", "ideal", "codes above it")
+    return table(head, *(cells(point, *keys) for point in defaults(rate)))
 
 
 def latents(rate: Result, dims: Result) -> str:
@@ -58,21 +54,19 @@ def latents(rate: Result, dims: Result) -> str:
     lines = [
         (p["dims"], f"{p['model']}, {p['levels']} levels", p["bytes_per_image"], p["rmse"])
         for p in defaults(rate)
-    ]
-    lines += [
+    ] + [
         (p.dims, f"autoencoder of 2016, {p.name}, float32", p.bytes_per_image, p.rmse)
         for p in AUTOENCODERS_2016
     ]
-    rows = [
-        (str(count), name, f"{size:.3f}", f"{rmse:.4f}")
-        for count, name, size, rmse in sorted(lines, key=lambda line: (line[0], line[2]))
-    ]
-    rows += [
-        ("–", f"k-means, {book['cells']:,} cells, ideal", f"{book['bytes_per_image']:.3f}",
-         f"{book['rmse']:.4f}")
+    books = [
+        ("–", f"k-means, {book['cells']:,} cells, ideal", book["bytes_per_image"], book["rmse"])
         for book in dims["codebooks"]
-    ]  # fmt: skip
-    return table(("latents", "", "bytes per image", "RMSE"), *rows)
+    ]
+    rows = [*sorted(lines, key=lambda line: (line[0], line[2])), *books]
+    return table(
+        ("latents", "", "bytes per image", "RMSE"),
+        *((str(count), name, f"{size:.3f}", f"{rmse:.4f}") for count, name, size, rmse in rows),
+    )
 
 
 def payback(rate: Result) -> str:
@@ -87,5 +81,5 @@ def payback(rate: Result) -> str:
 
 
 def classifier(rate: Result) -> str:
-    accuracy = percent(rate["classifier_accuracy"])
+    accuracy = number(rate["classifier_accuracy"], ".2%")
     return f"The independent classifier gives {accuracy} of the test images their label."

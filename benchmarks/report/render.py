@@ -13,9 +13,19 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.record import RESULTS, ROOT, Result
-from benchmarks.report import bars, experiment, figures, guard, peers, rate, speed, summary
+from benchmarks.report import (
+    bars,
+    experiment,
+    figures,
+    guard,
+    looks_page,
+    peers,
+    rate,
+    speed,
+    summary,
+)
 from benchmarks.report.shown import Shown, shown
-from benchmarks.report.tables import NOT_YET, percent, table, wrapped
+from benchmarks.report.tables import wrapped
 
 PAGES: Final = (
     ROOT / "README.md",
@@ -27,6 +37,7 @@ PARTS: Final = (
     "rate", "dims", "speed", "peer_speed", "startup", "scale", "scale_full", "access", "peers",
     "looks", "guard", "margins", "experiment",
 )  # fmt: skip
+NOT_YET: Final = "Not measured yet."
 
 
 def load(name: str) -> Result:
@@ -34,115 +45,86 @@ def load(name: str) -> Result:
     return result
 
 
-def loaded(name: str) -> Result | None:
-    """Return a result, or None if it was not measured yet."""
-    return load(name) if (RESULTS / f"{name}.json").exists() else None
-
-
-def all_bars() -> str:
-    claimed = bars.claimed(load("rate"), load("speed")) + bars.guarded(load("guard"))
-    standing = bars.standing(*map(load, ("rate", "speed", "startup", "scale")))
-    rows = (bar.cells for bar in claimed + standing)
-    return table(("measure", "bar", "beyond", "measured", ""), *rows)
-
-
-def side_by_side() -> str:
-    found = loaded("peers")
-    return peers.table(load("rate"), found) if found else NOT_YET
-
-
-def looks() -> str:
-    """Return how RMSE spreads over the images, and how many labels change."""
-    result = loaded("looks")
-    if result is None:
-        return NOT_YET
-    names = {"0": "least", "50": "median", "100": "greatest"}
-    percentiles = result["rmse_percentiles"]
-    heads = [names.get(percentile, f"{percentile} %") for percentile in percentiles]
-    cells = [f"{value:.4f}" for value in percentiles.values()]
-    count, images = len(result["looks"]["label_changes"]), result["images"]
-    return (
-        table(("", *heads), ("RMSE of an image", *cells))
-        + f"\n\nLabel changes after the round trip: {count:,} of {images:,}, "
-        f"{percent(count / images)}."
-    )
-
-
 def machine() -> str:
     """Return where and with what each result was measured."""
     lines = []
     for name in PARTS:
-        if result := loaded(name):
-            cores = result["cores"]
-            ours = result.get("ours")
+        if (RESULTS / f"{name}.json").exists():
+            result = load(name)
+            cores, ours = result["cores"], result.get("ours")
             again = f" (digitzip: {ours['date']}, commit {ours['commit']})" if ours else ""
             versions = (f"{package} {v}" for package, v in result["versions"].items())
             line = (
                 f"- `{name}.json`: {result['date']}, commit {result['commit']}{again}, "
-                f"{result['cpu']}, "
-                f"{cores} core{'s' if cores > 1 else ''}, Python {result['python']}, "
-                + ", ".join(versions)
+                f"{result['cpu']}, {cores} core{'s' if cores > 1 else ''}, "
+                f"Python {result['python']}, {', '.join(versions)}"
             )
             lines.append(wrapped(line, indent="  "))
     return "\n".join(lines)
 
 
-BLOCKS: Final[dict[str, Callable[[], str]]] = {
-    "headline": lambda: summary.headline(load("rate"), load("guard")),
-    "results": lambda: summary.results(load("rate"), load("guard"), loaded("peers"), load("speed")),
-    "bars": all_bars,
-    "points": lambda: rate.points(load("rate")),
-    "ideals": lambda: rate.ideals(load("rate")),
-    "latents": lambda: rate.latents(load("rate"), load("dims")),
-    "payback": lambda: rate.payback(load("rate")),
-    "classifier": lambda: rate.classifier(load("rate")),
-    "looks": looks,
-    "guard": lambda: guard.curve(load("guard")),
-    "guarded": lambda: guard.settings(load("guard")),
-    "bounds": lambda: guard.bounds(load("guard")),
-    "odd": lambda: guard.odd(load("guard")),
-    "peers": side_by_side,
-    "throughput": lambda: speed.throughput(load("speed")),
-    "efforts": lambda: speed.efforts(load("rate"), load("speed")),
-    "pace": lambda: speed.pace(loaded("peer_speed"), load("scale")),
-    "beside": lambda: speed.beside(loaded("peer_speed")),
-    "start": lambda: speed.start(load("startup")),
-    "growth": lambda: speed.growth(load("scale"), loaded("scale_full")),
-    "access": lambda: speed.access(loaded("access")),
-    "billion": lambda: speed.billion(load("scale"), load("speed")),
-    "experiment": lambda: experiment.table(loaded("experiment")),
-    "machine": machine,
+BLOCKS: Final[dict[str, tuple[Callable[..., str], str]]] = {
+    "headline": (summary.headline, "rate guard"),
+    "results": (summary.results, "rate guard peers speed"),
+    "bars": (bars.table, "rate speed guard startup scale"),
+    "points": (rate.points, "rate"),
+    "ideals": (rate.ideals, "rate"),
+    "latents": (rate.latents, "rate dims"),
+    "payback": (rate.payback, "rate"),
+    "classifier": (rate.classifier, "rate"),
+    "looks": (looks_page.table, "looks"),
+    "guard": (guard.curve, "guard"),
+    "guarded": (guard.settings, "guard"),
+    "bounds": (guard.bounds, "guard"),
+    "odd": (guard.odd, "guard"),
+    "peers": (peers.table, "rate peers"),
+    "throughput": (speed.throughput, "speed"),
+    "efforts": (speed.efforts, "rate speed"),
+    "pace": (speed.pace, "peer_speed scale"),
+    "beside": (speed.beside, "peer_speed"),
+    "start": (speed.start, "startup"),
+    "growth": (speed.growth, "scale scale_full"),
+    "access": (speed.access, "access"),
+    "billion": (speed.billion, "scale speed"),
+    "experiment": (experiment.table, "experiment"),
+    "machine": (machine, ""),
 }
+"""What makes each block, and the results that it is made from."""
+
+
+def block(name: str) -> str:
+    """Return what stands in a block."""
+    make, results = BLOCKS[name]
+    try:
+        return make(*map(load, results.split()))
+    except FileNotFoundError:
+        return NOT_YET
 
 
 def rendered(page: str) -> str:
     """Return a page with every block as the results have it."""
 
-    def block(found: re.Match[str]) -> str:
+    def marked(found: re.Match[str]) -> str:
         name = found["name"]
-        return f"<!-- {name} -->\n{BLOCKS[name]()}\n<!-- /{name} -->"
+        return f"<!-- {name} -->\n{block(name)}\n<!-- /{name} -->"
 
-    return BLOCK.sub(block, page)
+    return BLOCK.sub(marked, page)
 
 
 def main() -> None:
     for path in PAGES:
-        text = path.read_text(encoding="utf-8")
-        write_if_changed(path, text.encode(), rendered(text).encode())
+        write_if_changed(path, rendered(path.read_text(encoding="utf-8")).encode())
     results = drawn_from()
-    figures.FOLDER.mkdir(exist_ok=True)
-    for name in figures.available(results):
-        path = figures.FOLDER / name
-        before = path.read_bytes() if path.exists() else b""
-        write_if_changed(path, before, figures.image(name, results))
+    for name in figures.DRAWINGS:
+        write_if_changed(figures.FOLDER / name, figures.image(name, results))
 
 
 def drawn_from() -> Shown:
     """Return what the figures show of what has been measured."""
-    return shown(load("rate"), load("dims"), loaded("peers"), loaded("guard"))
+    return shown(*map(load, ("rate", "dims", "peers", "guard")))
 
 
-def write_if_changed(path: Path, before: bytes, after: bytes) -> None:
-    if after != before:
-        path.write_bytes(after)
+def write_if_changed(path: Path, content: bytes) -> None:
+    if not path.exists() or path.read_bytes() != content:
+        path.write_bytes(content)
         print(f"rendered {path.relative_to(ROOT)}")

@@ -66,7 +66,7 @@ class Shown:
         return sorted({dot.dims for dot in self.ours})
 
 
-def shown(rate: Result, dims: Result, peers: Result | None, guard: Result | None = None) -> Shown:
+def shown(rate: Result, dims: Result, peers: Result, guard: Result) -> Shown:
     """Return what the figures show of `rate.json`, `dims.json`, `peers.json` and `guard.json`."""
     dots = [
         Dot(p["dims"], p["bytes_per_image"], p["rmse"], p["default_levels"])
@@ -75,13 +75,13 @@ def shown(rate: Result, dims: Result, peers: Result | None, guard: Result | None
     ]
     marks = [
         Mark(p["name"], p["solid"], p["lossless"], p["bytes_per_image"], p["rmse"])
-        for p in (peers["peers"] if peers else ())
+        for p in peers["peers"]
     ]
     return Shown(
         tuple(sorted(dots, key=lambda dot: (dot.dims, dot.bytes))),
         tuple((b["cells"], b["bytes_per_image"], b["rmse"]) for b in dims["codebooks"]),
         tuple(sorted(marks, key=lambda mark: (mark.name, mark.bytes))),
-        tuple(_guards(guard)) if guard else (),
+        tuple(_guards(guard)),
     )
 
 

@@ -31,32 +31,27 @@ def headline(rate: Result, guard: Result) -> str:
     )
 
 
-def results(rate: Result, guard: Result, peers: Result | None, speed: Result) -> str:
+def results(rate: Result, guard: Result, peers: Result, speed: Result) -> str:
     """Return the small table, and our speed as ratios to Pillow."""
-    on = guard.get("quick_start") or guards.default(guard)
-    one = next(point for point in rates.defaults(rate) if point["dims"] == 1)
-    rows = [
-        ("**digitzip, default**", on),
-        ("digitzip, `--guard off`", rates.default(rate)),
-        ("digitzip, `--dims 1 --guard off`", one),
-        ("digitzip, `--lossless`", guards.lossless(guard)),
-    ]
-    found = {f"{p['name']}, {p['setting']}": p for p in (peers["peers"] if peers else ())}
-    rows += [(name, found[title]) for title, name in PEERS if title in found]
-    size = rate["model_bytes"] / 1e6
+    found = {f"{peer['name']}, {peer['setting']}": peer for peer in peers["peers"]}
+    rows = {
+        "**digitzip, default**": guard.get("quick_start") or guards.default(guard),
+        "digitzip, `--guard off`": rates.default(rate),
+        "digitzip, `--dims 1 --guard off`": next(p for p in rates.defaults(rate) if p["dims"] == 1),
+        "digitzip, `--lossless`": guards.lossless(guard),
+    } | {name: found[title] for title, name in PEERS if title in found}
     png, off = speed["decompress_over_png_decode"], speed["compress_over_webp_encode"]
     webp = speed["guarded"]["over_webp"]["median"]
-    return (
-        table(("", "bytes per image", "RMSE"), *((name, *cells(row)) for name, row in rows))
-        + "\n\n"
-        + wrapped(
-            f"The model, {size:.1f} MB, is needed once and not counted. On one thread, "
-            f"decompressing (guard off) is {png:.2f} times as fast as decoding PNG with Pillow, "
-            f"and compressing {webp:.2f} times as fast as encoding lossless WebP ({off:.2f} with "
-            "`--guard off`)."
-        )
+    small = table(
+        ("", "bytes per image", "RMSE"),
+        *(
+            (name, f"{row['bytes_per_image']:.2f}", f"{row['rmse']:.4f}" if row["rmse"] else "0")
+            for name, row in rows.items()
+        ),
     )
-
-
-def cells(row: Result) -> tuple[str, str]:
-    return f"{row['bytes_per_image']:.2f}", f"{row['rmse']:.4f}" if row["rmse"] else "0"
+    return f"{small}\n\n" + wrapped(
+        f"The model, {rate['model_bytes'] / 1e6:.1f} MB, is needed once and not counted. On one "
+        f"thread, decompressing (guard off) is {png:.2f} times as fast as decoding PNG with "
+        f"Pillow, and compressing {webp:.2f} times as fast as encoding lossless WebP ({off:.2f} "
+        "with `--guard off`)."
+    )

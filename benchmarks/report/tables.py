@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from textwrap import fill
-from typing import Final
 
 from benchmarks.record import Result
 
-NOT_YET: Final = "Not measured yet."
 
-
-def table(*rows: tuple[str, ...]) -> str:
+def table(*rows: Iterable[str]) -> str:
     """Return rows of cells, the head first, as a table."""
-    head, *body = (f"| {' | '.join(row)} |" for row in rows)
-    return "\n".join([head, f"{'|---' * len(rows[0])}|", *body])
+    head, *body = map(list, rows)
+    lines = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body)]
+    lines[1] = lines[1].replace(" ", "")
+    return "\n".join(lines)
+
+
+def cells(row: Result, *columns: str) -> list[str]:
+    """Return cells of a row by `key` or `key:format`; None is a dash."""
+    parts = (column.partition(":") for column in columns)
+    return ["–" if row[key] is None else number(row[key], form) for key, _, form in parts]
+
+
+def number(value: object, form: str) -> str:
+    """Return a value in a format, with a space before a percent sign."""
+    return format(value, form).replace("%", " %")
 
 
 def wrapped(text: str, indent: str = "") -> str:
     """Return a paragraph in lines that fit the pages."""
     return fill(text, 118, subsequent_indent=indent, break_on_hyphens=False)
-
-
-def percent(share: float, digits: int = 2) -> str:
-    return f"{100 * share:.{digits}f} %"
 
 
 def short(value: float) -> str:
@@ -36,6 +43,6 @@ def ratio(found: Result) -> str:
     return f"{median} ({least} … {most})"
 
 
-def between(found: Result, form: str = ".2f") -> str:
+def between(found: Result, form: str = ",.0f") -> str:
     """Return a median with its least and most."""
     return f"{found['median']:{form}} ({found['least']:{form}} … {found['most']:{form}})"
