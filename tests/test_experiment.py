@@ -14,10 +14,9 @@ from digitzip.training import EXPERIMENT_2016, Recipe, changed  # noqa: E402
 from digitzip.training.export.rounding import round_model  # noqa: E402
 from digitzip.training.fit.board import ZOOM, beside  # noqa: E402
 from digitzip.training.fit.evaluate import evaluate  # noqa: E402
-from digitzip.training.fit.noise import disturb  # noqa: E402
 from digitzip.training.fit.optimisers import RMSProp  # noqa: E402
 from digitzip.training.nets.activations import Activation  # noqa: E402
-from digitzip.training.nets.plain import PlainAutoencoder  # noqa: E402
+from digitzip.training.nets.plain import PlainAutoencoder, disturb  # noqa: E402
 from tests.runs import Listener, Stopping, data_of, learn_toy, same_weights  # noqa: E402
 
 SMALL = changed(

@@ -29,8 +29,9 @@ from digitzip.training.jobs import model as job
 from tests.runs import blobs
 from tests.toy import make_classifier, make_images, make_model
 
-QUICK = ("--device", "cpu", "--set", "entropy.steps=9", "--set", "residual.steps=2",
-         "--set", "residual.width=8", "--set", "residual.learning.batch=64")  # fmt: skip
+QUICK = ("--device", "cpu", "--set", "entropy.steps=9", "--set", "residual.steps=0")
+RESIDUAL = ("--set", "residual.steps=2", "--set", "residual.width=8",
+            "--set", "residual.learning.batch=64")  # fmt: skip
 TRAIN = ("train", "--data", "in.npy", "-o", "mine.safetensors", "--recipe", "toy", *QUICK)
 
 
@@ -64,7 +65,8 @@ def fails(*arguments: str, code: int = 1) -> str:
 def test_a_codec_of_ones_own_is_three_commands() -> None:
     images = blobs(height=16, width=16)
     np.save("mine.npy", images)
-    told = works("train", "--data", "mine.npy", *TRAIN[3:], "--size", "16x16", "--dims", "3")
+    told = works("train", "--data", "mine.npy", *TRAIN[3:], *RESIDUAL, "--size", "16x16",
+                 "--dims", "3")  # fmt: skip
     lines = told.splitlines()
     assert len(lines) <= 21
     assert lines[0].startswith("epoch 1/5")
@@ -113,22 +115,17 @@ def test_a_stopped_run_is_kept_and_goes_on_to_the_same_model(
     assert not Path("mine-checkpoint").exists()
 
 
-def test_a_checkpoint_that_is_kept_can_be_exported_alone() -> None:
-    works(*TRAIN, "-q", "--checkpoint", "kept")
+def test_hyper_parameters_can_be_set_and_a_kept_checkpoint_exported_alone() -> None:
+    options = ("--epochs", "1", "--learning-rate", "0.1", "--set", "decoder.width=64", *RESIDUAL)
+    works(*TRAIN, "-q", *options, "--checkpoint", "kept")
     whole = Path("mine.safetensors").read_bytes()
-    works(*TRAIN, "-q", "--checkpoint", "kept", "--export-only", "-f")
+    works(*TRAIN, "-q", *options, "--checkpoint", "kept", "--export-only", "-f")
     assert Path("mine.safetensors").read_bytes() == whole
+    recipe = json.loads(read_model(Path("mine.safetensors")).notes["recipe"])
+    assert (recipe["epochs"], recipe["learning.rate"]) == (1, 0.1)
+    assert (recipe["decoder.width"], recipe["entropy.steps"], recipe["name"]) == (64, 9, "mine")
     assert "no checkpoint.pt" in fails(*TRAIN, "-f", "--resume", "--checkpoint", "nothing")
-
-
-def test_every_hyper_parameter_can_be_set_and_is_in_the_notes() -> None:
-    options = ("--epochs", "1", "--learning-rate", "0.1", "--set", "decoder.width=64")
-    works(*TRAIN, *options, "-q")
-    shown = json.loads(read_model(Path("mine.safetensors")).notes["recipe"])
-    assert (shown["epochs"], shown["learning.rate"]) == (1, 0.1)
-    assert (shown["decoder.width"], shown["entropy.steps"], shown["name"]) == (64, 9, "mine")
-    Path("mine.safetensors").unlink()
-    assert "no hyper-parameter 'color'" in fails(*TRAIN, "--set", "color=1")
+    assert "no hyper-parameter 'color'" in fails(*TRAIN, "-f", "--set", "color=1")
     assert "is not NAME=VALUE" in fails(*TRAIN, "--set", "color", code=2)
 
 
@@ -190,9 +187,9 @@ def test_labels_are_found_beside_their_images() -> None:
     ],
 )
 def test_any_plain_network_compresses_and_decompresses(options: tuple[str, ...]) -> None:
-    images = blobs(300, height=16, width=16)
+    images = blobs(200, height=16, width=16)
     np.save("mine.npy", images)
-    short = ("--epochs", "1", "--size", "16x16", "--learning-rate", "0.01", *QUICK[:4])
+    short = ("--epochs", "1", "--size", "16x16", "--learning-rate", "0.01", *QUICK)
     works("train", "--data", "mine.npy", "--encoder-network", *options, *short)
     model = options[0].replace(",", "-") + ".safetensors"
     works("compress", "mine.npy", "-o", "mine.dz", "--model", model)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from digitzip.training import Recipe
 
 _SUFFIX: Final = ".safetensors"
+_PATHS: Final = {"epochs": "epochs", "seed": "seed", "learning_rate": "learning.rate",
+                 "batch_size": "learning.batch"}  # fmt: skip
+"""Options and what they set in a recipe."""
 _PARTS: Final = ("classifier", "residual", "bounds")
 
 
@@ -116,7 +119,7 @@ def _train_model(
 ) -> None:
     network = train_plain.check(chosen, [name for name in ("recipe", "dims") if _given(name)])
     if network is not None:
-        out = out or train_plain.default_out(network)
+        out = out or "-".join(map(str, network)) + _SUFFIX
         data = data or train_plain.default_data()
     if not data or out is None:
         raise click.UsageError(f"Missing option '{'--data' if not data else '-o'}'.")
@@ -128,7 +131,7 @@ def _train_model(
     training = train_run.training_room(threads)
     talk = Talk(quiet, verbose)
     images = train_run.load(data, size, fit, talk)
-    recipe = _recipe(training, target.stem, network, images, **chosen)
+    recipe = _recipe(training, target.stem, network, images, chosen)
     with train_run.keeping(training, state), train_run.watcher(training, quiet) as watcher:
         measured = training.train(
             recipe,
@@ -153,32 +156,20 @@ def _recipe(
     name: str,
     network: tuple[int, ...] | None,
     images: Any,
-    *,
-    recipe: str,
-    dims: int | None,
-    epochs: int | None,
-    batch_size: int | None,
-    learning_rate: float | None,
-    seed: int | None,
-    values: dict[str, str],
-    **plain: Any,
+    chosen: dict[str, Any],
 ) -> Recipe:
     """Return the recipe of a run: its start, then options, then what --set says."""
-    given = {
-        "epochs": epochs, "seed": seed, "learning.rate": learning_rate,
-        "learning.batch": batch_size,
-    }  # fmt: skip
-    changes = {path: value for path, value in given.items() if value is not None}
+    changes = {path: chosen[name] for name, path in _PATHS.items() if chosen[name] is not None}
     if network is not None:
         start = training.EXPERIMENT_2016
-        changes |= train_plain.changes(plain, start, images[0].size)
+        changes |= train_plain.changes(chosen, start, images[0].size)
     else:
-        start = training.recipe_of(recipe, dims)
+        start = training.recipe_of(chosen["recipe"], chosen["dims"])
     start = training.changed(start, {"name": name, **changes})
-    if network is None and recipe == "own":
-        start = training.adapted(start, len(images), epochs, batch_size)
-    changed: Recipe = training.changed(start, values)
-    return changed
+    if network is None and chosen["recipe"] == "own":
+        start = training.adapted(start, len(images), chosen["epochs"], chosen["batch_size"])
+    recipe: Recipe = training.changed(start, chosen["values"])
+    return recipe
 
 
 def _check_files(target: Path, state: Path, *, force: bool, going_on: bool) -> None:
@@ -190,8 +181,10 @@ def _check_files(target: Path, state: Path, *, force: bool, going_on: bool) -> N
             raise OutputError(
                 f"cannot write {str(place)!r}: there is no folder {str(place.parent)!r}"
             )
-    if not (going_on or force):
-        train_run.refuse_unfinished(state)
+    if (state / train_run.CHECKPOINT).exists() and not (going_on or force):
+        raise OutputError(
+            f"{str(state)!r} holds the state of an unfinished run; --resume goes on, -f starts anew"
+        )
 
 
 def _given(name: str) -> bool:

@@ -126,8 +126,3 @@ def default_data() -> tuple[str, ...]:
         if (path := Path(folder) / name).is_file():
             return (str(path),)
     raise InputError(f"no --data, and DIGITZIP_DATA={folder} holds no {_TRAINING}")
-
-
-def default_out(network: tuple[int, ...]) -> str:
-    """Return the name of the model file of a network."""
-    return "-".join(map(str, network)) + ".safetensors"

@@ -80,7 +80,7 @@ def training_room(threads: int | None) -> Any:
             f"training needs {error.name}, which is not installed: pip install 'digitzip[train]'"
         ) from error
     if threads is not None:
-        training.set_threads(threads)
+        training.set_num_threads(threads)
     return training
 
 
@@ -110,15 +110,6 @@ def say(line: str, quiet: bool) -> None:
     """Print a line on stderr unless quiet."""
     if not quiet:
         print(console.printable(line), file=sys.stderr, flush=True)
-
-
-def refuse_unfinished(checkpoint: Path) -> None:
-    """Refuse to start anew where the state of another run would be lost; raises OutputError."""
-    if (checkpoint / CHECKPOINT).exists():
-        raise OutputError(
-            f"{str(checkpoint)!r} holds the state of an unfinished run;"
-            " --resume goes on, -f starts anew"
-        )
 
 
 @contextmanager

@@ -6,10 +6,11 @@ starts at `jobs.model.train`. This is the only room that imports torch, and noth
 line imports it.
 """
 
+from torch import set_num_threads
+
 from digitzip.model import read_classifier, read_model
 from digitzip.training.export.saving import save_model
 from digitzip.training.fit.checkpoint import discard_checkpoint, load_checkpoint
-from digitzip.training.fit.device import set_threads
 from digitzip.training.fit.watch import SILENT, Screen, Watcher
 from digitzip.training.jobs.bounds import with_bounds
 from digitzip.training.jobs.classifier import train_classifier
@@ -24,6 +25,6 @@ __all__ = [
     "CLASSIFIER", "EXPERIMENT_2016", "SILENT", "TOY",
     "Measured", "Recipe", "Residual", "Screen", "Watcher",
     "adapted", "changed", "discard_checkpoint", "load_checkpoint", "read_classifier", "read_model",
-    "recipe_of", "save_model", "set_threads", "train", "train_classifier", "with_bounds",
+    "recipe_of", "save_model", "set_num_threads", "train", "train_classifier", "with_bounds",
     "with_residual_model",
 ]  # fmt: skip

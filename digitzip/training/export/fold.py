@@ -10,10 +10,14 @@ from torch import nn
 from digitzip.kernels import Window
 from digitzip.training.export.affine import Affine, as_floats, folded
 from digitzip.training.nets.activations import Activation, Floats
-from digitzip.training.nets.autoencoder import TANH_GAIN, Autoencoder, Narrow, Trunk
+from digitzip.training.nets.autoencoder import TANH_GAIN, Autoencoder, Trunk
 from digitzip.training.nets.classifier import ClassifierNetwork
 from digitzip.training.nets.entropy_model import EntropyNetworks
+from digitzip.training.nets.plain import PlainAutoencoder
 from digitzip.training.nets.residual_model import ResidualNetwork
+
+REACH = 4.0  # of the borders of the cells of plain networks, at the encoder's output
+NARROWEST = 1e-2  # least half range of u that counts: a latent that never changes has none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +42,41 @@ def fold_autoencoder(model: Autoencoder, coordinates: int) -> Chains:
     head = folded(encoder.head, encoder.norm, Activation.NONE)
     chain = [*_trunk(decoder.trunk), *_narrow(decoder.narrow), _last(decoder.out)]
     return Chains([*_trunk(encoder.trunk), head], chain, before)
+
+
+def fold_plain(model: PlainAutoencoder, levels: int) -> Chains:
+    """Return the chains of plain networks; `levels` is the greatest number of cells.
+
+    Each coordinate of u is moved and scaled so that the borders of its cells fill ±REACH, whatever
+    its squashing function and range are. So one integer scale suits the outputs of every encoder.
+    """
+    low, high = as_floats(model.low), as_floats(model.high)
+    middle, half = (low + high) / 2, (high - low) / 2
+    squash = model.activation.of_code
+
+    def squashed_from(z: Floats) -> Floats:
+        return squash.inverse(middle[:, None] + half[:, None] * z)  # [d, k]
+
+    outermost = squashed_from(np.array([2 / levels - 1, 1 - 2 / levels]))
+    centre = outermost.mean(axis=1)
+    gain = REACH / np.maximum((outermost[:, 1] - outermost[:, 0]) / 2, NARROWEST)
+
+    layers = [(as_floats(weight), as_floats(bias)) for weight, bias in model.encoder_layers()]
+    encoder = [Affine(weight, bias, model.activation) for weight, bias in layers[:-1]]
+    weight, bias = layers[-1]
+    encoder.append(Affine(weight * gain[:, None], (bias - centre) * gain, Activation.NONE))
+
+    layers = [(as_floats(weight), as_floats(bias)) for weight, bias in model.decoder_layers()]
+    weight, bias = layers[0]
+    layers[0] = (weight * half, bias + weight @ middle)
+    decoder = [Affine(weight, bias, model.activation) for weight, bias in layers[:-1]]
+    decoder.append(Affine(*layers[-1], Activation.NONE))
+
+    def before(z: Floats) -> Floats:
+        borders: Floats = (squashed_from(z) - centre[:, None]) * gain[:, None]
+        return borders
+
+    return Chains(encoder, decoder, before)
 
 
 def fold_entropy_network(networks: EntropyNetworks, j: int) -> list[Affine]:
@@ -86,7 +125,7 @@ def _trunk(trunk: Trunk) -> list[Affine]:
 
 def _narrow(matrix: nn.Module) -> list[Affine]:
     """Return the first of two matrices that make one of low rank, if there are two."""
-    if not isinstance(matrix, Narrow):
+    if not isinstance(matrix, nn.Linear):
         return []
     return [Affine(as_floats(matrix.weight), np.zeros(matrix.out_features), Activation.NONE)]
 

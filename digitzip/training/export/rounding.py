@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from digitzip.kernels import Network
 from digitzip.model import Model, Quantiser, Shape
 from digitzip.training.export import grid
-from digitzip.training.export.fold import Chains, fold_autoencoder
-from digitzip.training.export.fold_plain import fold_plain
+from digitzip.training.export.fold import Chains, fold_autoencoder, fold_plain
 from digitzip.training.export.integers import Output, round_chain
 from digitzip.training.nets.family import FloatModel
 from digitzip.training.nets.plain import PlainAutoencoder

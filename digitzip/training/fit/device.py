@@ -19,11 +19,6 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def set_threads(count: int) -> None:
-    """Let PyTorch use so many threads; another number changes the last bits of the weights."""
-    torch.set_num_threads(count)
-
-
 def describe(device: torch.device) -> str:
     """Return the name of a GPU, or cpu and its threads."""
     if device.type == "cuda":

@@ -27,7 +27,7 @@ def optimiser_of(model: nn.Module, learning: Learning) -> torch.optim.Optimizer:
             return torch.optim.SGD(weights, lr=rate, momentum=MOMENTUM)
         case "adagrad":
             return torch.optim.Adagrad(weights, lr=rate, initial_accumulator_value=ADAGRAD_START)
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [weight for weight in weights if weight.ndim > 1]},
         {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
     ]

@@ -78,10 +78,9 @@ def train_classifier(
     )
     classifier = replace(classifier, known_scores=classifier.scores(unseen[:KNOWN]))
     save_classifier(out, classifier)
-    right = " and ".join(
-        f"{share:.2%}" for share in accuracy(classifier, unseen, labels[-held_out:])
-    )
-    watcher.say(f"{right} of the held-out images are classified as they are labelled")
+    right = (classifier.read(unseen) == labels[-held_out:, None]).mean(axis=0)
+    shares = " and ".join(f"{share:.2%}" for share in right)
+    watcher.say(f"{shares} of the held-out images are classified as they are labelled")
     return classifier
 
 
@@ -145,9 +144,3 @@ def round_classifier(network: ClassifierNetwork, images: Images, held_out: Image
     integer = round_chain(chain, pixels.astype(np.int64), 1 / 255, (0, 255), output)
     check_same("classifier", integer, rows)
     return integer
-
-
-def accuracy(classifier: IntegerClassifier, images: Images, labels: Labels) -> list[float]:
-    """Return the share of images uint8 [n, h, w] that each network classifies as in labels [n]."""
-    right = classifier.read(images) == labels[:, None]
-    return [float(share) for share in right.mean(axis=0)]

@@ -43,10 +43,9 @@ def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:
         centroids, share, error = lloyd(x, levels, NAT, random)
         rmse = math.sqrt(error / x.shape[1])
         watcher.say(f"{levels} levels: rmse {rmse:.4f} on training images")
-        order = chained(centroids)
-        lists.append(torch.round(centroids[order] * 255).to(torch.uint8).numpy())
+        lists.append(torch.round(centroids * 255).to(torch.uint8).numpy())
         points = np.arange(start, start + levels, dtype=np.int16)[None]
-        entropy_model = (_scores(share[order]),)
+        entropy_model = (_scores(share),)
         quantisers.append(Quantiser(levels, _thresholds(levels), points, entropy_model, LAMBDA))
         start += levels
     shape = Shape(data.height, data.width, 1)
@@ -93,16 +92,6 @@ def nearest(x: Tensor, centroids: Tensor, cost: Tensor | float = 0.0) -> tuple[T
         chosen.append(best)
         distance.append(apart.gather(1, best[:, None])[:, 0] + rows.square().sum(1))
     return torch.cat(chosen), torch.cat(distance).clamp(min=0)
-
-
-def chained(centroids: Tensor) -> list[int]:
-    """Return an order of centroids [k, p] in which each is near the one before."""
-    distance = torch.cdist(centroids, centroids)
-    order = [int(centroids.sum(1).argmin())]
-    for _ in range(len(centroids) - 1):
-        distance[:, order[-1]] = math.inf
-        order.append(int(distance[order[-1]].argmin()))
-    return order
 
 
 def codebook_decoder(entries: Images) -> Network:

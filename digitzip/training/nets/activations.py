@@ -4,7 +4,9 @@ The squashing function of a code must be monotone: its inverse moves the borders
 cells to before it, so that an exported encoder needs no such function.
 """
 
+from collections.abc import Callable
 from enum import Enum
+from typing import Final
 
 import numpy as np
 import torch
@@ -34,17 +36,7 @@ class Activation(Enum):
 
     def forward(self, y: Tensor) -> Tensor:
         """Apply it to a tensor of any shape; gradients pass."""
-        match self:
-            case Activation.RELU:
-                return torch.relu(y)
-            case Activation.GELU:
-                return F.gelu(y)
-            case Activation.SIGMOID:
-                return torch.sigmoid(y)
-            case Activation.TANH:
-                return torch.tanh(y)
-            case Activation.NONE:
-                return y
+        return y if self is Activation.NONE else FUNCTIONS[self](y)
 
     @property
     def of_code(self) -> "Activation":
@@ -63,3 +55,11 @@ class Activation(Enum):
                 raise ValueError(f"{self.value} is not monotone")
             case _:
                 return z
+
+
+FUNCTIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {
+    Activation.RELU: torch.relu,
+    Activation.GELU: F.gelu,
+    Activation.SIGMOID: torch.sigmoid,
+    Activation.TANH: torch.tanh,
+}

@@ -7,6 +7,7 @@ networks work on the m coordinates of a code: its latents, or the axes of their 
 """
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -18,20 +19,13 @@ TANH_GAIN = 0.8
 """z = tanh(TANH_GAIN * u) spreads a normal u almost evenly over (-1, 1)."""
 
 
-class Narrow(nn.Linear):
-    """A matrix without bias, which with the next one makes a matrix of low rank."""
-
-    def __init__(self, inputs: int, rank: int) -> None:
-        super().__init__(inputs, rank, bias=False)
-
-
 class Stem(nn.Module):
     """gelu(BN(L x)): from the inputs to the residual stream; L may be of low rank."""
 
     def __init__(self, inputs: int, width: int, rank: int = 0) -> None:
         super().__init__()
         rank = rank if rank < inputs else 0  # which would save nothing
-        self.narrow = Narrow(inputs, rank) if rank else nn.Identity()
+        self.narrow = nn.Linear(inputs, rank, bias=False) if rank else nn.Identity()
         self.linear = nn.Linear(rank or inputs, width, bias=False)
         self.norm = nn.BatchNorm1d(width)
 
@@ -69,9 +63,7 @@ class Trunk(nn.Module):
         return x
 
     def residuals(self) -> Iterator[Block]:
-        for block in self.blocks:
-            assert isinstance(block, Block)
-            yield block
+        return cast(Iterator[Block], iter(self.blocks))
 
 
 class Encoder(nn.Module):
@@ -99,7 +91,7 @@ class Decoder(nn.Module):
         sizes, width = recipe.decoder, recipe.decoder.width
         rank = sizes.rank if sizes.rank < min(width, pixels) else 0
         self.trunk = Trunk(recipe.code.coordinates, width, sizes.hidden, sizes.blocks)
-        self.narrow = Narrow(width, rank) if rank else nn.Identity()
+        self.narrow = nn.Linear(width, rank, bias=False) if rank else nn.Identity()
         self.out = nn.Linear(rank or width, pixels)
 
     def forward(self, z: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """A network of a classifier: stages of windows (convolutions), then matrices, ReLU throughout."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -32,24 +33,20 @@ class ClassifierNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if len(self.stages):
             x = x.view(-1, 1, self.height, self.width).contiguous(memory_format=torch.channels_last)
-            for stage, norm in zip(self.stages, self.stage_norms, strict=True):
+            for stage, norm in self.windows():
                 x = F.relu(norm(stage(x)))  # [n, channels, height, width]
             x = x.permute(0, 2, 3, 1).flatten(1)
-        for linear, norm in zip(self.linears, self.norms, strict=True):
-            x = F.relu(norm(linear(x)))
+        for linear, norm1d in self.matrices():
+            x = F.relu(norm1d(linear(x)))
         scores: Tensor = self.out(x)
         return scores
 
     def windows(self) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-        """Yield each stage of windows with its norm."""
-        for stage, norm in zip(self.stages, self.stage_norms, strict=True):
-            assert isinstance(stage, nn.Conv2d)
-            assert isinstance(norm, nn.BatchNorm2d)
-            yield stage, norm
+        """Return each stage of windows with its norm."""
+        pairs = zip(self.stages, self.stage_norms, strict=True)
+        return cast(Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]], pairs)
 
     def matrices(self) -> Iterator[tuple[nn.Linear, nn.BatchNorm1d]]:
-        """Yield each matrix but the last, with its norm."""
-        for linear, norm in zip(self.linears, self.norms, strict=True):
-            assert isinstance(linear, nn.Linear)
-            assert isinstance(norm, nn.BatchNorm1d)
-            yield linear, norm
+        """Return each matrix but the last, with its norm."""
+        pairs = zip(self.linears, self.norms, strict=True)
+        return cast(Iterator[tuple[nn.Linear, nn.BatchNorm1d]], pairs)

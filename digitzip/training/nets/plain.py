@@ -79,5 +79,19 @@ class PlainAutoencoder(nn.Module):
         return self.pixels((z + 1) / 2 * (self.high - self.low) + self.low)
 
 
+def disturb(x: Tensor, level: float, kind: str, random: torch.Generator) -> Tensor:
+    """Return pixels x [n, h*w] with noise of this level; at level 0, x itself.
+
+    `mask` sets each pixel to zero with probability `level`; `gaussian` adds normal noise whose
+    standard deviation is `level`.
+    """
+    if not level:
+        return x
+    if kind == "mask":
+        kept = torch.rand(x.shape, generator=random) >= level
+        return x * kept.to(x.device)
+    return x + level * torch.randn(x.shape, generator=random).to(x.device)
+
+
 def _glorot(outputs: int, inputs: int) -> Tensor:
     return nn.init.xavier_uniform_(torch.empty(outputs, inputs))

@@ -9,9 +9,9 @@ import copy
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from digitzip.training.nets.autoencoder import Autoencoder, Decoder, Narrow, Stem, Trunk
+from digitzip.training.nets.autoencoder import Autoencoder, Decoder, Stem, Trunk
 from digitzip.training.recipe import Recipe
 
 SEEN = 8192
@@ -41,7 +41,7 @@ def pruned(model: Autoencoder, recipe: Recipe, x: Tensor) -> Autoencoder:
 
 def _narrow_first(old: Stem, new: Stem, x: Tensor) -> None:
     """Project inputs x [n, in] on their principal axes, where the new stem is narrow."""
-    if isinstance(new.narrow, Narrow):
+    if isinstance(new.narrow, nn.Linear):
         axes = _axes(x, new.narrow.out_features)
         new.narrow.weight.copy_(axes.T)
         new.linear.weight.copy_(old.linear.weight @ axes)
@@ -49,7 +49,7 @@ def _narrow_first(old: Stem, new: Stem, x: Tensor) -> None:
 
 def _narrow_last(old: Decoder, new: Decoder, z: Tensor) -> None:
     """Keep the principal axes of the logits of points z [n, m], where the decoder is narrow."""
-    if isinstance(new.narrow, Narrow):
+    if isinstance(new.narrow, nn.Linear):
         logits = old.trunk(z) @ old.out.weight.T
         mean = logits.mean(0)
         axes = _axes(logits - mean, new.narrow.out_features)  # [p, r]
