@@ -20,10 +20,14 @@ THREADS: Final = range(1, 257)
 MAX_IMAGES: Final = 10_000_000
 """Images that one call decodes unless the caller allows more."""
 
-MAX_DIGITS: Final = MAX_IMAGES
-
 MAX_CHUNK_IMAGES: Final = 16_384
 """Images of a chunk."""
 
 DEFAULT_CHUNK_IMAGES: Final = 4096
 """Images of a chunk unless the caller asks for more or fewer."""
+
+MAX_MODEL_BYTES: Final = 32 << 20
+"""Bytes of a model or classifier file."""
+
+MAX_LAYER_WIDTH: Final = 8192
+"""Inputs or outputs of a layer of a network."""

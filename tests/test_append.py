@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -325,6 +326,28 @@ def test_the_command_appends_inputs_of_every_kind(tiny: Model, images: Images) -
         dz.test()
         assert dz.names is not None
         assert dz.names[:] == ["first", "c.png", *(f"a/{i:05d}.png" for i in range(4))]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("a", "a"), ("a.png", "A.PNG"), ("a.jpg", "a.png"), ("\u00e9", "e\u0301"), ("ẞ", "ss"),
+     ("a.png", "a.PNG/b"), ("A.png/b", "a")],
+)  # fmt: skip
+def test_a_writer_refuses_names_of_one_file(
+    first: str, second: str, tiny: Model, images: Images
+) -> None:
+    told = "would decompress to the same file.*rename one of them"
+    out = io.BytesIO()
+    with digitzip.create(out, model=tiny, guard=False) as writer:
+        with pytest.raises(InputError, match=told):
+            writer.append(images[:3], ["x", first, second])
+        writer.append(images[:2], ["x", first])
+        with pytest.raises(InputError, match=told):
+            writer.append(images[:2], ["y", second])
+        writer.append(images[2], ["y"])
+    with digitzip.open(out.getvalue(), model=tiny) as dz:
+        assert dz.names is not None
+        assert dz.names[:] == ["x", first, "y"]
 
 
 def test_names_that_come_back_as_one_file_are_refused(tiny: Model, images: Images) -> None:

@@ -258,9 +258,10 @@ def test_a_range_of_another_form_is_wrong_usage(part: str, archive: str) -> None
 
 @pytest.mark.parametrize("part", ["0:99", "7:9", "8:", "-9:-7", ":-8"])
 def test_a_range_beyond_the_file_is_an_error_as_a_number_is(part: str, archive: str) -> None:
-    line = fails(1, "decompress", archive, "-o", "out.npy", "--range", part)
-    assert f"no images {part}: the file has 7 images, from 0" in line
-    assert "the archive has 7" in fails(1, "extract", archive, "99", "-o", "out.npy")
+    told = "the archive has 7 images, counted from 0"
+    for arguments in (("decompress", archive, "--range", part), ("extract", archive, part)):
+        assert f"no image {part}: {told}" in fails(1, *arguments, "-o", "out.npy")
+    assert f"no image 99: {told}" in fails(1, "extract", archive, "99", "-o", "out.npy")
     assert not Path("out.npy").exists()
 
 

@@ -107,6 +107,20 @@ def test_the_same_images_give_the_codes_of_the_manifest(effort: int, model: Mode
     assert sha256(codes) == MANIFEST["encoded"][f"effort-{effort}"]
 
 
+@pytest.mark.parametrize("vector", PACKETS["valid"], ids=lambda vector: str(vector["packet"]))
+def test_packets(vector: dict[str, Any], models: dict[str, Model]) -> None:
+    codec = Codec(models[vector["model"]], vector["levels"])
+    packet = bytes.fromhex(vector["packet"])
+    assert codec.pack(np.array(vector["code"], np.uint8)) == packet
+    assert codec.unpack(packet).tolist() == vector["code"]
+
+
+@pytest.mark.parametrize("vector", PACKETS["invalid"], ids=lambda vector: str(vector["why"]))
+def test_packets_that_pack_does_not_give(vector: dict[str, Any], models: dict[str, Model]) -> None:
+    with pytest.raises(errors.DamagedError):
+        Codec(models[vector["model"]], vector["levels"]).unpack(bytes.fromhex(vector["packet"]))
+
+
 @pytest.mark.skipif(which("zstd") is None, reason="the zstd command is not installed")
 def test_zstd_accepts_every_valid_file() -> None:
     files = sorted(map(str, (HERE / "valid").glob("*.dz")))

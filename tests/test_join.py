@@ -167,6 +167,8 @@ def test_a_name_of_two_files_is_refused(tiny: Model, images: Images) -> None:
     joined(*files[:2])
     with pytest.raises(InputError, match="archive 3: the name 'a' is in archive 1 too"):
         joined(*files)
+    with pytest.raises(InputError, match=r"the name 'A\.PNG' is in archive 1 too, or one that"):
+        joined(files[0], pack(tiny, images[:1], ["A.PNG"]))
 
 
 @pytest.mark.filterwarnings("ignore:.*promises nothing:digitzip.DigitzipWarning")

@@ -131,15 +131,6 @@ def test_rooms_of_bytes_and_names_do_without_numpy() -> None:
             assert "numpy" not in {name.partition(".")[0] for name in imported(path)}, module
 
 
-CLI_PENDING: Final = {
-    "digitzip.images.labels.labels_beside",
-    "digitzip.codec.Images",
-    "digitzip.model.schema.MAX_BYTES",
-    "digitzip.model.schema.MAX_WIDTH",
-}
-"""Imports of the command line that are not public yet."""
-
-
 def test_the_command_line_imports_the_public_api_only() -> None:
     public = {f"digitzip.{name}" for name in digitzip.__all__}
     for module, path in modules().items():
@@ -150,4 +141,4 @@ def test_the_command_line_imports_the_public_api_only() -> None:
             allowed += ("digitzip.training",)
         for name in imported(path):
             if name.startswith("digitzip.") and not name.startswith(allowed):
-                assert name in public | CLI_PENDING, f"{module} imports {name}"
+                assert name in public, f"{module} imports {name}"

@@ -151,7 +151,8 @@ class Archive:
     def find(self, *words: str) -> npt.NDArray[np.intp]:
         """Return the rows, intp [n], that numbers, ranges, names and patterns mean, each once.
 
-        Raises `InputError` for a word that means no image of the archive.
+        A range A:B goes up to B, without B itself. Raises `InputError` for a word that means no
+        image of the archive, and for a range that goes beyond it.
         """
         self._store.check_open()
         return find(self._store, words)

@@ -15,6 +15,7 @@ from digitzip.archive.store import ChunkStore
 from digitzip.archive.views import NamesView
 from digitzip.errors import DigitzipError, DigitzipWarning, InputError, OutputError
 from digitzip.format import Header
+from digitzip.images.names import file_key
 
 
 def join(files: Sequence[Readable], out: Writable, *, overwrite: bool = False) -> int:
@@ -90,12 +91,14 @@ class _Kinds:
                     f"{without}: its images have no {what}, those of {with_} do; "
                     f"give {what} to all images, or to none"
                 )
-        own = dict.fromkeys(NamesView(store) if store.named else (), label)
-        for name in own:
-            if name in self._from:
+        own: dict[str, str] = {}
+        for name in NamesView(store) if store.named else ():
+            if (other := self._from.get(key := file_key(name))) is not None:
                 raise InputError(
-                    f"{label}: the name {name[:80]!r} is in {self._from[name]} too; rename one"
+                    f"{label}: the name {name[:80]!r} is in {other} too, or one that makes the "
+                    "same file; leave one image out with digitzip.extract"
                 )
+            own[key] = label
         self._from |= own
 
 

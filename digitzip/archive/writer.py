@@ -76,7 +76,7 @@ class Writer:
         self._codec, self._encoder, self._fit = codec, encoder, fit
         self._sink, self._builder = ChunkSink(out, header), ChunkBuilder(codec, self._chunk)
         self._kinds: Kinds | None = None
-        self._taken: Names | None = None  # where it is appended to, the names in the file
+        self._taken = Names()
         self.counts = FidelityCounts()
         self._above_bound = self._images = 0  # reconstructions beyond the bound of the model
         self._outputs = outputs or ExitStack()
@@ -114,7 +114,8 @@ class Writer:
 
         Raises `InputError` for other arrays and labels, for names that cannot be those of files on
         every platform, when some images of an archive have names or labels and others not, and for
-        a name that the file which is appended to has already.
+        names that would decompress to one file: equal but for case or Unicode form, or one a file
+        and the other its folder. Then nothing is added.
         """
         images = np.asarray(images)
         images = images[None] if images.ndim == 2 else images
@@ -162,7 +163,6 @@ class Writer:
             else:
                 self._sink.copy(store.stored(number))
         if store.named:
-            self._taken = Names()
             for name in sorted(NamesView(store)):
                 with suppress(InputError):  # a file may hold names that no file can have
                     self._taken.take(name)
@@ -214,9 +214,7 @@ class Writer:
                     raise InputError(
                         f"some images have {what} and others none; give {what} to all, or to none"
                     )
-        if self._taken is not None:
-            for name in checked:
-                self._taken.take(name)  # so that all decompress to one folder
+        self._taken.take_all(checked)  # so that all decompress to one folder
         self._kinds = self._sink.kinds = kinds
         return checked, numbers
 

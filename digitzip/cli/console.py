@@ -44,6 +44,7 @@ _OPTIONS: Final = {
     "lossless=True": "--lossless",
     "guard=False": "--guard off",
     "guard=True": "--guard on",
+    "digitzip.extract": "digitzip extract",
     "digitzip.join": "digitzip cat",
     "digitzip.recover": "digitzip recover",
     "digitzip.list_models": "digitzip models",

@@ -115,7 +115,8 @@ def _rows(part: slice, count: int) -> range:
             name = f"{'' if part.start is None else part.start}:" + (
                 "" if part.stop is None else str(part.stop)
             )
-            raise InputError(f"no images {name}: the file has {console.images(count)}, from 0")
+            has = console.images(count)
+            raise InputError(f"no image {name}: the archive has {has}, counted from 0")
     start, stop, _ = part.indices(count)
     return range(start, max(start, stop))
 

@@ -196,7 +196,7 @@ def _given(name: str) -> bool:
 def _labels(labels: str | None, data: tuple[str, ...], count: int) -> Any:
     """Return the labels of all images, uint8 [n], from the file given or beside them, or None."""
     from digitzip import read_labels
-    from digitzip.images.labels import labels_beside
+    from digitzip.training import labels_beside
 
     path = Path(labels) if labels else labels_beside(data[0]) if len(data) == 1 else None
     return None if path is None else read_labels(path, count)

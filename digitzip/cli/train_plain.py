@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from digitzip import InputError
+from digitzip.limits import MAX_LAYER_WIDTH, MAX_MODEL_BYTES
 
 if TYPE_CHECKING:
     from digitzip.training import Recipe
@@ -59,14 +60,12 @@ def changes(said: Mapping[str, Any], start: Recipe, pixels: int) -> dict[str, An
 
 def _check_size(sizes: tuple[int, ...]) -> None:
     """Refuse a network, sizes from the input on, that no model file may hold."""
-    from digitzip.model.schema import MAX_BYTES, MAX_WIDTH  # imports NumPy
-
     products = sum(before * after for before, after in pairwise(sizes))
-    most = (MAX_BYTES - _OTHERS) // 2  # the encoder's and the decoder's are a byte each
-    if max(sizes) > MAX_WIDTH or products > most:
+    most = (MAX_MODEL_BYTES - _OTHERS) // 2  # the encoder's and the decoder's are a byte each
+    if max(sizes) > MAX_LAYER_WIDTH or products > most:
         raise InputError(
             f"a network of {products:,} weights and layers up to {max(sizes):,} is too large for a "
-            f"model file: at most {most:,} weights, {MAX_WIDTH:,} a layer"
+            f"model file: at most {most:,} weights, {MAX_LAYER_WIDTH:,} a layer"
         )
 
 

@@ -17,8 +17,10 @@ from digitzip.cli.talk import Talk
 from digitzip.limits import MAX_IMAGES
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from digitzip import Fit
-    from digitzip.codec import Images
     from digitzip.training import Measured, Watcher
 
 CHECKPOINT: Final = "checkpoint.pt"
@@ -84,7 +86,9 @@ def training_room(threads: int | None) -> Any:
     return training
 
 
-def load(data: tuple[str, ...], size: tuple[int, int] | None, fit: Fit, talk: Talk) -> Images:
+def load(
+    data: tuple[str, ...], size: tuple[int, int] | None, fit: Fit, talk: Talk
+) -> npt.NDArray[np.uint8]:
     """Return all images, uint8 [n, height, width]; without a size, that of the first image."""
     import numpy as np
 

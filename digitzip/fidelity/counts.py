@@ -12,17 +12,6 @@ import numpy.typing as npt
 from digitzip.fidelity.fallback import Fallback
 
 
-@dataclass(frozen=True, slots=True)
-class Corrected:
-    """How many images have corrections of one kind, and the bytes of those, compressed alone."""
-
-    digits: int = 0
-    bytes: int = 0
-
-    def __add__(self, other: Corrected) -> Corrected:
-        return Corrected(self.digits + other.digits, self.bytes + other.bytes)
-
-
 @dataclass(slots=True)
 class FidelityCounts:
     """How many images used each fallback, and the bytes of their corrections, compressed alone."""

@@ -6,7 +6,7 @@ other names. The rules hold for reading folders too, so what is compressed can b
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from digitzip.errors import InputError
 from digitzip.format.names import file_problem, png_path
@@ -48,6 +48,17 @@ class Names:
         self._taken[key] = name
         return path
 
+    def take_all(self, names: Sequence[str]) -> list[str]:
+        """Return the paths of several names, as `take` does; where it refuses one, take none."""
+        counts = [(taken, len(taken)) for taken in (self._taken, self._folders)]
+        try:
+            return [self.take(name) for name in names]
+        except InputError:
+            for taken, count in counts:
+                while len(taken) > count:
+                    taken.popitem()
+            raise
+
     def _collision(self, first: str, second: str) -> InputError:
         # Names are kept in the order taken, so their origins need no memory per name.
         index = list(self._taken).index(_fold(png_path(first)))
@@ -66,6 +77,11 @@ class Names:
 def number_name(number: int, count: int) -> str:
     """Return the name of image `number` of `count` without names: 00000.png, 00001.png, ..."""
     return f"{number:0{max(5, len(str(count - 1)))}}.png"
+
+
+def file_key(name: str) -> str:
+    """Return one key for all names whose PNG files some file system does not tell apart."""
+    return _fold(png_path(name))
 
 
 def _fold(path: str) -> str:

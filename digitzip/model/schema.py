@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from digitzip.kernels.context import MAX_WEIGHT
-from digitzip.limits import DIMS, LEVELS, SIDES
+from digitzip.limits import DIMS, LEVELS, MAX_LAYER_WIDTH, SIDES
 
 VERSION: Final = "1"
 
-MAX_BYTES: Final = 32 << 20
 MAX_LAYERS: Final = 64
 MAX_MULTIPLICATIONS: Final = 16 << 20  # of a network for one image
-MAX_WIDTH: Final = 8192  # of a layer
 MAX_TABLE: Final = 65_536
 MAX_KNOWN: Final = 64
 MAX_CLASSES: Final = 256
@@ -61,9 +59,9 @@ class TensorRule:
 
 
 TENSORS: Final[Mapping[str, TensorRule]] = {  # by the last part of the name
-    "weight": TensorRule((MAX_WIDTH, MAX_WIDTH), ("I8", "I16")),
-    "bias": TensorRule((MAX_WIDTH,)),
-    "shift": TensorRule((MAX_WIDTH,)),
+    "weight": TensorRule((MAX_LAYER_WIDTH, MAX_LAYER_WIDTH), ("I8", "I16")),
+    "bias": TensorRule((MAX_LAYER_WIDTH,)),
+    "shift": TensorRule((MAX_LAYER_WIDTH,)),
     "clip": TensorRule((2,)),
     "skip": TensorRule((1,)),
     "table": TensorRule((MAX_TABLE,)),

@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from digitzip.errors import ModelError
-from digitzip.model.schema import MAX_BYTES, MAX_NAME, TENSORS, VERSION, FileKind
+from digitzip.limits import MAX_MODEL_BYTES
+from digitzip.model.schema import MAX_NAME, TENSORS, VERSION, FileKind
 from digitzip.model.tensors import Tensors
 
 _NOTE = "notes."
@@ -28,8 +29,8 @@ def reading(path: Path, kind: FileKind) -> Iterator[tuple[dict[str, str], Tensor
     Raises `ModelError` for a file of another kind or version, and where it breaks the schema.
     """
     try:
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise ModelError(f"{size} bytes, expected at most {MAX_BYTES}")
+        if (size := path.stat().st_size) > MAX_MODEL_BYTES:
+            raise ModelError(f"{size} bytes, expected at most {MAX_MODEL_BYTES}")
         with safe_open(path, framework="np") as file:
             metadata: dict[str, str] = file.metadata() or {}
             for name in file.keys():  # noqa: SIM118 - a safe_open has no iterator
