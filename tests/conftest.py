@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the processes of pytest share the cores
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from digitzip.codec import Codec
 from digitzip.model import Model, read_model
 
 TINY = Path(__file__).parent / "conformance" / "tiny.safetensors"
 
-settings.register_profile("digitzip", deadline=None, derandomize=True)
+busy = [HealthCheck.too_slow]  # a busy machine is no failure
+settings.register_profile("digitzip", deadline=None, derandomize=True, suppress_health_check=busy)
 settings.load_profile("digitzip")
 
 

@@ -1,12 +1,14 @@
-"""Runs of the command that stop at a named call and wait there, to be killed or looked at."""
+"""Processes of their own: runs of the command, also up to a named call, and what programs hold."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 MAIN: Final = "from digitzip.__main__ import main; main()"
 
@@ -24,6 +26,31 @@ def stopped(*given, **named):
     return real(*given, **named)
 setattr(owner, name, stopped)
 """
+
+_PEAK: Final = """
+import json, resource, sys, time
+def peak():
+    if sys.platform == "linux":  # where ru_maxrss is also of the process it was forked from
+        lines = open("/proc/self/status").read().splitlines()
+        return int(next(line for line in lines if "VmHWM" in line).split()[1]) >> 10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 20
+"""
+_TOLD: Final = """
+print(json.dumps({"said": said, "mb": peak(), "seconds": time.process_time()}))
+"""
+
+
+def measured(program: str, *arguments: str) -> dict[str, Any]:
+    """Run a program that sets `said`; return it, its CPU seconds, and the most MB it held.
+
+    The program may call `peak()`, the most MB that it has held so far.
+    """
+    words = [sys.executable, "-c", _PEAK + program + _TOLD, *arguments]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=root)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
 def spawn(*arguments: str, code: str = MAIN) -> list[str]:

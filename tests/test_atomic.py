@@ -245,15 +245,16 @@ HALF_A_FOLDER = """
 def run_that_stops_half_way(kind: str, path: Path) -> Iterator["subprocess.Popen[bytes]"]:
     half = HALF_A_FILE if kind == "file" else HALF_A_FOLDER
     program = f"""
-import sys, time
+import sys
 from digitzip import atomic
 with atomic.{kind}(sys.argv[1], overwrite=True) as out:
     exec({half!r})
     print("half way", flush=True)
-    time.sleep(60)
+    sys.stdin.read()  # until it is killed
 """
     command = [sys.executable, "-c", program, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline().strip() == b"half way"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
-import subprocess
 import sys
-import time
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -21,9 +18,11 @@ from click.testing import CliRunner, Result
 import digitzip
 from digitzip.cli import digitzip as command
 from digitzip.errors import DamagedError, ModelError
+from digitzip.format import Chunk
 from digitzip.model import Model, read_model
 from tests.archives import of_codes, random_codes
 from tests.conftest import TINY
+from tests.processes import measured
 from tests.test_join import pack
 
 Images = npt.NDArray[np.uint8]
@@ -106,26 +105,6 @@ def test_no_digit_is_written_through_a_link(tiny: Model, images: Images, place: 
     assert not Path("out/b.png").is_symlink()
 
 
-def measured(program: str, *arguments: str) -> dict[str, Any]:
-    """Run a program that ends by telling something, and its seconds and most megabytes."""
-    tail = (
-        "\nimport json, resource, sys\n"
-        "shift = 20 if sys.platform == 'darwin' else 10\n"
-        "most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> shift\n"
-        "if sys.platform == 'linux':  # where that is also of the process it was forked from\n"
-        "    lines = open('/proc/self/status').read().splitlines()\n"
-        "    most = int(next(line for line in lines if 'VmHWM' in line).split()[1]) >> 10\n"
-        "print(json.dumps({'said': said, 'mb': most, 'seconds': time.process_time()}))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", "import time\n" + program + tail, *arguments],
-        capture_output=True, text=True, cwd=Path(__file__).parents[1],
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
-
-
 NAMES = """
 import io, sys
 from pathlib import Path
@@ -156,7 +135,7 @@ def test_many_names_cost_time_and_memory_in_proportion(n: int) -> None:
     last, fives = f"{(n - 1) % 977}/{(n - 1) * 7919 % n:x}-{n - 1}.jpg", len(range(5, n, 977))
     assert told["said"] == [n, last, fives, n // 2]
     assert told["mb"] < 100 + n // 2000
-    assert told["seconds"] < 5 + n // 10_000
+    assert told["seconds"] < 60 + n // 2000  # ten times what it takes; a square would take hours
 
 
 # Bombs
@@ -205,13 +184,16 @@ def test_the_largest_image_costs_a_few_hundred_megabytes(place: Path) -> None:
     assert told["mb"] < 800
 
 
-def test_many_digits_in_a_few_bytes_are_refused_before_they_are_unpacked(tiny: Model) -> None:
+def test_many_digits_in_a_few_bytes_are_refused_before_they_are_unpacked(
+    tiny: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = of_codes(tiny, np.zeros((200_000, 3), np.uint8))
     assert len(data) < 5_000
-    started = time.process_time()
+    unpacked: list[bytes] = []
+    monkeypatch.setattr(Chunk, "from_bytes", unpacked.append)
     with pytest.raises(digitzip.LimitError, match="200000 images, expected at most 50000"):
         digitzip.decompress(data, model=tiny, max_images=50_000)
-    assert time.process_time() - started < 1
+    assert not unpacked
 
 
 # Models

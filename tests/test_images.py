@@ -38,6 +38,7 @@ from digitzip.images import (
 from digitzip.images.frame import Frame
 from digitzip.images.names import Names
 from digitzip.images.pictures import decode
+from tests.processes import measured
 
 Pixels = NDArray[np.uint8]
 FITS: tuple[Fit, ...] = ("none", "resize", "mnist")
@@ -934,17 +935,13 @@ def test_a_large_array_streams_in_little_memory(tmp_path: Path, kind: str) -> No
             path, "w+", np.uint8, (count, 28, 28), fortran_order=kind == "fortran"
         ).flush()
     program = """
-import resource, sys
 from digitzip.images import read_images
-def peak():
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size // 1024 if sys.platform != "darwin" else size >> 20
 source = read_images([sys.argv[1]], height=28, width=28)
 before = peak()
 total = sum(len(pixels) for pixels, _ in source)
-print(total, peak() - before)
+said = [total, peak() - before]
 """
-    total, grown = map(int, run_python(program, str(path)).split())
+    total, grown = measured(program, str(path))["said"]
     assert total == count
     assert grown < 30
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -95,11 +94,9 @@ def test_a_window_that_breaks_a_rule_is_refused_at_once_in_one_line(
         make_pair(),
     )
     tracemalloc.start()
-    start = time.perf_counter()
     try:
         with pytest.raises(ModelError, match=re.escape(words)) as caught:
             read_classifier(path)
-        assert time.perf_counter() - start < 2
         assert tracemalloc.get_traced_memory()[1] < 4 << 20
     finally:
         tracemalloc.stop()

@@ -233,7 +233,7 @@ talk._PATIENCE, shown = {patience}, threading.Event()
 append, show, update = digitzip.Writer.append, talk.Bar.show, talk.Bar._update
 talk.Bar.show = lambda bar: (show(bar), shown.set())
 def slow(*given):
-    assert not {wait} or shown.wait(60)
+    assert not {wait} or shown.wait(600)
     append(*given)
 digitzip.Writer.append = slow
 def update_now(bar):
