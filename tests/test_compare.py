@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import weakref
@@ -37,7 +38,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def model(place: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
-    """A toy in the place of the default model, which asks a toy reader."""
+    """A toy in the place of the default model, which asks a toy classifier."""
     shelf = place / "shelf"
     shelf.mkdir()
     monkeypatch.setenv("DIGITZIP_MODELS", str(shelf))
@@ -45,7 +46,7 @@ def model(place: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
 
 
 @pytest.fixture
-def reader(model: Model) -> Classifier:
+def classifier(model: Model) -> Classifier:
     assert model.classifier_id is not None
     return find_classifier(model.classifier_id)
 
@@ -76,51 +77,53 @@ def run(*arguments: str, stdin: bytes = b"") -> Result:
 # The figures
 
 
-def test_figures_are_those_of_all_digits_at_once(images: Images) -> None:
+def test_figures_are_those_of_all_images_at_once(images: Images) -> None:
     data = packed(images, guard=False)
-    back = digitzip.decompress(data)
+    recon = digitzip.decompress(data)
     found = compared(images, data)
-    assert found.digits == N
-    assert found.rmse == pytest.approx(metrics.rmse(images, back), rel=1e-12)
-    assert found.psnr == pytest.approx(metrics.psnr(images, back), rel=1e-12)
-    assert found.ssim == pytest.approx(metrics.ssim(images, back), rel=1e-12)
-    assert found.max_error == np.abs(images.astype(int) - back).max()
+    assert found.images == N
+    assert found.rmse == pytest.approx(metrics.rmse(images, recon), rel=1e-12)
+    assert found.psnr == pytest.approx(metrics.psnr(images, recon), rel=1e-12)
+    assert found.ssim == pytest.approx(metrics.ssim(images, recon), rel=1e-12)
+    assert found.max_error == np.abs(images.astype(int) - recon).max()
     assert found.broken is None
 
 
-def test_the_worst_digits_come_first_with_their_pixels(images: Images) -> None:
+def test_the_worst_images_come_first_with_their_pixels(images: Images) -> None:
     data = packed(images, guard=False)
-    back = digitzip.decompress(data)
-    errors = [metrics.rmse(images[i], back[i]) for i in range(N)]
+    recon = digitzip.decompress(data)
+    errors = [metrics.rmse(images[i], recon[i]) for i in range(N)]
     expected = sorted(range(N), key=lambda i: (-errors[i], i))
     for worst in (0, 1, 7, N + 5):
         found = compared(images, data, worst).worst
-        assert [each.digit for each in found] == expected[:worst]
+        assert [each.index for each in found] == expected[:worst]
         for each in found:
-            assert each.rmse == pytest.approx(errors[each.digit], rel=1e-12)
-            np.testing.assert_array_equal(each.original, images[each.digit])
-            np.testing.assert_array_equal(each.back, back[each.digit])
-            assert each.max_error == np.abs(each.original.astype(int) - each.back).max()
+            assert each.rmse == pytest.approx(errors[each.index], rel=1e-12)
+            np.testing.assert_array_equal(each.original, images[each.index])
+            np.testing.assert_array_equal(each.recon, recon[each.index])
+            assert each.max_error == np.abs(each.original.astype(int) - each.recon).max()
 
 
-def test_digits_that_read_differently_are_all_counted(images: Images, reader: Classifier) -> None:
+def test_images_that_read_differently_are_all_counted(
+    images: Images, classifier: Classifier
+) -> None:
     data = packed(images, guard=False)
-    before, after = reader.read(images), reader.read(digitzip.decompress(data))
+    before, after = classifier.read(images), classifier.read(digitzip.decompress(data))
     differing = np.flatnonzero((before != after).any(axis=1))
     assert 0 < len(differing) < N
     found = compared(images, data, N)
-    assert found.reader == "toy-reader"
-    assert found.misread is not None
-    assert found.misread.digits == len(differing)
-    assert sorted(each.digit for each in found.misread.worst) == differing.tolist()
+    assert found.classifier == "toy-reader"
+    assert found.label_changes is not None
+    assert found.label_changes.images == len(differing)
+    assert sorted(each.index for each in found.label_changes.worst) == differing.tolist()
     for each in found.worst:
-        assert each.labels == (before[each.digit, 0], after[each.digit, 0])
+        assert each.labels == (before[each.index, 0], after[each.index, 0])
     few = compared(images, data, 1)
-    assert few.misread is not None
-    assert (few.misread.digits, len(few.misread.worst)) == (len(differing), 1)
+    assert few.label_changes is not None
+    assert (few.label_changes.images, len(few.label_changes.worst)) == (len(differing), 1)
 
 
-def test_a_digit_shows_the_labels_of_the_first_network_that_tells_it_from_its_original(
+def test_an_image_shows_the_labels_of_the_first_network_that_tells_it_from_its_original(
     images: Images, place: Path
 ) -> None:
     pair = make_pair()
@@ -131,41 +134,41 @@ def test_a_digit_shows_the_labels_of_the_first_network_that_tells_it_from_its_or
     for first, second in ((True, False), (False, True), (True, True), (False, False)):
         assert (told == [first, second]).all(axis=1).any()
     found = compared(images, data, N)
-    assert found.reader == "toy-pair"
-    assert found.misread is not None
+    assert found.classifier == "toy-pair"
+    assert found.label_changes is not None
     assert found.broken is not None
     expected = np.flatnonzero(told.any(axis=1)).tolist()
-    for listed in (found.misread, found.broken):
-        assert sorted(each.digit for each in listed.worst) == expected
+    for listed in (found.label_changes, found.broken):
+        assert sorted(each.index for each in listed.worst) == expected
     assert len(found.worst) > len(expected)
     for each in found.worst:
-        shown = int(told[each.digit, 1] and not told[each.digit, 0])
-        assert each.labels == (before[each.digit, shown], after[each.digit, shown])
+        shown = int(told[each.index, 1] and not told[each.index, 0])
+        assert each.labels == (before[each.index, shown], after[each.index, shown])
 
 
 def test_a_lossless_file_has_no_error_to_list(images: Images) -> None:
     found = compared(images, packed(images, lossless=True))
     assert (found.rmse, found.psnr, found.max_error, found.worst) == (0, math.inf, 0, ())
     assert found.ssim == pytest.approx(1)
-    assert found.misread is not None
+    assert found.label_changes is not None
     assert found.broken is not None
-    assert (found.misread.digits, found.broken.digits) == (0, 0)
+    assert (found.label_changes.images, found.broken.images) == (0, 0)
 
 
 def test_an_empty_archive_is_like_its_no_originals(images: Images) -> None:
     none: list[Any] = []
     for originals in (images[:0], none):
         found = compared(originals, packed(images[:0]))
-        assert (found.digits, found.rmse, found.ssim, found.max_error) == (0, 0, 1, 0)
+        assert (found.images, found.rmse, found.ssim, found.max_error) == (0, 0, 1, 0)
 
 
-def test_a_model_without_a_reader_reads_nothing(
+def test_a_model_without_a_classifier_reads_nothing(
     images: Images, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = packed(images, guard=False)
     (place / "shelf" / "toy-reader.safetensors").unlink()
     found = compared(images, data)
-    assert (found.reader, found.misread) == (None, None)
+    assert (found.classifier, found.label_changes) == (None, None)
     assert {each.labels for each in found.worst} == {None}
 
 
@@ -186,7 +189,7 @@ def test_originals_come_in_batches_of_any_size(size: int, images: Images) -> Non
     whole, found = compared(images, data), compared(batched(images, size), data)
     assert found.rmse == whole.rmse
     assert found.ssim == pytest.approx(whole.ssim, rel=1e-12)
-    assert [each.digit for each in found.worst] == [each.digit for each in whole.worst]
+    assert [each.index for each in found.worst] == [each.index for each in whole.worst]
 
 
 def test_names_are_matched_in_any_order(images: Images) -> None:
@@ -196,26 +199,29 @@ def test_names_are_matched_in_any_order(images: Images) -> None:
     found = compared(batched(images[order], 9, [names[i] for i in order]), data)
     expected = compared(images, data)  # which have no names: in order
     assert found.rmse == expected.rmse
-    assert [(each.digit, each.name) for each in found.worst] == [
-        (each.digit, f"{each.digit}.png") for each in expected.worst
+    assert [(each.index, each.name) for each in found.worst] == [
+        (each.index, f"{each.index}.png") for each in expected.worst
     ]
 
 
-def test_originals_that_are_not_one_for_each_digit_are_refused(images: Images) -> None:
+@pytest.mark.filterwarnings("ignore:names used by more than one")
+def test_originals_that_are_not_one_for_each_image_are_refused(images: Images) -> None:
     names = [f"{i}.png" for i in range(N)]
     plain, named = packed(images, guard=False), packed(images, names, guard=False)
-    twice = packed(images[:2], ["a", "a"], guard=False)
+    out = io.BytesIO()
+    digitzip.recover(2 * packed(images[:1], ["a"], guard=False), out)
+    twice = out.getvalue()
     for data, originals, said in (
-        (plain, images[:9], "9 originals for the 60 digits of the file; give one for each"),
-        (plain, np.concatenate([images, images]), "more originals than the 60 digits"),
+        (plain, images[:9], "9 originals for the 60 images of the file; give one for each"),
+        (plain, np.concatenate([images, images]), "more originals than the 60 images"),
         (plain, images[:, :20], "expected uint8 [n, 28, 28]"),
         (plain, [(images[:2], ["a"])], "1 names for 2 originals"),
-        (named, images[:0], "0 originals for the 60 digits"),
+        (named, images[:0], "0 originals for the 60 images"),
         (named, batched(images[:9], 4, names[:9]), "there is none for '9.png'"),
-        (named, [(images[:1], ["x.png"])], "no digit of the file is named 'x.png'"),
+        (named, [(images[:1], ["x.png"])], "no image of the file is named 'x.png'"),
         (named, [(images[:2], ["1.png", "1.png"])], "two originals are named '1.png'"),
         (named, [(images[:1], ["0.png"]), (images[1:2], None)], "and others none"),
-        (twice, [(images[:2], ["a", "b"])], "digits 0 and 1 have one name, 'a'"),
+        (twice, [(images[:2], ["a", "b"])], "images 0 and 1 have one name, 'a'"),
     ):
         with pytest.raises(InputError, match=said.replace("[", r"\[")):
             compared(originals, data)
@@ -235,7 +241,7 @@ def test_batches_are_let_go_of_once_they_are_compared(images: Images) -> None:
             yield batch, None
             del batch
 
-    assert compared(fresh(), data).digits == 4 * N
+    assert compared(fresh(), data).images == 4 * N
 
 
 # What a file promises
@@ -246,29 +252,29 @@ def test_a_file_that_keeps_its_promise_is_broken_by_none(images: Images) -> None
         data = packed(images, **options)
         found = compared(images, data)
         assert found.broken is not None
-        assert found.broken.digits == 0, options
+        assert found.broken.images == 0, options
         with digitzip.open(data) as dz:
             assert dz._store.header.promise.on
 
 
-def test_digits_that_disprove_a_promise_are_told(images: Images, reader: Classifier) -> None:
+def test_images_that_disprove_a_promise_are_told(images: Images, classifier: Classifier) -> None:
     data = packed(images, guard=False)
-    back = digitzip.decompress(data)
-    off = np.abs(images.astype(int) - back).max(axis=(1, 2))
-    rmse = np.array([metrics.rmse(*each) for each in zip(images, back, strict=True)])
-    read = (reader.read(images) != reader.read(back)).any(axis=1)
+    recon = digitzip.decompress(data)
+    off = np.abs(images.astype(int) - recon).max(axis=(1, 2))
+    rmse = np.array([metrics.rmse(*each) for each in zip(images, recon, strict=True)])
+    read = (classifier.read(images) != classifier.read(recon)).any(axis=1)
     rmse_bound, off_bound = int(np.median(rmse) * 65_535), int(off.max()) - 1
     for guard, broken in (
         (Promise(True), off > 255),
         (Promise(True, max_error=off_bound), off > off_bound),
         (Promise(True, max_rmse=rmse_bound), rmse * 65_535 > rmse_bound),
-        (Promise(True, classifier=reader.id[:4]), read),
-        (Promise(True, 255, rmse_bound, reader.id[:4]), read | (rmse * 65_535 > rmse_bound)),
+        (Promise(True, classifier=classifier.id[:4]), read),
+        (Promise(True, 255, rmse_bound, classifier.id[:4]), read | (rmse * 65_535 > rmse_bound)),
     ):
         found = compared(images, with_promise(data, guard), N).broken
         assert found is not None
-        assert sorted(each.digit for each in found.worst) == np.flatnonzero(broken).tolist()
-        assert found.digits == broken.sum()
+        assert sorted(each.index for each in found.worst) == np.flatnonzero(broken).tolist()
+        assert found.images == broken.sum()
 
 
 # The command
@@ -277,23 +283,23 @@ def test_digits_that_disprove_a_promise_are_told(images: Images, reader: Classif
 def test_the_command_tells_the_figures_as_text_and_as_json(images: Images) -> None:
     packed(images, guard=False)
     found = compared(images, Path("packed.dz").read_bytes(), 3)
-    assert found.misread is not None
+    assert found.label_changes is not None
     shown = run("in.npy", "packed.dz", "--worst", "3")
     assert (shown.exit_code, shown.stderr) == (0, "")
     lines = shown.stdout.splitlines()
     assert lines[:2] == [f"images   {N}", f"RMSE     {found.rmse:.4f}"]
-    assert f"labels   {found.misread.digits} images changed under toy-reader" in lines
+    assert f"labels   {found.label_changes.images} images changed under toy-reader" in lines
     assert "guard    off" in lines
-    first, misread = found.worst[0], found.misread.worst[0]
-    assert lines[lines.index("Worst") + 2].split()[:2] == [str(first.digit), f"{first.rmse:.4f}"]
-    assert misread.labels is not None
+    first, changed = found.worst[0], found.label_changes.worst[0]
+    assert lines[lines.index("Worst") + 2].split()[:2] == [str(first.index), f"{first.rmse:.4f}"]
+    assert changed.labels is not None
     row = lines[lines.index("Labels changed") + 2]
-    assert row.endswith(f"{misread.labels[0]} -> {misread.labels[1]}")
+    assert row.endswith(f"{changed.labels[0]} -> {changed.labels[1]}")
     told = json.loads(run("in.npy", "packed.dz", "--worst", "3", "--json").stdout)
     assert told["rmse"] == found.rmse
-    assert [each["digit"] for each in told["worst"]] == [each.digit for each in found.worst]
-    assert told["misread"]["digits"] == found.misread.digits
-    assert told["misread"]["worst"][0]["reads_as"] == list(misread.labels)
+    assert [each["index"] for each in told["worst"]] == [each.index for each in found.worst]
+    assert told["label_changes"]["images"] == found.label_changes.images
+    assert told["label_changes"]["worst"][0]["labels"] == list(changed.labels)
     assert told["broken"] is None
 
 
@@ -332,12 +338,12 @@ def test_a_broken_promise_is_shown_and_exits_with_five(images: Images) -> None:
     assert Path("sheet.png").exists()
 
 
-def test_a_promised_reader_that_is_not_known_is_warned_of(images: Images) -> None:
+def test_a_promised_classifier_that_is_not_known_is_warned_of(images: Images) -> None:
     data = packed(images, guard=False)
     Path("in.dz").write_bytes(with_promise(data, Promise(True, classifier=bytes(4))))
     done = run("in.npy", "in.dz")
     assert done.exit_code == 0
-    assert "warning: in.dz: labels could not be compared" in done.stderr
+    assert "warning: labels were not compared: the classifier of the file is not" in done.stderr
     assert (
         "guard    kept as far as compared: labels unchanged under a classifier not found here"
         in done.stdout
@@ -345,20 +351,26 @@ def test_a_promised_reader_that_is_not_known_is_warned_of(images: Images) -> Non
     assert run("in.npy", "in.dz", "-q").stderr == ""
 
 
-def test_the_sheet_shows_each_listed_digit_below_its_original(images: Images) -> None:
+def test_the_library_warns_of_a_promised_classifier_that_is_not_found(images: Images) -> None:
+    data = with_promise(packed(images, guard=False), Promise(True, classifier=bytes(4)))
+    with pytest.warns(digitzip.DigitzipWarning, match="labels were not compared"):
+        assert compared(images, data).classifier is None
+
+
+def test_the_sheet_shows_each_listed_image_below_its_original(images: Images) -> None:
     data = packed(images, guard=False)
-    back = digitzip.decompress(data)
+    recon = digitzip.decompress(data)
     assert run("in.npy", "packed.dz", "--sheet", "sheet.png", "--worst", "2").exit_code == 0
     found = compared(images, data, 2)
-    assert found.misread is not None
-    both = [each.digit for each in (*found.worst, *found.misread.worst)]
+    assert found.label_changes is not None
+    both = [each.index for each in (*found.worst, *found.label_changes.worst)]
     listed = list(dict.fromkeys(both))
     gap = np.full((len(listed), GAP, 28), GROUND, np.uint8)
-    expected = contact_sheet(np.concatenate([images[listed], gap, back[listed]], axis=1))
+    expected = contact_sheet(np.concatenate([images[listed], gap, recon[listed]], axis=1))
     np.testing.assert_array_equal(np.array(Image.open("sheet.png")), expected)
     small = expected[::SCALE, ::SCALE][GAP:, GAP:]
     np.testing.assert_array_equal(small[:28, :28], images[listed[0]])
-    np.testing.assert_array_equal(small[28 + GAP : 56 + GAP, :28], back[listed[0]])
+    np.testing.assert_array_equal(small[28 + GAP : 56 + GAP, :28], recon[listed[0]])
     packed(images, lossless=True)
     assert run("in.npy", "packed.dz", "--sheet", "none.png").exit_code == 0
     assert np.array(Image.open("none.png")).size

@@ -98,6 +98,7 @@ def test_a_digit_without_a_name_is_not_found_by_one(nameless: Archive) -> None:
         digitzip.open(joined(VALID / "empty.dz")).find("0")
 
 
+@pytest.mark.filterwarnings("ignore:names used by more than one")
 def test_all_digits_of_a_name_are_found(tiny: Model, images: Images) -> None:
     parts = pack(tiny, images[:2], ["a", "b"]) + pack(tiny, images[2:3], ["a"])
     out = io.BytesIO()

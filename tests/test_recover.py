@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,8 @@ from tests.test_conformance import MANIFEST
 from tests.test_join import VALID, joined, pack
 
 Images = npt.NDArray[np.uint8]
+
+pytestmark = pytest.mark.filterwarnings("ignore::digitzip.DigitzipWarning")
 
 INVALID = VALID.parent / "invalid"
 NAMES = [f"n/{i}" for i in range(50)]
@@ -370,6 +373,23 @@ def test_names_that_joined_archives_share_are_told(
     assert (found.names_lost, found.names_shared) == (True, 0)
 
 
+def test_the_library_warns_of_what_is_not_verified_rebuilt_or_left_out(
+    named: bytes, copied: bytes, tiny: Model, images: Images
+) -> None:
+    other = pack(tiny, images[:0], quality=1)
+    for data, model, told in (
+        (named, None, "decoded pixels were not verified"),
+        (b"?" + copied[1:], tiny, "the new one is the copy in its trailer"),
+        (named + named, tiny, "names used by more than one joined file: 50; extract these"),
+        (named + other, tiny, "without images were left out: 1"),
+    ):
+        with pytest.warns(digitzip.DigitzipWarning, match=told):
+            digitzip.recover(data, io.BytesIO(), model=model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        digitzip.recover(named, io.BytesIO(), model=tiny)
+
+
 def test_archives_of_two_kinds_are_told_apart(whole: bytes, tiny: Model, images: Images) -> None:
     other = pack(tiny, images[:3], quality=1)
     with pytest.raises(DamagedError, match=f"another model or quality begins at byte {len(whole)}"):
@@ -562,7 +582,7 @@ def test_the_command_tells_what_is_lost_and_exits_with_3(named: bytes, tiny: Mod
     done = run("in.dz", "-o", "out.dz", "-f", "--json")
     assert done.exit_code == 3
     assert json.loads(done.stdout) == {
-        "digits": 30,
+        "images": 30,
         "lost": [],
         "gaps": [10],
         "end_known": False,
@@ -587,9 +607,9 @@ def test_the_command_exits_with_0_when_nothing_is_lost(whole: bytes, copied: byt
     assert run("in.dz", "-o", "out.dz", "-f", "-v").stderr.startswith("out.dz: 50 images saved, ")
     plain = CliRunner().invoke(command, ["recover", "in.dz", "-o", "more.dz"])
     assert plain.exit_code == 0
-    assert plain.stderr.startswith("digitzip: warning: in.dz: its model is not found here")
+    assert plain.stderr.startswith("digitzip: warning: the model of the file is not found here")
     Path("in.dz").write_bytes(b"?" + copied[1:])
-    assert "its header is damaged" in run("in.dz", "-o", "out.dz", "-f").stderr
+    assert "the header of the file is damaged" in run("in.dz", "-o", "out.dz", "-f").stderr
     assert run("in.dz", "-o", "out.dz", "-f", "-q").output == ""
 
 

@@ -1,11 +1,12 @@
-"""How far the digits of an archive are from their originals, in one pass over both.
+"""Compare the images of an archive with their originals, in one pass over both.
 
-Of all images only sums are kept, and the worst few.
+Sums over all images are kept, and the worst few images.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from digitzip.archive.storage import Readable
 from digitzip.archive.store import ChunkStore
 from digitzip.arguments import integer
 from digitzip.codec import Images
-from digitzip.errors import InputError, ModelError
+from digitzip.errors import DigitzipWarning, InputError, ModelError
 from digitzip.fidelity import Policy, within_bounds
 from digitzip.limits import MAX_IMAGES
 from digitzip.metrics import ssim
@@ -37,48 +38,52 @@ _PIXELS: Final = 1 << 25  # of originals that are held, to compare them in the o
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparedImage:
-    """A digit beside its original, both uint8 [height, width].
+    """An image of an archive and its original.
 
-    `rmse` is over its own pixels, in 0 … 1, `max_error` what its worst pixel is off, 0 … 255.
-    `labels` are what the original reads as, and the digit, by the first network of the reader that
-    tells them apart; None where nobody reads.
+    `index` is the number of the image in the archive, from 0. `rmse` is in 0 … 1, over the pixels
+    of the image; `max_error`, 0 … 255, is the largest difference of a pixel. `labels` are the
+    labels of the original and of the reconstruction, by the first network of the classifier that
+    gives them different ones; None without a classifier. `original` and `recon` are uint8
+    [height, width].
     """
 
-    digit: int
+    index: int
     name: str | None
     rmse: float
     max_error: int
     labels: tuple[int, int] | None
     original: Images = field(repr=False)
-    back: Images = field(repr=False)
+    recon: Images = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageGroup:
-    """How many digits of an archive are of one kind, and the worst few, worst first."""
+    """The number of images of one kind, and the worst few of them, worst first."""
 
-    digits: int
+    images: int
     worst: tuple[ComparedImage, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """What `compare` found.
+    """The result of `compare`.
 
-    `rmse`, `psnr` in decibels and `ssim` are those of `digitzip.metrics` over all digits,
-    `max_error` is what the worst pixel of all is off, 0 … 255. `reader` is the name of who read
-    both sides, and `misread` what it read differently; None where nobody reads. `broken` are
-    the digits that disprove what the file promises; None where it promises nothing.
+    `images` is the number of images. `rmse` (0 … 1), `psnr` (decibels, infinite without an error)
+    and `ssim` are those of `digitzip.metrics` over all images; `max_error`, 0 … 255, is the
+    largest difference of a pixel. `worst` are the images with the largest RMSE. `classifier` is
+    the name of the classifier, and `label_changes` are the images to which it gives another label
+    than to their originals; None without a classifier. `broken` are the images that break the
+    promise of the file; None where it promises nothing.
     """
 
-    digits: int
+    images: int
     rmse: float
     psnr: float
     ssim: float
     max_error: int
-    reader: str | None
+    classifier: str | None
     worst: tuple[ComparedImage, ...]
-    misread: ImageGroup | None
+    label_changes: ImageGroup | None
     broken: ImageGroup | None
 
 
@@ -97,7 +102,8 @@ def compare(
     order. The `worst` images of a kind are listed, by RMSE, those that have any error.
 
     Raises `InputError` for originals that are not one for each image, or of another shape;
-    otherwise what reading the archive raises.
+    otherwise what reading the archive raises. Warns (`DigitzipWarning`) where the file promises
+    labels and their classifier is not found.
     """
     most = integer("worst", worst, range(MAX_IMAGES + 1))
     with opened_archive(file, model) as dz:
@@ -154,58 +160,65 @@ def _batches(originals: Originals) -> Iterator[tuple[npt.NDArray[Any], Sequence[
 
 
 class _Sums:
-    """What is kept of the digits so far."""
+    """The sums over the images so far, and the worst of them."""
 
     def __init__(self, store: ChunkStore, worst: int) -> None:
         self._store, self._promise = store, store.header.promise
-        self._reader = _reader_of(store)
+        self._classifier = _classifier_of(store)
         self._bounds = Policy(self._promise.max_rmse, self._promise.max_error)
-        self._digits = self._error = self._max_error = 0
+        self._images = self._error = self._max_error = 0
         self._ssim = 0.0
-        self._worst, self._misread, self._broken = (_Worst(worst) for _ in range(3))
+        self._worst, self._label_changes, self._broken = (_Worst(worst) for _ in range(3))
 
-    def take(self, digits: npt.NDArray[np.intp], originals: Images, back: Images) -> None:
-        """Add the digits with these numbers [n], beside their originals."""
-        pairs = _Pairs.of(self._store, digits, originals, back, self._reader)
-        self._digits += len(digits)
+    def take(self, indices: npt.NDArray[np.intp], originals: Images, recon: Images) -> None:
+        """Add the images with these numbers, intp [n], and their originals."""
+        pairs = _Pairs.of(self._store, indices, originals, recon, self._classifier)
+        self._images += len(indices)
         self._error += int(pairs.errors.sum())
         self._max_error = max(self._max_error, int(pairs.max_errors.max()))
-        self._ssim += ssim(originals, back) * len(digits)
-        misread = pairs.misread
-        broken = ~within_bounds(self._bounds, originals, back)
+        self._ssim += ssim(originals, recon) * len(indices)
+        label_changes = pairs.label_changes
+        broken = ~within_bounds(self._bounds, originals, recon)
         if self._promise.classifier is not None:
-            broken |= misread
+            broken |= label_changes
         for kind, flags in (
             (self._worst, pairs.errors > 0),
-            (self._misread, misread),
+            (self._label_changes, label_changes),
             (self._broken, broken),
         ):
             kind.take(pairs, flags)
 
     def comparison(self) -> Comparison:
         pixels = self._store.header.height * self._store.header.width
-        rmse = math.sqrt(self._error / max(1, self._digits * pixels)) / 255
+        rmse = math.sqrt(self._error / max(1, self._images * pixels)) / 255
+        if self._promise.classifier is not None and self._classifier is None:
+            warnings.warn(
+                "labels were not compared: the classifier of the file is not found here "
+                f"({self._promise.classifier.hex()})",
+                DigitzipWarning,
+                stacklevel=4,
+            )
         return Comparison(
-            digits=self._digits,
+            images=self._images,
             rmse=rmse,
             psnr=-20 * math.log10(rmse) if rmse else math.inf,
-            ssim=self._ssim / self._digits if self._digits else 1.0,
+            ssim=self._ssim / self._images if self._images else 1.0,
             max_error=self._max_error,
-            reader=None if self._reader is None else self._reader.name,
+            classifier=None if self._classifier is None else self._classifier.name,
             worst=self._worst.listed().worst,
-            misread=None if self._reader is None else self._misread.listed(),
+            label_changes=None if self._classifier is None else self._label_changes.listed(),
             broken=self._broken.listed() if self._promise.on else None,
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
-    """Some digits beside their originals: squared errors and worst pixels, int [n] each."""
+    """Some images and their originals: squared errors and largest pixel errors, int [n]."""
 
-    digits: npt.NDArray[np.intp]
+    indices: npt.NDArray[np.intp]
     names: Sequence[str] | None
     originals: Images
-    back: Images
+    recon: Images
     errors: npt.NDArray[np.int64]
     max_errors: npt.NDArray[np.int64]
     labels: tuple[Labels, Labels] | None
@@ -214,65 +227,67 @@ class _Pairs:
     def of(
         cls,
         store: ChunkStore,
-        digits: npt.NDArray[np.intp],
+        indices: npt.NDArray[np.intp],
         originals: Images,
-        back: Images,
-        reader: Classifier | None,
+        recon: Images,
+        classifier: Classifier | None,
     ) -> _Pairs:
-        difference = np.abs(originals.astype(np.int64) - back).reshape(len(digits), -1)
+        difference = np.abs(originals.astype(np.int64) - recon).reshape(len(indices), -1)
         errors = np.einsum("np,np->n", difference, difference)
-        names = store.names_of(digits) if store.named else None
-        labels = None if reader is None else (reader.read(originals), reader.read(back))
-        return cls(digits, names, originals, back, errors, difference.max(axis=1), labels)
+        names = store.names_of(indices) if store.named else None
+        labels = (
+            None if classifier is None else (classifier.read(originals), classifier.read(recon))
+        )
+        return cls(indices, names, originals, recon, errors, difference.max(axis=1), labels)
 
     @property
-    def misread(self) -> Flags:
-        """Which digits read otherwise than their originals, bool [n]."""
+    def label_changes(self) -> Flags:
+        """Which images have another label than their originals, bool [n]."""
         if self.labels is None:
-            return np.zeros(len(self.digits), np.bool_)
+            return np.zeros(len(self.indices), np.bool_)
         flags: Flags = (self.labels[0] != self.labels[1]).any(axis=1)
         return flags
 
     def compared(self, row: int) -> ComparedImage:
-        """Return one of the digits, with pixels of its own."""
+        """Return one of the images, with a copy of its pixels."""
         return ComparedImage(
-            digit=int(self.digits[row]),
+            index=int(self.indices[row]),
             name=None if self.names is None else self.names[row],
-            rmse=math.sqrt(int(self.errors[row]) / self.back[row].size) / 255,
+            rmse=math.sqrt(int(self.errors[row]) / self.recon[row].size) / 255,
             max_error=int(self.max_errors[row]),
             labels=None if self.labels is None else _shown(*(side[row] for side in self.labels)),
             original=self.originals[row].copy(),
-            back=self.back[row].copy(),
+            recon=self.recon[row].copy(),
         )
 
 
 class _Worst:
-    """Counts digits, and holds the worst few."""
+    """Counts images, and holds the worst few."""
 
     def __init__(self, most: int) -> None:
-        self._most, self._digits = most, 0
+        self._most, self._images = most, 0
         self._held: list[ComparedImage] = []
 
     def take(self, pairs: _Pairs, flags: Flags) -> None:
         """Add those of the pairs that are flagged, bool [n]."""
         (rows,) = np.nonzero(flags)
-        self._digits += rows.size
-        order = np.lexsort((pairs.digits[rows], -pairs.errors[rows]))[: self._most]
+        self._images += rows.size
+        order = np.lexsort((pairs.indices[rows], -pairs.errors[rows]))[: self._most]
         both = [*self._held, *(pairs.compared(row) for row in rows[order].tolist())]
-        self._held = sorted(both, key=lambda each: (-each.rmse, each.digit))[: self._most]
+        self._held = sorted(both, key=lambda each: (-each.rmse, each.index))[: self._most]
 
     def listed(self) -> ImageGroup:
-        return ImageGroup(self._digits, tuple(self._held))
+        return ImageGroup(self._images, tuple(self._held))
 
 
-def _shown(original: Labels, back: Labels) -> tuple[int, int]:
-    """Return what a digit reads as on both sides by the first network that tells them apart."""
-    first = int((original != back).argmax())
-    return int(original[first]), int(back[first])
+def _shown(original: Labels, recon: Labels) -> tuple[int, int]:
+    """Return the labels of both sides by the first network that gives different ones."""
+    first = int((original != recon).argmax())
+    return int(original[first]), int(recon[first])
 
 
-def _reader_of(store: ChunkStore) -> Classifier | None:
-    """Return the reader that the file, or else its model, names; None where it cannot be had."""
+def _classifier_of(store: ChunkStore) -> Classifier | None:
+    """Return the classifier that the file, or else its model, names; None where it is not found."""
     id_ = store.header.promise.classifier or store.codec.model.classifier_id
     if id_ is not None:
         with suppress(ModelError):

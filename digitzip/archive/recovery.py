@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -16,7 +17,7 @@ from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable, Storage
 from digitzip.archive.store import codec_for, decode_chunk
 from digitzip.codec import Codec
-from digitzip.errors import DamagedError, ModelError, UnsupportedError
+from digitzip.errors import DamagedError, DigitzipWarning, ModelError, UnsupportedError
 from digitzip.format import Chunk, Header, Trailer
 from digitzip.limits import MAX_IMAGES
 from digitzip.model import Model
@@ -24,18 +25,18 @@ from digitzip.model import Model
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What became of the images of a damaged file, which are counted as they were in it.
+    """The result of `recover`. Images are numbered as in the damaged file, from 0.
 
-    `images` were saved. `lost` are ranges of images that are not in the new file; `gaps` are
-    indexes before which an unknown number more may be lost: without a trailer nothing tells how
-    many images damaged bytes held. `end_known` is false where more may have followed the last one
-    that is known of. `names_lost` and `labels_lost` say that these were left out, since not all
-    images had them; `names_shared` is how often an archive that plain `cat` joined has a name
-    which one before it has: such images are saved, but no folder can hold both. `left_out` counts
-    whole chunks that belong nowhere in the file. `proved` is false where the model was not found,
-    so that stored bytes were checked but no decoded pixels. `header_restored` says that the
-    header was damaged and was read from its copy in the trailer. `foreign_headers` counts headers
-    of other models or qualities that no images followed.
+    `images` is the number of saved images. `lost` are the ranges of images that are not in the new
+    file. `gaps` are positions before which an unknown number of images may be lost: without a
+    trailer, the number of images in damaged bytes is unknown. `end_known` is false where more
+    images may have followed the last known one. `names_lost` and `labels_lost` say that names or
+    labels were left out because not all images had them. `names_shared` counts names of archives
+    joined by plain `cat` that an archive before them has too: such images are saved, but cannot be
+    decompressed to one folder. `left_out` counts whole chunks that the trailer does not list.
+    `proved` is false where the model was not found: stored bytes were checked, but no decoded
+    pixels. `header_restored` says that the header was damaged and was rebuilt from its copy in the
+    trailer. `foreign_headers` counts headers of other models or qualities without images.
     """
 
     images: int
@@ -81,7 +82,9 @@ def recover(
     appears whole or not at all.
 
     Raises `DamagedError` when nothing can be saved or images of two kinds are there, and
-    `LimitError` for more than `max_images` or a file that was made to be slow to scan.
+    `LimitError` for more than `max_images` or a file that was made to be slow to scan. Warns
+    (`DigitzipWarning`) of what was not verified, rebuilt or left out; `Recovered` lists the lost
+    images.
     """
     storage = Storage(file)
     try:
@@ -108,7 +111,7 @@ def recover(
             shared = names_shared(storage, kept) if kinds.named else 0
     finally:
         storage.close()
-    return Recovered(
+    recovered = Recovered(
         images=sink.images,
         lost=lost,
         gaps=gaps,
@@ -121,6 +124,29 @@ def recover(
         header_restored=restored,
         foreign_headers=scan.foreign,
     )
+    for told in _warnings_of(recovered):
+        warnings.warn(told, DigitzipWarning, stacklevel=2)
+    return recovered
+
+
+def _warnings_of(found: Recovered) -> Iterator[str]:
+    """Yield what a caller should know beside the images that are lost."""
+    if not found.proved:
+        yield "the model of the file is not found here: decoded pixels were not verified"
+    if found.header_restored:
+        yield "the header of the file is damaged; the new one is the copy in its trailer"
+    if found.left_out:
+        yield f"chunks outside the index of the file were left out: {found.left_out}"
+    if found.names_shared:
+        yield (
+            f"names used by more than one joined file: {found.names_shared}; "
+            "extract these images by number"
+        )
+    if found.foreign_headers:
+        yield (
+            "headers of other models or qualities without images were left out: "
+            f"{found.foreign_headers}"
+        )
 
 
 def _find_header(storage: Storage) -> tuple[Header, bool]:

@@ -88,17 +88,15 @@ def compare(
         digitzip.write_images(sheet, page[None], overwrite=force)
     promise = guarded.promise(info)
     promised = None if info.promise is None else info.promise.classifier_id
-    unread = promised is not None and compared.reader is None
+    unread = promised is not None and compared.classifier is None
     if as_json:
         print(json.dumps(_as_json(compared), indent=2, allow_nan=False))
     else:
         _show(compared, promise, unread)
-    talk.summary(f"{file}: {console.images(compared.digits)} compared, {talk.seconds:.1f} s")
-    if unread:
-        talk.warn(f"{file}: labels could not be compared ({promise})")
-    if compared.broken is not None and compared.broken.digits:
+    talk.summary(f"{file}: {console.images(compared.images)} compared, {talk.seconds:.1f} s")
+    if compared.broken is not None and compared.broken.images:
         raise BoundError(
-            f"{file}: {console.images(compared.broken.digits)} outside the promise of the file: "
+            f"{file}: {console.images(compared.broken.images)} outside the promise of the file: "
             f"{promise}"
         )
 
@@ -110,7 +108,7 @@ def _pairs(compared: Comparison, shape: tuple[int, int]) -> npt.NDArray[np.uint8
     listed, (height, width) = list(_all(compared)), shape
     pages = np.full((len(listed), 2 * height + _GAP, width), _GROUND, np.uint8)
     for page, each in zip(pages, listed, strict=True):
-        page[:height], page[-height:] = each.original, each.back
+        page[:height], page[-height:] = each.original, each.recon
     return pages
 
 
@@ -120,9 +118,9 @@ def _show(compared: Comparison, promise: str, unread: bool) -> None:
     `unread` says that the promised classifier was not found.
     """
     psnr = "no error" if math.isinf(compared.psnr) else f"{compared.psnr:.2f} dB"
-    misread, broken = compared.misread, compared.broken
+    changes, broken = compared.label_changes, compared.broken
     for label, value in (
-        ("images", f"{compared.digits:,}"),
+        ("images", f"{compared.images:,}"),
         ("RMSE", f"{compared.rmse:.4f}"),
         ("PSNR", psnr),
         ("SSIM", f"{compared.ssim:.4f}"),
@@ -133,7 +131,7 @@ def _show(compared: Comparison, promise: str, unread: bool) -> None:
         print(f"{label:8} {console.printable(value)}")
     for title, listed in (
         ("Worst", compared.worst),
-        ("Labels changed", misread.worst if misread else ()),
+        ("Labels changed", changes.worst if changes else ()),
         ("Promise broken", broken.worst if broken else ()),
     ):
         if listed:
@@ -142,21 +140,21 @@ def _show(compared: Comparison, promise: str, unread: bool) -> None:
 
 
 def _reading(compared: Comparison) -> str:
-    if compared.misread is None:
+    if compared.label_changes is None:
         return "not compared"
-    return f"{console.images(compared.misread.digits)} changed under {compared.reader}"
+    return f"{console.images(compared.label_changes.images)} changed under {compared.classifier}"
 
 
 def _kept(broken: Any, unread: bool) -> str:
-    if broken.digits:
-        return f"broken by {console.images(broken.digits)}"
+    if broken.images:
+        return f"broken by {console.images(broken.images)}"
     return "kept as far as compared" if unread else "kept"
 
 
 def _table(images: Sequence[Any]) -> None:
     header = ["image", "RMSE", "max error", "label", "name"]
     rows = [
-        [str(each.digit), f"{each.rmse:.4f}", str(each.max_error), _labels(each), each.name or ""]
+        [str(each.index), f"{each.rmse:.4f}", str(each.max_error), _labels(each), each.name or ""]
         for each in images
     ]
     if images[0].name is None:
@@ -167,27 +165,27 @@ def _table(images: Sequence[Any]) -> None:
 def _labels(each: Any) -> str:
     if each.labels is None:
         return "-"
-    original, back = each.labels
-    return f"{back}" if original == back else f"{original} -> {back}"
+    original, recon = each.labels
+    return f"{recon}" if original == recon else f"{original} -> {recon}"
 
 
 def _all(compared: Comparison) -> Iterator[Any]:
     """Yield every listed image once."""
-    kinds = [compared.misread, compared.broken]
+    kinds = [compared.label_changes, compared.broken]
     listed = [*compared.worst, *(each for kind in kinds if kind for each in kind.worst)]
-    yield from {each.digit: each for each in listed}.values()
+    yield from {each.index: each for each in listed}.values()
 
 
 def _as_json(compared: Comparison) -> dict[str, object]:
     return {
-        "digits": compared.digits,
+        "images": compared.images,
         "rmse": compared.rmse,
         "psnr": None if math.isinf(compared.psnr) else compared.psnr,
         "ssim": compared.ssim,
         "max_error": compared.max_error,
-        "reader": compared.reader,
+        "classifier": compared.classifier,
         "worst": [_image_as_json(each) for each in compared.worst],
-        "misread": _kind_as_json(compared.misread),
+        "label_changes": _kind_as_json(compared.label_changes),
         "broken": _kind_as_json(compared.broken),
     }
 
@@ -195,14 +193,14 @@ def _as_json(compared: Comparison) -> dict[str, object]:
 def _kind_as_json(kind: Any | None) -> dict[str, object] | None:
     if kind is None:
         return None
-    return {"digits": kind.digits, "worst": [_image_as_json(each) for each in kind.worst]}
+    return {"images": kind.images, "worst": [_image_as_json(each) for each in kind.worst]}
 
 
 def _image_as_json(each: Any) -> dict[str, object]:
     return {
-        "digit": each.digit,
+        "index": each.index,
         "name": each.name,
         "rmse": each.rmse,
         "max_error": each.max_error,
-        "reads_as": None if each.labels is None else list(each.labels),
+        "labels": None if each.labels is None else list(each.labels),
     }

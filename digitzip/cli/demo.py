@@ -81,5 +81,5 @@ def _made(folder: Path) -> Path:
 
 
 def _row(form: str, size: int, pixels: int, again: Comparison, rmse: float) -> tuple[str, ...]:
-    each = size / max(1, again.digits)
+    each = size / max(1, again.images)
     return form, f"{size:,}", f"{each:.2f}", f"{pixels / size:.1f}", f"{rmse:.4f}"

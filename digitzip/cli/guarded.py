@@ -44,16 +44,12 @@ def default_without_bounds() -> Iterator[None]:
         yield
 
 
-def look(talk: Talk, file: str, found: Info) -> None:
-    """Warn of a file most of whose images needed corrections, though no bound was given."""
+def corrections(found: Info) -> str:
+    """Return how many images have corrections, and what many of them say of the model."""
     corrected = found.corrections or 0
-    if found.promise is None or found.promise.max_error is not None:
-        return
-    if corrected >= _FEWEST and 2 * corrected > found.images:
-        talk.warn(
-            f"{file}: this model does not fit these images: {corrected:,} of "
-            f"{console.images(found.images)} needed corrections; train a model with digitzip train"
-        )
+    bounded = found.promise is None or found.promise.max_error is not None
+    poor = not bounded and corrected >= _FEWEST and 2 * corrected > found.images
+    return console.images(corrected) + ("; this model does not fit these images" if poor else "")
 
 
 def promise(found: Info) -> str:

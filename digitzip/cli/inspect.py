@@ -33,7 +33,6 @@ def info(file: str, as_json: bool, model: str | None) -> None:
         return
     for label, value in _as_lines(found):
         print(f"{label:11} {console.printable(value)}")
-    guarded.look(Talk(quiet=False, verbose=False), file, found)
 
 
 @click.command()
@@ -117,6 +116,6 @@ def _as_lines(found: Info) -> Iterator[tuple[str, str]]:
     if found.corrections is None:
         yield "corrections", "unknown: the file has no valid trailer"
     elif found.corrections:
-        yield "corrections", console.images(found.corrections)
+        yield "corrections", guarded.corrections(found)
     for key, text in found.metadata.items():
         yield "metadata", f"{key}: {text}"

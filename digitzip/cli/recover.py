@@ -61,31 +61,11 @@ def recover(
         )
     for line in _lines(found):
         console.complain(DamagedError(f"{file}: {line}"))
-    _warn(talk, file, found)
     if as_json:
         print(json.dumps(_as_json(found), indent=2))
     talk.summary(f"{out}: {console.images(found.images)} saved, {talk.seconds:.1f} s")
     if not found.whole:
         click.get_current_context().exit(LOST)
-
-
-def _warn(talk: Talk, file: str, found: Recovered) -> None:
-    if not found.proved:
-        talk.warn(f"{file}: its model is not found here: decoded pixels were not verified")
-    if found.header_restored:
-        talk.warn(f"{file}: its header is damaged; the new one is the copy in its trailer")
-    if found.left_out:
-        talk.warn(f"{file}: chunks outside the index of the file were left out: {found.left_out}")
-    if found.names_shared:
-        talk.warn(
-            f"{file}: names used by more than one joined file: {found.names_shared}; "
-            "extract these images by number"
-        )
-    if found.foreign_headers:
-        talk.warn(
-            f"{file}: headers of other models or qualities without images were left out: "
-            f"{found.foreign_headers}"
-        )
 
 
 def _lines(found: Recovered) -> Iterator[str]:
@@ -106,7 +86,7 @@ def _lines(found: Recovered) -> Iterator[str]:
 
 def _as_json(found: Recovered) -> dict[str, object]:
     return {
-        "digits": found.images,
+        "images": found.images,
         "lost": [[lost.start, lost.stop] for lost in found.lost],
         "gaps": list(found.gaps),
         "end_known": found.end_known,
