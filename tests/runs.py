@@ -10,7 +10,7 @@ from digitzip.training import SILENT, TOY, Recipe, Watcher, changed
 from digitzip.training.fit.data import Data, prepare
 from digitzip.training.fit.watch import Figures
 from digitzip.training.jobs.model import learn
-from digitzip.training.nets.family import FloatModel
+from digitzip.training.nets import FloatModel
 
 torch.set_num_threads(1)  # threads wait for one another where networks are so small
 

@@ -296,14 +296,14 @@ def test_a_disk_that_fails_leaves_the_old_checkpoint_and_the_old_model(
 ) -> None:
     from digitzip.model import read_model
     from digitzip.training import load_checkpoint
-    from digitzip.training.export.saving import save_model
+    from digitzip.training.export.saving import save
     from digitzip.training.fit.checkpoint import save_checkpoint
 
     error, full = ERRORS[how]
     stored, model = load_checkpoint(checkpoint), read_model(TINY)
     deeds: dict[str, Callable[[], None]] = {
         "checkpoint.pt": lambda: save_checkpoint(place, stored),
-        "model.safetensors": lambda: save_model(place / "model.safetensors", model),
+        "model.safetensors": lambda: save(place / "model.safetensors", model),
     }
     for name, deed in deeds.items():
         deed()

@@ -26,6 +26,7 @@ from digitzip.model import read_classifier, read_model, write_classifier, write_
 from digitzip.training import EXPERIMENT_2016
 from digitzip.training.fit import checkpoint as checkpoints
 from digitzip.training.jobs import model as job
+from digitzip.training.jobs import residual_model
 from tests.runs import blobs
 from tests.toy import make_classifier, make_images, make_model
 
@@ -38,6 +39,7 @@ TRAIN = ("train", "--data", "in.npy", "-o", "mine.safetensors", "--recipe", "toy
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(residual_model, "CALIBRATION", 2048)  # pixels, for speed
     np.save("in.npy", blobs())
     return tmp_path
 

@@ -24,18 +24,17 @@ from digitzip.training.export.affine import Affine, run  # noqa: E402
 from digitzip.training.export.integers import Output, round_chain  # noqa: E402
 from digitzip.training.export.lambdas import measured, within  # noqa: E402
 from digitzip.training.export.rounding import round_model  # noqa: E402
-from digitzip.training.fit.average import Average  # noqa: E402
 from digitzip.training.fit.checkpoint import FILE_NAME, load_checkpoint  # noqa: E402
 from digitzip.training.fit.data import split  # noqa: E402
 from digitzip.training.fit.device import pick_device  # noqa: E402
 from digitzip.training.fit.evaluate import evaluate  # noqa: E402
-from digitzip.training.fit.loop import Learner, fit  # noqa: E402
+from digitzip.training.fit.loop import Average, Learner, fit  # noqa: E402
 from digitzip.training.fit.optimisers import rate_at  # noqa: E402
 from digitzip.training.jobs.export import export_model, finish  # noqa: E402
 from digitzip.training.jobs.model import learn, learned_so_far  # noqa: E402
+from digitzip.training.nets import FloatModel  # noqa: E402
 from digitzip.training.nets.activations import Activation  # noqa: E402
 from digitzip.training.nets.autoencoder import Autoencoder  # noqa: E402
-from digitzip.training.nets.family import FloatModel  # noqa: E402
 from digitzip.training.nets.pruning import pruned  # noqa: E402
 from digitzip.training.recipe import EntropyModel, Learning  # noqa: E402
 from digitzip.training.recipes import OWN  # noqa: E402

@@ -59,10 +59,9 @@ def rounded(learned: dict[str, ClassifierNetwork]) -> dict[str, Network]:
     return {name: round_classifier(each, calibration, images) for name, each in learned.items()}
 
 
-@torch.no_grad()
 def floats(network: ClassifierNetwork, images: Images) -> Images:
     x = torch.from_numpy(images.reshape(len(images), -1)).float() / 255
-    scores: Images = network(x).numpy()
+    scores: Images = network(x).detach().numpy()
     return scores
 
 

@@ -99,7 +99,7 @@ def residual(
     with train_run.watcher(training, quiet) as progress:
         learned = training.with_residual_model(found, images, recipe, progress, seed=seed)
     for path, model in zip(models, learned, strict=True):
-        training.save_model(Path(path), model)
+        training.save(Path(path), model)
         train_run.say(f"{path}: {model.name}, id {model.id.hex()}", quiet)
 
 
@@ -132,7 +132,7 @@ def bounds(
     images = train_run.load(data, size, "none", Talk(quiet, verbose))[:held_out]
     for path in models:
         model = training.with_bounds(training.read_model(Path(path)), judge, margin, images)
-        training.save_model(Path(path), model)
+        training.save(Path(path), model)
         told = ", ".join(
             f"{(each.max_rmse or 0) / _RMSE_ONE:.4f} at {each.levels} levels"
             for each in model.quantisers

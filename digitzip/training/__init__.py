@@ -10,7 +10,7 @@ from torch import set_num_threads
 
 from digitzip.images.labels import labels_beside
 from digitzip.model import read_classifier, read_model
-from digitzip.training.export.saving import save_model
+from digitzip.training.export.saving import save
 from digitzip.training.fit.checkpoint import discard_checkpoint, load_checkpoint
 from digitzip.training.fit.watch import SILENT, Screen, Watcher
 from digitzip.training.jobs.bounds import with_bounds
@@ -26,6 +26,6 @@ __all__ = [
     "CLASSIFIER", "EXPERIMENT_2016", "SILENT", "TOY",
     "Measured", "Recipe", "Residual", "Screen", "Watcher",
     "adapted", "changed", "discard_checkpoint", "labels_beside", "load_checkpoint",
-    "read_classifier", "read_model", "recipe_of", "save_model", "set_num_threads", "train",
+    "read_classifier", "read_model", "recipe_of", "save", "set_num_threads", "train",
     "train_classifier", "with_bounds", "with_residual_model",
 ]  # fmt: skip

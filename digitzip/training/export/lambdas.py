@@ -4,14 +4,11 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from digitzip.codec import Codec
+from digitzip.codec import Codec, Images
 from digitzip.entropy.probability import UNIT, ideal_bits
 from digitzip.model import Model, Quantiser
 from digitzip.model.schema import MAX_LAMBDA
-
-Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

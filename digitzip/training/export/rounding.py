@@ -5,20 +5,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from digitzip.codec import Images
 from digitzip.kernels import Network
 from digitzip.model import Model, Quantiser, Shape
 from digitzip.training.export import grid
 from digitzip.training.export.fold import Chains, fold_autoencoder, fold_plain
 from digitzip.training.export.integers import Output, round_chain
-from digitzip.training.nets.family import FloatModel
+from digitzip.training.nets import FloatModel
 from digitzip.training.nets.plain import PlainAutoencoder
 from digitzip.training.recipe import Code, Recipe
 
 CODE_UNIT: Final = 4096  # u = 1 at the encoder's output, which clips at 8
 LOGIT_UNIT: Final = 128  # logit 1 at the decoder's output, which clips at 8
 CALIBRATION: Final = 4096  # images
-
-Images = NDArray[np.uint8]
 
 
 def round_model(model: FloatModel, recipe: Recipe, pixels: Images) -> Model:

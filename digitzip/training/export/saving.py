@@ -1,6 +1,5 @@
 """Weights files: read back and found valid before they appear, whole."""
 
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,22 +9,17 @@ from digitzip.model import Model, read_classifier, read_model, write_classifier,
 from digitzip.model.classifier import Classifier
 
 
-def save_model(out: Path, model: Model) -> None:
-    """Write a model file; raise `OutputError` where that is not possible."""
-    _save(out, lambda path: write_model(path, model), read_model)
-
-
-def save_classifier(out: Path, classifier: Classifier) -> None:
-    """Write a classifier's file; raise `OutputError` where that is not possible."""
-    _save(out, lambda path: write_classifier(path, classifier), read_classifier)
-
-
-def _save(out: Path, write: Callable[[Path], None], read: Callable[[Path], object]) -> None:
+def save(out: Path, weights: Model | Classifier) -> None:
+    """Write the file of a model or a classifier; raise `OutputError` where that is impossible."""
     try:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "draft.safetensors"
-            write(path)
-            read(path)
+            if isinstance(weights, Model):
+                write_model(path, weights)
+                read_model(path)
+            else:
+                write_classifier(path, weights)
+                read_classifier(path)
             with atomic.file(out, overwrite=True) as file:
                 file.write(path.read_bytes())
     except OutputError:

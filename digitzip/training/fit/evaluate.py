@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from digitzip.training.nets.family import FloatModel
+from digitzip.training.nets import FloatModel
 from digitzip.training.nets.quantise import centres_of, codes_of
 
 

@@ -1,18 +1,18 @@
-"""The training loop of everything that learns here: seeded, and resumable to the same bits.
+"""The loop of everything that learns here: seeded, averaged, and resumable to the same bits.
 
 It knows batches only by what `loss` makes of them. Jobs say what is learned from what.
 """
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from digitzip.errors import InputError
-from digitzip.training.fit.average import Average, norms_of
 from digitzip.training.fit.optimisers import optimiser_of, rate_at
 from digitzip.training.recipe import Learning
 
@@ -20,6 +20,27 @@ Network = TypeVar("Network", bound=nn.Module)
 Batch = TypeVar("Batch")
 
 EVERY = 20  # steps between two reports of progress
+
+
+class Average(Generic[Network]):
+    """The exponential moving average of a model's parameters; without decay, the model itself.
+
+    It is smoother than any one step, and what is exported.
+    """
+
+    def __init__(self, model: Network, learning: Learning) -> None:
+        self.decay = learning.average
+        copied = copy.deepcopy(model).eval().requires_grad_(False) if self.decay else model
+        self.model = copied
+
+    @torch.no_grad()
+    def update(self, model: Network, step: int) -> None:
+        """Mix in the weights after `step` (from 0); the first steps count more."""
+        if model is self.model:
+            return
+        mine = cast(list[Tensor], list(self.model.parameters()))
+        theirs = cast(list[Tensor], list(model.parameters()))
+        torch._foreach_lerp_(mine, theirs, 1 - min(self.decay, (1 + step) / (10 + step)))
 
 
 class Learner(Generic[Network]):
@@ -105,6 +126,29 @@ def fit(
                 "a lower learning rate may help"
             )
         after(mean)
+
+
+def norms_of(model: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:
+    """Return every BatchNorm of a model."""
+    kinds = nn.BatchNorm1d, nn.BatchNorm2d
+    return [module for module in model.modules() if isinstance(module, kinds)]
+
+
+@torch.no_grad()
+def measure_statistics(
+    model: nn.Module, forward: Callable[[Tensor], Any], batches: Iterable[Tensor]
+) -> None:
+    """Measure the BatchNorm statistics of a model: their mean over `forward` of the batches.
+
+    Averaged weights give other activations than those whose statistics BatchNorm gathered.
+    """
+    for norm in norms_of(model):
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over the batches
+    model.train()
+    for batch in batches:
+        forward(batch)
+    model.eval()
 
 
 @contextmanager

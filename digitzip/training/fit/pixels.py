@@ -12,14 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from digitzip.codec import Images
 from digitzip.entropy.residuals import MAX_BOUND, round_to_bounds
 from digitzip.kernels.context import VALUES, Context, pad_final, pad_recon
 from digitzip.kernels.residuals import step_interval
 from digitzip.training.recipe import Residual
 
 PART = 1 << 18  # pixels whose contexts are computed together
-
-Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,16 +16,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from digitzip.codec import Images
 from digitzip.errors import InputError
 from digitzip.kernels import Network
 from digitzip.model.classifier import UNIT
 from digitzip.model.classifier import Classifier as IntegerClassifier
 from digitzip.training.export.fold import fold_classifier
 from digitzip.training.export.integers import Output, round_chain
-from digitzip.training.export.saving import save_classifier
+from digitzip.training.export.saving import save
 from digitzip.training.export.verify import check_same
-from digitzip.training.fit.average import measure_statistics
-from digitzip.training.fit.loop import Learner, fit, seeded
+from digitzip.training.fit.loop import Learner, fit, measure_statistics, seeded
 from digitzip.training.fit.warp import warp
 from digitzip.training.fit.watch import Watcher
 from digitzip.training.nets.classifier import ClassifierNetwork
@@ -39,7 +39,6 @@ CALIBRATION: Final = 4096  # images
 KNOWN: Final = 8  # images in the known-answer vector
 REACH: Final = 2**15 - 1  # of a score
 
-Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 
 
@@ -77,7 +76,7 @@ def train_classifier(
         out.stem, height, width, tuple(networks), unseen[:KNOWN], unknown, notes
     )
     classifier = replace(classifier, known_scores=classifier.scores(unseen[:KNOWN]))
-    save_classifier(out, classifier)
+    save(out, classifier)
     right = (classifier.read(unseen) == labels[-held_out:, None]).mean(axis=0)
     shares = " and ".join(f"{share:.2%}" for share in right)
     watcher.say(f"{shares} of the held-out images are classified as they are labelled")

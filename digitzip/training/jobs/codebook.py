@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from digitzip.codec import Images
 from digitzip.entropy.probability import UNIT
 from digitzip.kernels import Layer, Network
 from digitzip.model import Model, Quantiser, Shape
@@ -25,8 +26,6 @@ ENOUGH = 1e-4  # relative gain of an iteration below which it ends
 
 NAT = 1.5  # squared error, pixels in [0, 1], given for a nat
 LAMBDA = round(NAT * 255**2 / UNIT)  # the same in the units of the search
-
-Images = NDArray[np.uint8]
 
 
 def train_codebook(recipe: Recipe, data: Data, watcher: Watcher) -> Model:

@@ -8,16 +8,15 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from digitzip import archive
-from digitzip.codec import Codec
+from digitzip.codec import Codec, Images
 from digitzip.limits import THREADS
 from digitzip.metrics import rmse
 from digitzip.model import Model, Quantiser
 from digitzip.training.export.lambdas import Point, error_of, measured, with_lambdas, within
 from digitzip.training.export.rounding import round_model
-from digitzip.training.export.saving import save_model
+from digitzip.training.export.saving import save
 from digitzip.training.export.verify import verify
 from digitzip.training.fit.data import Data
 from digitzip.training.fit.device import describe
@@ -26,13 +25,11 @@ from digitzip.training.fit.watch import Watcher
 from digitzip.training.jobs.bounds import bounded
 from digitzip.training.jobs.entropy_model import with_entropy_model
 from digitzip.training.jobs.residual_model import with_residual_model
-from digitzip.training.nets.family import FloatModel
+from digitzip.training.nets import FloatModel
 from digitzip.training.recipe import Recipe
 from digitzip.training.settings import to_json
 
 KNOWN: Final = 8  # codes in the known-answer vector
-
-Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ def finish(model: Model, data: Data, out: Path) -> Measured:
     held_out = data.as_images(data.held_out)
     model = bounded(with_known_answer(model, held_out), held_out)
     verify(model, held_out)
-    save_model(out, model)
+    save(out, model)
     whole = archive.compress(held_out, model=model)
     error = rmse(held_out, archive.decompress(whole, model=model))
     return Measured(len(held_out), len(whole), error)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from digitzip.codec import Images
 from digitzip.training.fit.board import Board
 from digitzip.training.fit.checkpoint import (
     Checkpoint,
@@ -22,11 +23,9 @@ from digitzip.training.fit.watch import SILENT, Watcher
 from digitzip.training.jobs.codebook import train_codebook
 from digitzip.training.jobs.export import Measured, export_model, finish
 from digitzip.training.jobs.stages import Stage, look, stages_of
-from digitzip.training.nets.family import FloatModel
+from digitzip.training.nets import FloatModel
 from digitzip.training.recipe import Recipe
 from digitzip.training.settings import to_json
-
-Images = NDArray[np.uint8]
 
 
 def train(

@@ -10,10 +10,9 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from digitzip.codec import Codec
+from digitzip.codec import Codec, Images
 from digitzip.entropy.probability import UNIT
 from digitzip.entropy.residuals import MAX_BOUND
 from digitzip.kernels import Network
@@ -32,8 +31,6 @@ LEAST_SCORE, MOST_SCORE = -368, 22  # in 1 / UNIT of a nat: weights from 0 to be
 REPORTED: Final = 500  # steps between two lines
 CALIBRATION: Final = 32_768  # pixels
 SEED: Final = 2026  # of the residual model that the bundled models share
-
-Images = NDArray[np.uint8]
 
 
 def with_residual_model(

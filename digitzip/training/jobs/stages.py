@@ -16,16 +16,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from digitzip.training.fit.average import measure_statistics
 from digitzip.training.fit.data import Data
 from digitzip.training.fit.device import bfloat16_helps
 from digitzip.training.fit.evaluate import evaluate
-from digitzip.training.fit.loop import Learner, seeded
+from digitzip.training.fit.loop import Learner, measure_statistics, seeded
 from digitzip.training.fit.optimisers import rate_at
 from digitzip.training.fit.search import searched_loss
 from digitzip.training.fit.watch import Figures, View
+from digitzip.training.nets import FloatModel, build
 from digitzip.training.nets.autoencoder import Autoencoder
-from digitzip.training.nets.family import FloatModel, build
 from digitzip.training.nets.plain import PlainAutoencoder, disturb
 from digitzip.training.nets.pruning import SEEN, pruned
 from digitzip.training.nets.quantise import add_noise, centres_of, codes_of
