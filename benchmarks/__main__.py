@@ -10,6 +10,8 @@ import sys
 from importlib import import_module
 from typing import Final
 
+from benchmarks.measure import timing
+
 PARTS: Final = {
     "rate": "measure.rate",
     "dims": "measure.dims",
@@ -31,6 +33,8 @@ SEPARATE: Final = {
     "experiment": "measure.experiment",
 }
 """Parts that run only when they are named."""
+TIMED: Final = {"speed", "peer_speed", "startup", "scale", "access", "guard", "--quick"}
+"""Parts that run in a process with one thread."""
 
 
 def main() -> None:
@@ -40,7 +44,8 @@ def main() -> None:
         known = ", ".join(PARTS | SEPARATE)
         raise SystemExit(f"no benchmark {unknown.pop()!r}, expected one of {known}")
     for name in chosen:
-        import_module(f"benchmarks.{modules[name]}").main()
+        if not (name in TIMED and timing.elsewhere(name)):
+            import_module(f"benchmarks.{modules[name]}").main()
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def test_the_overhead_does_not_grow_with_the_images_of_a_chunk() -> None:
 
 
 def test_a_case_is_refused_if_the_file_gives_other_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    case, images = points.Case("mnist-10", 3, 0), toy.make_images(20)
+    case, images = points.Case("mnist-10", 3, 0), toy.known_images(20)
     points.round_trip(images, case)
     monkeypatch.setattr(digitzip, "decompress", lambda data, **options: images)
     with pytest.raises(ValueError, match="other images than its codes"):

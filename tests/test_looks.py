@@ -156,7 +156,7 @@ def test_what_is_measured_is_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> 
         return labels
 
     monkeypatch.setattr(classifier, "classify", brightness)
-    result, png = looks.measured(IMAGES)
+    result, png = looks.measured(toy.known_images(40))
     stored = json.loads(json.dumps(result, allow_nan=False))
     found = looks.looks_of(stored)
     page, description = page_of(png)

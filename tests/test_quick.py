@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__, quick, record
+from benchmarks.measure import timing
 from benchmarks.record import Images
 from benchmarks.report import render
 from tests import toy
 
-IMAGES = toy.make_images(20)
+IMAGES = toy.known_images(20)
 
 
 def test_quick_writes_no_result_and_names_the_part_that_failed(
@@ -25,13 +26,13 @@ def test_quick_writes_no_result_and_names_the_part_that_failed(
         return {path.name: path.read_bytes() for path in record.RESULTS.iterdir()}
 
     before = results()
-    monkeypatch.setattr(quick, "elsewhere", lambda part: False)
+    monkeypatch.setattr(timing, "elsewhere", lambda part: False)
     monkeypatch.setattr(record, "test_images", lambda: IMAGES)
     monkeypatch.setattr(quick, "CASES", quick.CASES[:2])
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick"])
     monkeypatch.setattr(quick, "PARTS", {"rate": quick.rate})
     __main__.main()
-    assert "mnist-10 quality 3, effort 0" in capsys.readouterr().out
+    assert "model='mnist-10', quality=3, effort=0" in capsys.readouterr().out
     monkeypatch.setattr(quick, "PARTS", {"s": stale, "rate": quick.rate})
     with pytest.raises(SystemExit) as failed:
         __main__.main()

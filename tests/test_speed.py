@@ -19,12 +19,14 @@ from benchmarks.measure.timing import Timed
 from benchmarks.peers import speed as peer_speed
 from benchmarks.peers.coder import Coder
 from benchmarks.peers.formats import CODERS
+from benchmarks.report import speed as tables
 from digitzip.__main__ import ONE_BLAS_THREAD
 from digitzip.codec import DEFAULT_EFFORT
 from digitzip.metrics import rmse
 from tests import toy
 
-IMAGES = toy.make_images(20)
+IMAGES = toy.known_images(20)
+Key = tuple[str, str, int]
 NEARLY = (IMAGES ^ 1).astype(np.uint8)
 
 
@@ -54,9 +56,9 @@ def test_a_peer_that_does_not_give_the_images_back_is_not_timed() -> None:
 
 def test_ours_is_compared_with_each_peer_in_each_direction(monkeypatch: pytest.MonkeyPatch) -> None:
     smallest, fast = ("PNG, optimised", "JPEG-LS, lossless"), "QOI, grey as RGB"
-    took: dict[str, list[float]] = {}
+    took: dict[Key, list[float]] = {}
 
-    def timed(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    def timed(tasks: dict[Key, Callable[[], object]], rounds: int) -> dict[Key, list[float]]:
         for number, name in enumerate(tasks):
             took[name] = [1.0, 2.0, 4.0] if number % 2 else [3.0, 1.0 + number, 1.0]
         return {name: took[name][:rounds] for name in tasks}
@@ -72,11 +74,13 @@ def test_ours_is_compared_with_each_peer_in_each_direction(monkeypatch: pytest.M
         for way, own in (("encode", "compress"), ("decode", "decompress")):
             for how, ratio in peer[f"ours_over_{way}"].items():
                 once = how.startswith(f"effort {DEFAULT_EFFORT},")
-                mine = took[f"{own} {how}" if once else f"{own} {how}, group {number // 2}"]
-                ratios = [b / a for a, b in zip(mine, took[f"{way} {title}"], strict=True)]
+                mine = took[own, how, 0 if once else number // 2]
+                peer_took = took[way, title, number // 2]
+                ratios = [b / a for a, b in zip(mine, peer_took, strict=True)]
                 expected = np.median(ratios), min(ratios), max(ratios)
                 assert tuple(ratio.values()) == pytest.approx(expected)
-    assert all(title in peer_speed.lines(found) for title in settings)
+    shown = tables.beside({"default_effort": DEFAULT_EFFORT, "sizes": [found]})
+    assert all(title in shown for title in settings)
 
 
 def test_every_effort_is_paired_with_webp_rounds_of_its_own_turn(
@@ -154,16 +158,10 @@ def test_scale_writes_shifted_copies_and_checks_what_comes_back(tmp_path: Path) 
     np.testing.assert_array_equal(found[40:], np.roll(IMAGES, (0, -2), axis=(1, 2))[:10])
 
 
-def known_images() -> record.Images:
-    """Return images that the model knows, uint8 [20, 28, 28]: reconstructions of random codes."""
-    codec = digitzip.load_codec()
-    return codec.decode(np.random.default_rng(0).integers(0, codec.levels, (20, 10), np.uint8))
-
-
 def test_a_run_is_checked_at_its_ends_and_against_blank_images(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    images = known_images()
+    images = IMAGES
     recon = digitzip.decompress(digitzip.compress(images, effort=0, guard=False))
     monkeypatch.setattr(scale, "BATCH", 7)
     assert scale.verified(images, recon, 0) == pytest.approx(rmse(images, recon))

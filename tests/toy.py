@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from digitzip import load_codec
 from digitzip.codec import Images
 from digitzip.kernels import Layer, Network, Window
 from digitzip.kernels.context import MAX_WEIGHT, VALUES, input_size
@@ -24,6 +25,15 @@ def make_model(name: str = "toy", seed: int = 0, side: int = SIDE) -> Model:
     images = decoder(quantisers[0].dequantise(codes)).astype(np.uint8).reshape(-1, side, side)
     encoder = Network([_layer(random, shape.pixels, DIMS, 8, -1024, 1023)], 0, 255)
     return Model(name, shape, encoder, decoder, quantisers, codes, images)
+
+
+def known_images(n: int) -> Images:
+    """Return images that the default model knows, uint8 [n, 28, 28]: what random codes give."""
+    codec = load_codec()
+    codes = np.random.default_rng(0).integers(
+        0, codec.levels, (n, codec.model.shape.dims), np.uint8
+    )
+    return codec.decode(codes)
 
 
 def write_toy(path: Path, seed: int = 0, side: int = SIDE) -> Model:

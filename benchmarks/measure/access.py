@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ import numpy as np
 
 import digitzip
 from benchmarks import record
-from benchmarks.measure.timing import elsewhere, spread
+from benchmarks.measure.timing import spread
 from benchmarks.record import Images, Result
 from digitzip.model import load_model
 
@@ -36,26 +37,32 @@ def random_access(path: Path, recon: Images, copies: int) -> Result:
         if any(not np.array_equal(dz[i], recon[i % len(recon)]) for i in indices):
             raise ValueError(f"{n} images: another image was read at random")
         bytes_per_image, chunks = dz.info.bytes / n, dz.info.chunks
-    opened, read = [], []
-    for i in indices:
-        start = time.perf_counter()
+
+    def opened(i: int) -> None:
         with digitzip.open(path) as dz:
-            _ = dz[i]
-        opened.append(1000 * (time.perf_counter() - start))
+            dz[i]
+
     with digitzip.open(path) as dz:
-        for i in indices:
-            start = time.perf_counter()
-            _ = dz[i]
-            read.append(1000 * (time.perf_counter() - start))
+        reads = {"open_and_read_ms": opened, "read_ms": dz.__getitem__}
+        found = {name: spread(milliseconds(read, indices)) for name, read in reads.items()}
     return {
         "images": n,
         "bytes_per_image": bytes_per_image,
         "reads": READS,
         "chunks": chunks,
-        "open_and_read_ms": spread(opened),
-        "read_ms": spread(read),
+        **found,
         "index_bytes": index_bytes(path),
     }
+
+
+def milliseconds(read: Callable[[int], object], indices: list[int]) -> list[float]:
+    """Return how long each image takes to read."""
+    found = []
+    for i in indices:
+        start = time.perf_counter()
+        read(i)
+        found.append(1000 * (time.perf_counter() - start))
+    return found
 
 
 def index_bytes(path: Path) -> int:
@@ -83,8 +90,6 @@ def measured(images: Images, copies: tuple[int, ...], *, guard: bool) -> list[Re
 
 
 def main() -> None:
-    if elsewhere("access"):
-        return
     images = record.test_images()
     runs = [run for guard in (False, True) for run in measured(images, COPIES, guard=guard)]
     record.write("access", {**record.environment(load_model()), "runs": runs})

@@ -7,9 +7,7 @@ codec. `python -m benchmarks classifier` trains it, about five minutes on one co
 
 from __future__ import annotations
 
-import copy
-import math
-import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks import record
+from digitzip.training.fit.average import measure_statistics
+from digitzip.training.fit.loop import Learner, fit
 from digitzip.training.fit.warp import warp
+from digitzip.training.recipe import Learning
 
 CACHED: Final = record.CACHE / "classifier.pt"
 AVERAGED: Final = 64  # batches from which the average takes its BatchNorm statistics
@@ -46,12 +47,7 @@ class Network(nn.Sequential):
 
     def __init__(self) -> None:
         layers: list[nn.Module] = []
-        for inputs, outputs, pool in (
-            (1, 24, True),
-            (24, 48, True),
-            (48, 96, False),
-            (96, 96, True),
-        ):
+        for inputs, outputs, pool in ((1, 24, 1), (24, 48, 1), (48, 96, 0), (96, 96, 1)):
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)]
             layers += [nn.BatchNorm2d(outputs), nn.ReLU()]
             layers += [nn.MaxPool2d(2)] if pool else []
@@ -106,50 +102,29 @@ def train(
     x, y = torch.from_numpy(images.copy()), torch.from_numpy(labels.astype(np.int64))
     network = Network() if untrained is None else untrained
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average: nn.Module = copy.deepcopy(network).requires_grad_(False)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
+    learning = Learning(rate=recipe.learning_rate, warm_up=200, average=recipe.average)
+    learner = Learner(network, learning, random)
+    learner.optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
     per_epoch = len(x) // recipe.batch
-    steps, step, start = recipe.epochs * per_epoch, 0, time.perf_counter()
-    for epoch in range(recipe.epochs):
-        network.train()
-        order, total = torch.randperm(len(x), generator=random), 0.0
-        for rows in torch.split(order[: per_epoch * recipe.batch], recipe.batch):
-            rate = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
-            for group in optimiser.param_groups:
-                group["lr"] = rate * min(1.0, (step + 1) / 200)
-            optimiser.zero_grad(set_to_none=True)
-            pixels = augmented(x[rows], recipe.warp_share, random)
-            with torch.autocast("cpu", torch.bfloat16):
-                scores = network(pixels.contiguous(memory_format=torch.channels_last))
-            loss = F.cross_entropy(scores.float(), y[rows], label_smoothing=recipe.smoothing)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            decay = min(recipe.average, (1 + step) / (10 + step))
-            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
-            total += loss.item()
-            step += 1
-        took = time.perf_counter() - start
-        print(f"epoch {epoch + 1} of {recipe.epochs}: loss {total / per_epoch:.4f}, {took:.0f} s",
-              flush=True)  # fmt: skip
-    measure_statistics(average, x, recipe, random)
+
+    def batches(epoch: int) -> Iterable[Tensor]:
+        order = torch.randperm(len(x), generator=random)
+        return torch.split(order[: per_epoch * recipe.batch], recipe.batch)
+
+    def loss(rows: Tensor) -> Tensor:
+        pixels = augmented(x[rows], recipe.warp_share, random)
+        with torch.autocast("cpu", torch.bfloat16):
+            scores = network(pixels.contiguous(memory_format=torch.channels_last))
+        return F.cross_entropy(scores.float(), y[rows], label_smoothing=recipe.smoothing)
+
+    def after(mean: float) -> None:
+        print(f"epoch {learner.epoch} of {recipe.epochs}: loss {mean:.4f}", flush=True)
+
+    fit(learner, batches, loss, epochs=recipe.epochs, steps=recipe.epochs * per_epoch, after=after)
+    average: nn.Module = learner.average.model
+    some = torch.split(torch.randperm(len(x), generator=random), 512)[:AVERAGED]
+    measure_statistics(average, average, (augmented(x[rows], 0.5, random) for rows in some))
     return average
-
-
-@torch.no_grad()
-def measure_statistics(
-    network: nn.Module, x: Tensor, recipe: Recipe, random: torch.Generator
-) -> None:
-    """Measure the BatchNorm statistics of averaged weights on images uint8 [n, 28, 28]."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.reset_running_stats()
-            module.momentum = None  # a plain mean over the batches
-    network.train()
-    for rows in torch.split(torch.randperm(len(x), generator=random), 512)[:AVERAGED]:
-        network(augmented(x[rows], 0.5, random))
-    network.eval()
 
 
 def augmented(x: Tensor, share: float, random: torch.Generator) -> Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 
 import digitzip
 from benchmarks import record
+from benchmarks.measure import classifier
 from benchmarks.measure.picked import Looks, Pick, pick, rmse_of_each
 from benchmarks.record import Images, Result
 from benchmarks.report.looks_page import PATH, digest_of, picture
@@ -23,8 +24,6 @@ PERCENTILES: Final = (0, 1, 10, 50, 90, 99, 100)
 
 def measured(images: Images) -> tuple[Result, bytes]:
     """Return what the defaults make of images uint8 [n, 28, 28], and the picture."""
-    from benchmarks.measure import classifier  # imports torch, which nothing else here needs
-
     data = digitzip.compress(images, guard=False)
     recon = digitzip.decompress(data)
     errors = rmse_of_each(images, recon)

@@ -16,11 +16,12 @@ import zstandard
 
 import digitzip
 from benchmarks import record
+from benchmarks.measure import classifier
 from benchmarks.record import Images, Labels
 from digitzip.codec import Codec, Codes
 from digitzip.entropy.probability import ideal_bits
 from digitzip.metrics import d32, psnr, rmse, ssim
-from digitzip.model import Model, bundled_folder, load_model
+from digitzip.model import bundled_folder, load_model
 
 _NAME: Final = re.compile(r"mnist-(\d+)")
 _SKIPPABLE: Final = 0x184D2A5  # the magic number of a skippable frame without its last digit
@@ -92,10 +93,13 @@ def round_trip(images: Images, case: Case) -> tuple[bytes, Codes, Images]:
     return data, codes, recon
 
 
+def losses(images: Images, recon: Images) -> dict[str, float]:
+    """Return by every measure what reconstructions of images uint8 [n, 28, 28] lose."""
+    return {measure.__name__: measure(images, recon) for measure in (rmse, psnr, ssim, d32)}
+
+
 def measure(case: Case) -> Point:
     """Compress and decompress all test images; classify what comes back."""
-    from benchmarks.measure import classifier  # imports torch, which nothing else here needs
-
     images, model = record.test_images(), load_model(path_of(case))
     data, codes, recon = round_trip(images, case)
     levels = model.qualities[case.quality - 1]
@@ -111,13 +115,11 @@ def measure(case: Case) -> Point:
         bytes_per_image=len(data) / len(images),
         ideal_bytes_per_image=ideal,
         codes_over_ideal=(len(data) - overhead(data)) / len(images) / ideal - 1,
-        rmse=rmse(images, recon),
-        psnr=psnr(images, recon),
-        ssim=ssim(images, recon),
-        d32=d32(images, recon),
+        **losses(images, recon),
         label_change_rate=classifier.change_rate(_labels_before(), classifier.classify(recon)),
         default_levels=levels == default.levels,
-        default=(levels, case.effort) == (default.levels, default.effort) and _is_default(model),
+        default=(model.id, levels, case.effort)
+        == (load_model().id, default.levels, default.effort),
     )
 
 
@@ -126,8 +128,6 @@ def measure_once(case: Case) -> Point:
 
     A run that was stopped continues with the next case.
     """
-    from benchmarks.measure import classifier  # imports torch, which nothing else here needs
-
     package = Path(digitzip.__file__).parent
     digest = hashlib.sha256(repr(case).encode())
     sources = [path_of(case), Path(__file__), *sorted(package.rglob("*.py")), classifier.CACHED]
@@ -168,12 +168,6 @@ def overhead(data: bytes) -> int:
     return len(data) - codes
 
 
-def _is_default(model: Model) -> bool:
-    return model.id == load_model().id
-
-
 @cache
 def _labels_before() -> Labels:
-    from benchmarks.measure import classifier
-
     return classifier.classify(record.test_images())

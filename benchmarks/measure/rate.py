@@ -20,6 +20,7 @@ import numpy as np
 
 import digitzip
 from benchmarks import record
+from benchmarks.measure import classifier
 from benchmarks.measure.points import Case, Point, bundled, measure_once, overhead, path_of
 from benchmarks.measure.timing import ONE_THREAD
 from digitzip.codec import DEFAULT_EFFORT, Codec
@@ -81,8 +82,6 @@ def kept_codes() -> float:
 
 
 def main() -> None:
-    from benchmarks.measure import classifier  # imports torch, which nothing else here needs
-
     images, model, accuracy = record.test_images(), load_model(), classifier.accuracy()
     points, kept = measured(list(cases()))
     sizes = {path.stem: path.stat().st_size for path in bundled()}

@@ -22,7 +22,7 @@ import numpy as np
 import digitzip
 from benchmarks import record
 from benchmarks.measure.access import index_bytes
-from benchmarks.measure.timing import elsewhere, spread
+from benchmarks.measure.timing import spread
 from benchmarks.record import Images, Result
 from digitzip.metrics import rmse
 from digitzip.model import load_model
@@ -180,8 +180,6 @@ def estimate(runs: list[Result], images: int = PAPER) -> Result:
 
 
 def main() -> None:
-    if elsewhere("scale"):
-        return
     parser = argparse.ArgumentParser(prog="python -m benchmarks scale", description=__doc__)
     parser.add_argument("--effort", type=int, default=0)
     parser.add_argument("--full", action="store_true", help=f"{FULL:,} images, all cores")

@@ -14,7 +14,7 @@ from PIL import Image
 
 import digitzip
 from benchmarks import record
-from benchmarks.measure.timing import Task, Timed, elsewhere, interleaved
+from benchmarks.measure.timing import Task, Timed, interleaved
 from benchmarks.record import Images, Result
 from digitzip.codec import DEFAULT_EFFORT
 from digitzip.model import load_model
@@ -102,8 +102,6 @@ def searched(images: Images) -> Result:
 
 
 def main() -> None:
-    if elsewhere("speed"):
-        return
     images = record.test_images()
     result = {
         **record.environment(load_model()),

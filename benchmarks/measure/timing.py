@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ OVERRIDES: Final = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Settings of a shell that keep the matrix library from choosing its kernels for this CPU."""
 
 Task = Callable[[], object]
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ def spread(found: list[float]) -> dict[str, float]:
     return {"median": float(np.median(found)), "least": min(found), "most": max(found)}
 
 
-def interleaved(tasks: Mapping[str, Task], rounds: int) -> dict[str, list[float]]:
+def interleaved(tasks: Mapping[Name, Task], rounds: int) -> dict[Name, list[float]]:
     """Run the tasks in turn, `rounds` times; return the seconds of each task in each round."""
-    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    seconds: dict[Name, list[float]] = {name: [] for name in tasks}
     for _ in range(rounds):
         for name, task in tasks.items():
             start = time.perf_counter()

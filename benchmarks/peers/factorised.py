@@ -7,30 +7,22 @@ are used; the last of them are held out, and chose the settings.
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks import record
+from benchmarks.peers import prior
 from benchmarks.peers.coder import Coder
-from benchmarks.peers.prior import (
-    NAME,
-    Network,
-    Tables,
-    coder,
-    cropped,
-    latents_of,
-    pixels_of,
-    tables_of,
-)
+from benchmarks.peers.prior import NAME, Network, Tables, cropped, pixels_of
 from digitzip.metrics import rmse
+from digitzip.training.fit.loop import Learner, fit
+from digitzip.training.recipe import Learning
 
 CACHED: Final = record.CACHE / "factorised.pt"
 
@@ -60,7 +52,7 @@ RECIPE: Final = Recipe()
 def coders() -> Iterator[Coder]:
     """Yield the coder of each λ that is trained."""
     for name, stored in kept(CACHED, RECIPE)["trained"].items():
-        yield coder(name, *restored(stored))
+        yield prior.coder(name, *restored(stored))
 
 
 def left_out() -> list[str]:
@@ -98,44 +90,43 @@ def train(
     """Learn images uint8 [n, 28, 28] for one λ, from the present weights."""
     random = torch.Generator().manual_seed(recipe.seed)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    learning = Learning(optimiser="adam", rate=recipe.learning_rate, warm_up=100, average=0)
+    learner = Learner(network, learning, random)
+
+    def clip(*step: object) -> None:
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+
+    learner.optimiser.register_step_pre_hook(clip)
     per_epoch = len(images) // recipe.batch
-    steps, step, start = epochs * per_epoch, 0, time.perf_counter()
-    for epoch in range(epochs):
-        rate, error = 0.0, 0.0
+
+    def batches(epoch: int) -> Iterable[Tensor]:
         order = torch.randperm(len(images), generator=random)
-        for rows in torch.split(order[: per_epoch * recipe.batch], recipe.batch):
-            for group in optimiser.param_groups:
-                falling = 0.5 * (1 + math.cos(math.pi * step / steps))
-                group["lr"] = recipe.learning_rate * falling * min(1.0, (step + 1) / 100)
-            optimiser.zero_grad(set_to_none=True)
-            bits, loss = costs(network, pixels_of(images[rows.numpy()]), random)
-            (trade * 255**2 * loss + bits / 28**2).backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-            rate, error, step = rate + bits.item(), error + loss.item(), step + 1
-        took = time.perf_counter() - start
-        print(
-            f"{title(trade)}, epoch {epoch + 1} of {epochs}: {rate / per_epoch / 8:.2f} bytes, "
-            f"RMSE {math.sqrt(error / per_epoch):.4f}, {took:.0f} s",
-            flush=True,
-        )
+        return torch.split(order[: per_epoch * recipe.batch], recipe.batch)
+
+    def loss(rows: Tensor) -> Tensor:
+        return cost(network, pixels_of(images[rows.numpy()]), trade, random)
+
+    def after(mean: float) -> None:
+        print(f"{title(trade)}, epoch {learner.epoch} of {epochs}: loss {mean:.3f}", flush=True)
+
+    fit(learner, batches, loss, epochs=epochs, steps=epochs * per_epoch, after=after)
 
 
-def costs(network: Network, pixels: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Pixels [n, 1, 32, 32] -> bits an image, and the mean squared error within its 28x28."""
+def cost(network: Network, pixels: Tensor, trade: float, random: torch.Generator) -> Tensor:
+    """Pixels [n, 1, 32, 32] -> λ times the mean squared error within 28x28, plus bits a pixel."""
     with torch.autocast("cpu", torch.bfloat16):
         latents = network.analysis(pixels.contiguous(memory_format=torch.channels_last)).float()
         noisy = latents + torch.rand(latents.shape, generator=random) - 0.5
         again = network.synthesis(noisy.contiguous(memory_format=torch.channels_last)).float()
-    bits = network.density.bits(noisy.transpose(0, 1).flatten(1))
-    return bits.sum() / len(pixels), (cropped(again) - cropped(pixels)).square().mean()
+    bits = network.density.bits(noisy.transpose(0, 1).flatten(1)).sum() / len(pixels)
+    error = (cropped(again) - cropped(pixels)).square().mean()
+    return trade * 255**2 * error + bits / 28**2
 
 
 def finished(network: Network, images: record.Images) -> Stored:
     """Return what is kept of a network, with tables that cover all latents of these images."""
-    latents = latents_of(network, images)
-    tables = tables_of(network.density, latents.min(axis=(0, 2)), latents.max(axis=(0, 2)))
+    latents = prior.latents_of(network, images)
+    tables = prior.tables_of(network.density, latents.min(axis=(0, 2)), latents.max(axis=(0, 2)))
     return {
         "weights": {name: tensor.clone() for name, tensor in network.state_dict().items()},
         "low": torch.from_numpy(tables.low),
@@ -162,7 +153,7 @@ def run(images: record.Images, recipe: Recipe, path: Path) -> None:
             path.parent.mkdir(exist_ok=True)
             torch.save(stored, path)
         network, tables = restored(stored["trained"][name])
-        found = coder(name, network, tables)
+        found = prior.coder(name, network, tables)
         files = found.encode(held_out)
         lost = rmse(held_out, found.decode(files))
         print(

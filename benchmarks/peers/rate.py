@@ -26,10 +26,11 @@ from PIL import features
 
 import digitzip
 from benchmarks import record
-from benchmarks.peers import formats, kmeans, learned
+from benchmarks.measure import classifier
+from benchmarks.measure.points import losses
+from benchmarks.peers import factorised, formats, kmeans, learned
 from benchmarks.peers.coder import Coder
 from benchmarks.record import Images
-from digitzip.metrics import d32, psnr, rmse, ssim
 from digitzip.model import bundled_folder, load_model
 
 AT_ONCE: Final = 2  # coders: their libraries compute without Python's lock
@@ -86,10 +87,7 @@ def measure(coder: Coder, images: Images, change_rate: ChangeRate | None = None)
         solid=coder.solid,
         bytes=size,
         bytes_per_image=size / len(images),
-        rmse=rmse(images, recon),
-        psnr=psnr(images, recon),
-        ssim=ssim(images, recon),
-        d32=d32(images, recon),
+        **losses(images, recon),
         label_change_rate=0.0 if lossless else change_rate and change_rate(recon),
         lossless=lossless,
         model_bytes=coder.model_bytes,
@@ -98,8 +96,6 @@ def measure(coder: Coder, images: Images, change_rate: ChangeRate | None = None)
 
 def change_rate_from(images: Images, needed: bool) -> ChangeRate | None:
     """Return what tells the share of labels that change, if a classifier is trained or needed."""
-    from benchmarks.measure import classifier  # imports torch
-
     if not (needed or classifier.CACHED.exists()):
         return None
     before = classifier.classify(images)
@@ -126,8 +122,6 @@ def versions() -> dict[str, str | None]:
 
 def coders(cells: tuple[int, ...]) -> Iterator[Coder]:
     """Yield every coder, with codebooks of so many cells."""
-    from benchmarks.peers import factorised  # imports torch
-
     yield from formats.CODERS.values()
     yield ours_singly()
     yield from learned.coders(cells)
@@ -166,27 +160,26 @@ def renew_ours(images: Images) -> None:
     record.write("peers", result | {"model": now["model"], "ours": ours_from, "peers": peers})
 
 
-def main() -> None:
-    from benchmarks.peers import factorised  # imports torch
+def quick(images: Images) -> None:
+    """Print what each coder gives on some images, with the codebooks that are learned fast."""
+    few = images[:QUICK]
+    for _ in measured(coders(QUICK_CELLS), few, change_rate_from(few, needed=False)):
+        pass
 
+
+def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks peers", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} images; writes nothing")
     parser.add_argument(
         "--ours", action="store_true", help="measure digitzip alone; keep the others' results"
     )
-    arguments = parser.parse_args(sys.argv[2:])
-    quick = arguments.quick
-    if arguments.ours:
-        renew_ours(record.test_images())
+    images = record.test_images()
+    if parser.parse_args(sys.argv[2:]).ours:
+        renew_ours(images)
         return
-    images = record.test_images()[: QUICK if quick else None]
-    change_rate = change_rate_from(images, needed=not quick)
-    chosen = coders(QUICK_CELLS if quick else kmeans.CELLS)
-    found = list(measured(chosen, images, change_rate))
+    change_rate = change_rate_from(images, needed=True)
+    found = list(measured(coders(kmeans.CELLS), images, change_rate))
     left_out = formats.left_out() + factorised.left_out()
     print("".join(f"left out: {line}\n" for line in left_out), end="")
-    if quick:
-        return
     result = record.environment(load_model(), learned=True)
     result["versions"] |= versions() | {"torch": version("torch")}
     result |= {"images": len(images), "peers": list(map(as_json, found)), "left_out": left_out}

@@ -12,20 +12,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 import digitzip
 from benchmarks import record
-from benchmarks.measure.timing import Task, Timed, elsewhere, interleaved
+from benchmarks.measure.timing import Task, Timed, interleaved
+from benchmarks.peers.coder import Coder
+from benchmarks.peers.formats import CODERS, FAST
+from benchmarks.peers.rate import versions
 from benchmarks.record import Images, Result
+from benchmarks.report import speed as tables
 from digitzip.codec import DEFAULT_EFFORT
 from digitzip.limits import THREADS
 from digitzip.model import Model, load_model
-
-if TYPE_CHECKING:
-    from benchmarks.peers.coder import Coder
 
 ROUNDS: Final = {1: 21, 100: 7, 10_000: 5}
 """How often each number of images is timed."""
@@ -40,6 +41,10 @@ STEPS: Final = (100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 CORES: Final = min(record.cores(), THREADS[-1])
 OUR_THREADS: Final = {1: "one thread"} | ({CORES: "all cores"} if CORES > 1 else {})
 EFFORTS: Final = (0, DEFAULT_EFFORT)
+SEARCH: Final = f"effort {DEFAULT_EFFORT}, "
+"""What is slow and timed once a round."""
+
+Tasks = dict[tuple[str, str], Task]  # by way, compress or decompress, and title
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +55,6 @@ class Beside:
     setting: str  # smallest or fast
     images: Images
     files: list[bytes]
-
-    @property
-    def tasks(self) -> dict[str, Task]:
-        return {
-            f"encode {self.coder.title}": partial(self.coder.encode, self.images),
-            f"decode {self.coder.title}": partial(self.coder.decode, self.files),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """What is timed of digitzip: with each group of peers, or once a round."""
-
-    way: str  # compress or decompress
-    title: str
-    once: bool
-    task: Task
-
-    def name(self, group: int) -> str:
-        """Return the name of its seconds beside a group of peers."""
-        return f"{self.way} {self.title}" + ("" if self.once else f", group {group}")
 
 
 def affordable(images: int, seconds_per_image: float, budget: float) -> int:
@@ -98,22 +82,21 @@ def checked_ours(images: Images, model: Model) -> bytes:
     return data
 
 
-def our_tasks(images: Images) -> list[Own]:
+def our_tasks(images: Images) -> Tasks:
     """Return what is timed of digitzip, checked, with the model loaded."""
     model = load_model()
     data = checked_ours(images, model)
     compress = partial(digitzip.compress, images, model=model, guard=False)
     decompress = partial(digitzip.decompress, data, model=model)
-    own = [
-        Own("compress", f"effort {effort}, {title}", effort > 0,
-            partial(compress, effort=effort, threads=threads))
+    tasks: Tasks = {
+        ("compress", f"effort {effort}, {title}"): partial(compress, effort=effort, threads=threads)
         for effort in EFFORTS
         for threads, title in OUR_THREADS.items()
-    ]  # fmt: skip
-    return own + [
-        Own("decompress", title, False, partial(decompress, threads=threads))
+    }
+    return tasks | {
+        ("decompress", title): partial(decompress, threads=threads)
         for threads, title in OUR_THREADS.items()
-    ]
+    }
 
 
 def prepared(coder: Coder, setting: str, images: Images, budget: float) -> Beside:
@@ -138,78 +121,53 @@ def measured(
     Raises `ValueError` if a round trip fails.
     """
     own = our_tasks(images)
+    once = {key for key in own if key[1].startswith(SEARCH)}
     coders = {c.title: (c, "smallest") for c in smallest} | {c.title: (c, "fast") for c in fast}
     peers = [prepared(coder, setting, images, budget) for coder, setting in coders.values()]
-    groups = [peers[start : start + GROUP] for start in range(0, len(peers), GROUP)]
-    tasks = {mine.name(0): mine.task for mine in own if mine.once}
-    for number, group in enumerate(groups):
-        tasks |= {mine.name(number): mine.task for mine in own if not mine.once}
-        for peer in group:
-            tasks |= peer.tasks
+    tasks: dict[tuple[str, str, int], Task] = {(*key, 0): own[key] for key in own if key in once}
+    for number, peer in enumerate(peers):
+        group = number // GROUP
+        tasks |= {(*key, group): own[key] for key in own if key not in once}
+        tasks["encode", peer.coder.title, group] = partial(peer.coder.encode, peer.images)
+        tasks["decode", peer.coder.title, group] = partial(peer.coder.decode, peer.files)
     seconds = interleaved(tasks, rounds)
     ours: Result = {"compress": {}, "decompress": {}}
-    for mine in own:
-        names = dict.fromkeys(mine.name(number) for number in range(len(groups)))
-        times = [second for name in names for second in seconds[name]]
-        ours[mine.way][mine.title] = Timed(len(images), times).rate()
-
-    def over(peer: Timed, way: str, group: int) -> Result:
-        return {
-            mine.title: Timed(len(images), seconds[mine.name(group)]).over(peer)
-            for mine in own
-            if mine.way == way
-        }
+    for way, title in own:
+        times = [
+            time for (*key, _), some in seconds.items() for time in some if key == [way, title]
+        ]
+        ours[way][title] = Timed(len(images), times).rate()
 
     def beside(peer: Beside, group: int) -> Result:
-        encode, decode = (Timed(len(peer.images), seconds[name]) for name in peer.tasks)
-        return {
-            "setting": peer.setting,
-            "images": len(peer.images),
-            "encode": encode.rate(),
-            "decode": decode.rate(),
-            "ours_over_encode": over(encode, "compress", group),
-            "ours_over_decode": over(decode, "decompress", group),
+        found: Result = {"setting": peer.setting, "images": len(peer.images)}
+        theirs = {
+            way: Timed(len(peer.images), seconds[way, peer.coder.title, group])
+            for way in ("encode", "decode")
         }
+        found |= {way: timed.rate() for way, timed in theirs.items()}
+        for way, own_way in (("encode", "compress"), ("decode", "decompress")):
+            found[f"ours_over_{way}"] = {
+                title: Timed(len(images), seconds[key, title, 0 if (key, title) in once else group])
+                .over(theirs[way])
+                for key, title in own
+                if key == own_way
+            }  # fmt: skip
+        return found
 
     return {
         "images": len(images),
         "rounds": rounds,
-        "groups": len(groups),
+        "groups": -(-len(peers) // GROUP),
         "ours": ours,
-        "peers": {
-            peer.coder.title: beside(peer, number)
-            for number, group in enumerate(groups)
-            for peer in group
-        },
+        "peers": {peer.coder.title: beside(peer, i // GROUP) for i, peer in enumerate(peers)},
     }
 
 
-def lines(size: Result) -> str:
-    """Return what `measured` gave as text: ours, and ours on one thread over each peer."""
-    found = [f"{size['images']:,} images"]
-    for way, titles in size["ours"].items():
-        for title, rate in titles.items():
-            found.append(f"  {way + ' ' + title:50} {rate['median']:10,.0f} images/s")
-    efforts = " ".join(f"effort {effort}" for effort in EFFORTS)
-    found.append(f"  {'ours over …':50} {'images':>10} {efforts} decode")
-    for title, peer in size["peers"].items():
-        ratios = [peer["ours_over_encode"][f"effort {e}, one thread"] for e in EFFORTS]
-        ratios.append(peer["ours_over_decode"]["one thread"])
-        cells = " ".join(f"{ratio['median']:8.2f}" for ratio in ratios)
-        found.append(f"  {title:50} {peer['images']:10,} {cells} {peer['setting']}")
-    return "\n".join(found)
-
-
 def main() -> None:
-    if elsewhere("peer_speed"):
-        return
-    from benchmarks.peers.formats import CODERS, FAST
-    from benchmarks.peers.rate import versions
-
     images, sizes = record.test_images(), []
     for n, rounds in ROUNDS.items():
         sizes.append(measured(images[:n], CODERS.values(), FAST.values(), rounds))
-        print(lines(sizes[-1]), flush=True)
+        print(tables.beside({"default_effort": DEFAULT_EFFORT, "sizes": sizes[-1:]}), flush=True)
     result = record.environment(load_model())
     result["versions"] |= versions()
     result |= {

@@ -22,7 +22,7 @@ def throughput(speed: Result) -> str:
 
 def efforts(rate: Result, speed: Result) -> str:
     """Return what each effort costs and gains, at the default levels of the default model."""
-    model = next(point["model"] for point in rate["points"] if point["default"])
+    model = next((point["model"] for point in rate["points"] if point["default"]), None)
     at = {
         str(point["effort"]): cells(point, "bytes_per_image:.3f", "rmse:.4f")
         for point in rate["points"]
