@@ -114,18 +114,6 @@ def test_the_page_has_each_original_over_its_reconstruction(changed: int) -> Non
     assert shown == [*found.best, *found.typical, *found.worst, *found.label_changes]
 
 
-def test_rows_fill_the_width_and_blocks_follow_each_other() -> None:
-    blocks, height = looks_page.layout(picked(changed=40))
-    foot = 0
-    for group, top, pairs in blocks:
-        assert top > foot
-        assert min(pair.y for pair in pairs) > top
-        right = max(pair.x + 28 * pair.scale for pair in pairs)
-        assert 0 <= looks_page.MARGIN + looks_page.WIDTH - right < group.scale
-        foot = max(pair.foot for pair in pairs)
-    assert foot < height
-
-
 def test_captions_and_notes_say_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     best, _, _, changes = looks_page.groups(picked(changed=40))
     assert best.caption(Pick(3, 0.02345, 4, 9)) == "0.0234"

@@ -109,7 +109,7 @@ def test_a_mosaic_is_near_a_square_and_blank_after_the_last_image(
 
 
 def test_a_mosaic_in_sheets_is_a_file_of_each() -> None:
-    coder = formats.png().mosaic(20)
+    coder = formats.PNG.mosaic(20)
     sheets = coder.encode(IMAGES)
     assert len(sheets) == 3
     np.testing.assert_array_equal(coder.decode(sheets[2:]), IMAGES[40:])

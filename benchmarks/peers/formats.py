@@ -19,8 +19,7 @@ import numpy as np
 import zstandard
 from PIL import Image, features
 
-from benchmarks.peers.coder import Coder as Coder
-from benchmarks.peers.coder import Format, Pixels, raw
+from benchmarks.peers.coder import Coder, Format, Pixels, raw
 
 LACKING: Final = {
     name: f"{library} was built without it"
@@ -52,30 +51,20 @@ def pillow(name: str, setting: str, options: dict[str, Any], *, lossless: bool =
     return Format(name, setting, lossless, write, read)
 
 
-def png() -> Format:
-    return pillow("PNG", "optimised", {"optimize": True}, lossless=True)
-
-
-def png_fast() -> Format:
-    return pillow("PNG", "level 1", {"compress_level": 1}, lossless=True)
-
-
-def webp_lossless() -> Format:
-    options = {"lossless": True, "quality": 100, "method": 6}
-    return pillow("WebP", "lossless, quality 100, method 6", options, lossless=True)
-
-
-def webp_lossless_fast() -> Format:
-    return pillow("WebP", "lossless, default effort", {"lossless": True}, lossless=True)
-
-
-def webp_fast() -> Format:
-    return pillow("WebP", "default quality and method", {})
+PNG: Final = pillow("PNG", "optimised", {"optimize": True}, lossless=True)
+PNG_FAST: Final = pillow("PNG", "level 1", {"compress_level": 1}, lossless=True)
+WEBP_LOSSLESS: Final = pillow(
+    "WebP", "lossless, quality 100, method 6", {"lossless": True, "quality": 100, "method": 6},
+    lossless=True,
+)  # fmt: skip
+WEBP_LOSSLESS_FAST: Final = pillow(
+    "WebP", "lossless, default effort", {"lossless": True}, lossless=True
+)
+WEBP_FAST: Final = pillow("WebP", "default quality and method", {})
 
 
 def webp(quality: int) -> Format:
-    options = {"quality": quality, "method": 6}
-    return pillow("WebP", f"quality {quality}, method 6", options)
+    return pillow("WebP", f"quality {quality}, method 6", {"quality": quality, "method": 6})
 
 
 def jpeg(quality: int) -> Format:
@@ -91,22 +80,18 @@ def avif(quality: int, speed: int = 6) -> Format:
     return pillow("AVIF", f"quality {quality}, 4:0:0, speed {speed}", options)
 
 
-def jpeg_xl_lossless(effort: int) -> Format:
+def jpeg_xl(effort: int = 7, distance: int = 0) -> Format:
+    """Return JPEG XL at a distance from the original: 0 is lossless."""
+    options = {"distance": distance} if distance else {"lossless": True}
+
     def write(image: Pixels) -> bytes:
-        return bytes(imagecodecs.jpegxl_encode(image, lossless=True, effort=effort, numthreads=1))
+        return bytes(imagecodecs.jpegxl_encode(image, effort=effort, numthreads=1, **options))
 
-    return Format("JPEG XL", f"lossless, effort {effort}", True, write, _read_jpeg_xl)
+    def read(data: bytes) -> Pixels:
+        return np.asarray(imagecodecs.jpegxl_decode(data, numthreads=1))
 
-
-def jpeg_xl(distance: int) -> Format:
-    def write(image: Pixels) -> bytes:
-        return bytes(imagecodecs.jpegxl_encode(image, distance=distance, effort=7, numthreads=1))
-
-    return Format("JPEG XL", f"distance {distance}, effort 7", False, write, _read_jpeg_xl)
-
-
-def _read_jpeg_xl(data: bytes) -> Pixels:
-    return np.asarray(imagecodecs.jpegxl_decode(data, numthreads=1))
+    kind = f"distance {distance}" if distance else "lossless"
+    return Format("JPEG XL", f"{kind}, effort {effort}", not distance, write, read)
 
 
 def jpeg_ls(near: int) -> Format:
@@ -143,30 +128,29 @@ def unzstd(frame: bytes) -> bytes:
     return zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
 
 
-def xz(data: bytes) -> bytes:
-    return lzma.compress(data, preset=9 | lzma.PRESET_EXTREME)
+XZ: Final = 9 | lzma.PRESET_EXTREME  # the preset
 
 
 def xz_of_image(data: bytes) -> bytes:
-    """Return the same of a few bytes: no checksum, and a window that takes no time to clear."""
-    window = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 4096}
+    """Return the xz stream of a few bytes: no checksum, and a window that is cleared fast."""
+    window = {"id": lzma.FILTER_LZMA2, "preset": XZ, "dict_size": 4096}
     return lzma.compress(data, check=lzma.CHECK_NONE, filters=[window])
 
 
 SINGLY: Final = (
-    png(),
-    webp_lossless(), *map(webp, (0, 1, 10, 30, 60)),
+    PNG,
+    WEBP_LOSSLESS, *map(webp, (0, 1, 10, 30, 60)),
     *map(jpeg, (1, 5, 10, 25, 50, 75)),
-    jpeg_xl_lossless(7), *map(jpeg_xl, (1, 5, 15, 25)),
+    jpeg_xl(), *(jpeg_xl(distance=distance) for distance in (1, 5, 15, 25)),
     *map(avif, (0, 20, 50)),
     *map(jpeg_ls, (0, 4, 16, 64)),
     qoi(),
 )  # fmt: skip
 MOSAICS: Final = (
-    png(),
-    webp_lossless(), *map(webp, (0, 10, 30)),
+    PNG,
+    WEBP_LOSSLESS, *map(webp, (0, 10, 30)),
     *map(jpeg, (1, 5, 10)),
-    *map(jpeg_xl, (5, 15, 25)),
+    *(jpeg_xl(distance=distance) for distance in (5, 15, 25)),
     *map(avif, (0, 10, 30)),
     *map(jpeg_ls, (0, 4, 16, 64)),
     qoi(),
@@ -178,7 +162,7 @@ GENERAL: Final = (
     raw("zstd", "level 19", zstd, unzstd),
     raw("zstd", "level 22", partial(zstd, level=22), unzstd),
     raw("bzip2", "level 9", partial(bz2.compress, compresslevel=9), bz2.decompress),
-    raw("xz", "level 9, extreme", xz, lzma.decompress),
+    raw("xz", "level 9, extreme", partial(lzma.compress, preset=XZ), lzma.decompress),
     raw(
         "zstd singly", "level 19", zstandard.ZstdCompressor(level=19).compress, unzstd, solid=False
     ),
@@ -188,7 +172,7 @@ GENERAL: Final = (
 SMALL: Final = (
     *(format.singly() for format in SINGLY),
     *(format.mosaic() for format in MOSAICS),
-    *(jpeg_xl_lossless(effort).mosaic(SHEET) for effort in (7, 9)),
+    *(jpeg_xl(effort).mosaic(SHEET) for effort in (7, 9)),
     *GENERAL,
 )
 
@@ -207,8 +191,8 @@ CODERS: Final = at_hand(SMALL, LACKING)
 """Image formats and general compressors at their smallest settings, by title."""
 FAST: Final = at_hand(
     (
-        *(format.singly() for format in (png_fast(), webp_lossless_fast(), webp_fast())),
-        *(format.singly() for format in (jpeg_xl_lossless(1), avif(50, speed=10))),
+        *(format.singly() for format in (PNG_FAST, WEBP_LOSSLESS_FAST, WEBP_FAST)),
+        *(format.singly() for format in (jpeg_xl(1), avif(50, speed=10))),
         raw("zstd", "level 3", partial(zstd, level=3), unzstd),
         raw("bzip2", "level 1", partial(bz2.compress, compresslevel=1), bz2.decompress),
         raw("xz", "level 0", partial(lzma.compress, preset=0), lzma.decompress),

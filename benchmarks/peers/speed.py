@@ -120,10 +120,10 @@ def measured(
 
     Raises `ValueError` if a round trip fails.
     """
-    own = our_tasks(images)
-    once = {key for key in own if key[1].startswith(SEARCH)}
     coders = {c.title: (c, "smallest") for c in smallest} | {c.title: (c, "fast") for c in fast}
     peers = [prepared(coder, setting, images, budget) for coder, setting in coders.values()]
+    own = our_tasks(images)
+    once = {key for key in own if key[1].startswith(SEARCH)}
     tasks: dict[tuple[str, str, int], Task] = {(*key, 0): own[key] for key in own if key in once}
     for number, peer in enumerate(peers):
         group = number // GROUP
