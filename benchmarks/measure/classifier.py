@@ -19,8 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks import record
-from digitzip.training.fit.average import measure_statistics
-from digitzip.training.fit.loop import Learner, fit
+from digitzip.training.fit.loop import Learner, fit, measure_statistics
 from digitzip.training.fit.warp import warp
 from digitzip.training.recipe import Learning
 
