@@ -23,6 +23,7 @@ myst_heading_anchors = 4  # pages link to headings by the anchors that GitHub gi
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_type_aliases = {"npt.ArrayLike": "ArrayLike"}  # else a union of private types
 default_role = "literal"  # docstrings mark code with single backticks
 python_use_unqualified_type_names = True
 
@@ -31,8 +32,12 @@ ARRAY = re.compile(
     r"~?numpy\.ndarray\[~?tuple\[.*?\], ~?numpy\.dtype\[(?:~?[a-z]+\.)?(\w+)(?:\[.*?\])?\]\]"
 )
 
+LONG_NAME = re.compile(r"(?:~[\w.]*\.|\bnpt\.)(\w+)")
+MADE_BY_FUNCTIONS = ("digitzip.Writer", "digitzip.Model", "digitzip.ImageSource")
+"""Classes that users never construct."""
 
-def shorten_arrays(
+
+def shorten_types(
     app: Sphinx,
     what: str,
     name: str,
@@ -41,9 +46,14 @@ def shorten_arrays(
     signature: str | None,
     returns: str | None,
 ) -> tuple[str | None, str | None]:
-    """Write the types of arrays in signatures as NumPy's users do: `NDArray[uint8]`."""
-    short = r"NDArray[\1]"
-    return signature and ARRAY.sub(short, signature), returns and ARRAY.sub(short, returns)
+    """Write types in signatures as users do, `NDArray[uint8]`; hide private constructors."""
+    if name in MADE_BY_FUNCTIONS:
+        return "", None
+    return signature and _short(signature), returns and _short(returns)
+
+
+def _short(types: str) -> str:
+    return LONG_NAME.sub(r"\1", ARRAY.sub(r"NDArray[\1]", types))
 
 
 def link_within_site(app: Sphinx, path: Path, parent: str, content: list[str]) -> None:
@@ -53,5 +63,5 @@ def link_within_site(app: Sphinx, path: Path, parent: str, content: list[str]) -
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("autodoc-process-signature", shorten_arrays)
+    app.connect("autodoc-process-signature", shorten_types)
     app.connect("include-read", link_within_site)
