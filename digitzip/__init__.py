@@ -9,7 +9,7 @@
         out.append(images)
     digitzip.join(["a.dz", "b.dz"], "both.dz")
     digitzip.extract(dz, dz.find("7", "a/*.png"), "some.dz")
-    digitzip.compare(images, dz)                  # -> how far its digits are from these
+    digitzip.compare(images, dz)                  # -> RMSE, label changes, worst images
     digitzip.recover("broken.dz", "saved.dz")     # -> what was lost
 
 Names are loaded when they are first used: importing digitzip imports no other package.

@@ -34,7 +34,7 @@ from tests.toy import make_images
 
 TINY: Final = Path(__file__).parent / "conformance" / "tiny.safetensors"
 MODEL: Final = ("--model", str(TINY), "-q")
-DIGITS: Final = 600
+IMAGES: Final = 600
 
 Seen = Mapping[str, bytes]
 """The files of a folder, by their paths in it."""
@@ -79,12 +79,12 @@ class Killed:
 
 
 def _images() -> None:
-    np.save("in.npy", make_images(DIGITS, 1))
+    np.save("in.npy", make_images(IMAGES, 1))
 
 
-def _archive(name: str, seed: int, digits: int = DIGITS) -> None:
+def _archive(name: str, seed: int, images: int = IMAGES) -> None:
     model = read_model(TINY)
-    Path(name).write_bytes(digitzip.compress(make_images(digits, seed), model=model, effort=0))
+    Path(name).write_bytes(digitzip.compress(make_images(images, seed), model=model, effort=0))
 
 
 def _both() -> None:

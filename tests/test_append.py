@@ -47,7 +47,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def old(tiny: Model, images: Images) -> bytes:
-    """The bytes of `old.dz`, which has ten digits."""
+    """The bytes of `old.dz`, which has ten images."""
     data = pack(tiny, images[:10])
     Path("old.dz").write_bytes(data)
     return data
@@ -78,7 +78,7 @@ def test_an_appended_file_is_the_one_that_is_written_at_once(
     assert Path("in.dz").read_bytes() == Path("whole.dz").read_bytes()
 
 
-def test_digit_after_digit_is_the_file_that_is_written_at_once(tiny: Model, images: Images) -> None:
+def test_image_after_image_is_the_file_that_is_written_at_once(tiny: Model, images: Images) -> None:
     Path("in.dz").write_bytes(pack(tiny, images[:0]))
     for image in images[:12]:
         add("in.dz", image, model=tiny)
@@ -91,7 +91,7 @@ def test_the_quality_of_the_file_is_kept(tiny: Model, images: Images) -> None:
     assert Path("in.dz").read_bytes() == pack(tiny, images[:8], quality=1)
 
 
-def test_effort_is_that_of_the_new_digits(old: bytes, tiny: Model, images: Images) -> None:
+def test_effort_is_that_of_the_new_images(old: bytes, tiny: Model, images: Images) -> None:
     with digitzip.append("old.dz", model=tiny, effort=3) as out:
         assert (out.shape, out.named) == (tiny.shape, False)
         out.append(images[10:])
@@ -162,7 +162,7 @@ def test_a_damaged_file_is_not_appended_to(old: bytes, place: Path, images: Imag
     assert [path.name for path in place.iterdir()] == ["old.dz"]
 
 
-def test_the_promise_of_a_file_is_kept_for_new_digits(
+def test_the_promise_of_a_file_is_kept_for_new_images(
     old: bytes, images: Images, tiny: Model
 ) -> None:
     Path("old.dz").write_bytes(with_promise(old, Promise(True, 9)))

@@ -261,7 +261,7 @@ def test_max_images_bounds_what_is_decoded_at_once(archive: Archive, path: Path)
         digitzip.decompress(path.read_bytes(), model=TINY, max_images=9)
 
 
-def test_named_and_unnamed_digits_do_not_mix(tiny: Model, images: Images) -> None:
+def test_named_and_unnamed_images_do_not_mix(tiny: Model, images: Images) -> None:
     with digitzip.create(io.BytesIO(), model=tiny) as out:
         out.append(images[:1], ["a"])
         with pytest.raises(InputError, match="give names to all, or to none"):
@@ -344,7 +344,7 @@ def test_huge_claims_are_refused_without_allocating(tiny: Model) -> None:
         digitzip.decompress(header + claims, model=tiny)
 
 
-def test_a_claim_of_many_digits_is_checked_before_they_are_allocated(tiny: Model) -> None:
+def test_a_claim_of_many_images_is_checked_before_they_are_allocated(tiny: Model) -> None:
     header = Header(tiny.id, 28, 28, 3, 8).to_bytes()
     entries = tuple(Entry(1, 16_384, zlib.crc32(b"?")) for _ in range(600))
     data = header + b"?" * 600 + Trailer(entries).to_bytes(header)
@@ -376,7 +376,7 @@ def test_rebuilding_a_whole_file_reports_no_damage(stored: bytes, tiny: Model) -
 
 def test_a_lost_trailer_needs_rebuild_and_stays_reported(stored: bytes, tiny: Model) -> None:
     with digitzip.open(stored, model=tiny) as dz:
-        whole, last = dz[:], dz._store.index.places[-1].offset
+        whole, last = dz[:], dz._store.index.slots[-1].offset
     cut = stored[:-10]
     with pytest.raises(DamagedError, match="no trailer"):
         digitzip.open(cut, model=tiny)
@@ -428,7 +428,7 @@ def test_what_is_no_file_is_refused(file: object) -> None:
 
 def test_chunks_are_read_on_demand(archive: Archive, stored: bytes, tiny: Model) -> None:
     data = bytearray(stored)
-    data[archive._store.index.places[-1].offset + 9] ^= 1
+    data[archive._store.index.slots[-1].offset + 9] ^= 1
     with digitzip.open(bytes(data), model=tiny) as dz:
         assert dz[399].shape == (28, 28)
         with pytest.raises(DamagedError, match="images 400 to 449"):

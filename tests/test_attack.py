@@ -61,7 +61,7 @@ def run(*arguments: str) -> Result:
     ],
     ids=ascii,
 )
-def test_names_that_no_folder_can_hold_are_refused_whole_and_the_digits_can_be_had(
+def test_names_that_no_folder_can_hold_are_refused_whole_and_the_images_can_be_had(
     names: list[str], tiny: Model, place: Path
 ) -> None:
     Path("in.dz").write_bytes(of_codes(tiny, random_codes(2), names))
@@ -88,7 +88,7 @@ def test_names_that_lead_out_of_a_folder_are_in_no_archive(name: str, tiny: Mode
 
 
 @posix
-def test_no_digit_is_written_through_a_link(tiny: Model, images: Images, place: Path) -> None:
+def test_no_image_is_written_through_a_link(tiny: Model, images: Images, place: Path) -> None:
     Path("in.dz").write_bytes(pack(tiny, images[:2], ["sub/a.png", "b.png"]))
     Path("elsewhere").mkdir()
     Path("elsewhere/b.png").write_bytes(b"mine")
@@ -184,7 +184,7 @@ def test_the_largest_image_costs_a_few_hundred_megabytes(place: Path) -> None:
     assert told["mb"] < 800
 
 
-def test_many_digits_in_a_few_bytes_are_refused_before_they_are_unpacked(
+def test_many_images_in_a_few_bytes_are_refused_before_they_are_unpacked(
     tiny: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digitzip.join([of_codes(tiny, np.zeros((4096, 3), np.uint8))] * 49, out := io.BytesIO())

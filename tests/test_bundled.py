@@ -66,7 +66,7 @@ def test_every_bundled_model_loads_and_is_the_released_one() -> None:
         assert (bundled_folder() / f"{name}.safetensors").stat().st_size <= 4_000_000
 
 
-def test_one_blank_digit_is_a_file_of_110_bytes_at_most() -> None:
+def test_one_blank_image_is_a_file_of_110_bytes_at_most() -> None:
     assert len(digitzip.compress(np.zeros((1, 28, 28), np.uint8), guard=False)) <= 110
 
 
@@ -86,7 +86,7 @@ def digits() -> npt.NDArray[np.uint8]:
 
 
 @needs_mnist
-def test_mnist_digits_cost_five_bytes_and_lose_little(digits: npt.NDArray[np.uint8]) -> None:
+def test_mnist_images_cost_five_bytes_and_lose_little(digits: npt.NDArray[np.uint8]) -> None:
     digits = digits[:2000]
     for guard, most in ((False, 5.2), (True, 6.5)):  # a small file
         data = digitzip.compress(digits, guard=guard)
@@ -96,14 +96,14 @@ def test_mnist_digits_cost_five_bytes_and_lose_little(digits: npt.NDArray[np.uin
 
 
 @needs_mnist
-def test_a_digit_alone_is_a_file_of_110_bytes_at_most(digits: npt.NDArray[np.uint8]) -> None:
+def test_an_image_alone_is_a_file_of_110_bytes_at_most(digits: npt.NDArray[np.uint8]) -> None:
     assert max(len(digitzip.compress(digit[None], guard=False)) for digit in digits[:100]) <= 110
     guarded = sorted(len(digitzip.compress(digit[None])) for digit in digits[:100])
     assert guarded[90] <= 110  # all but those that are corrected
 
 
 @needs_mnist
-def test_decoded_digits_keep_their_code(digits: npt.NDArray[np.uint8]) -> None:
+def test_decoded_images_keep_their_code(digits: npt.NDArray[np.uint8]) -> None:
     codec = digitzip.load_codec(threads=2)
     codes = codec.encode(digits)
     again = codec.encode(codec.decode(codes))

@@ -462,7 +462,7 @@ def test_the_networks_of_the_bundled_classifier_are_unlike() -> None:
 
 
 @needs_mnist
-def test_the_bundled_classifier_reads_digits_that_it_has_not_learned() -> None:
+def test_the_bundled_classifier_reads_images_that_it_has_not_learned() -> None:
     folder = Path(DATA or "")
     (images,) = (folder / f"train-images-idx3-ubyte{end}" for end in ("", ".gz")
                  if (folder / f"train-images-idx3-ubyte{end}").exists())  # fmt: skip

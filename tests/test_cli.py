@@ -157,7 +157,7 @@ def test_every_kind_of_input_is_compressed(images: Images) -> None:
         )
 
 
-def test_a_photograph_is_made_a_digit() -> None:
+def test_a_photograph_is_made_a_image() -> None:
     photograph = Image.new("RGB", (120, 160), (235, 230, 220))
     photograph.paste((40, 40, 60), (55, 30, 65, 130))  # a one in dark ink
     photograph.save("photo.png")
@@ -239,13 +239,13 @@ def test_a_range_means_what_it_means_in_python(part: str, archive: str) -> None:
     assert np.array_equal(np.load("out.npy"), expected)
 
 
-def test_a_range_of_named_digits_keeps_their_names(named: str) -> None:
+def test_a_range_of_named_images_keeps_their_names(named: str) -> None:
     works("decompress", named, "-o", "out", "--range", "2:4")
     files = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.png"))
     assert files == ["a/2.png", "b/3.png"]
 
 
-def test_a_range_of_nameless_digits_keeps_their_numbers(archive: str) -> None:
+def test_a_range_of_nameless_images_keeps_their_numbers(archive: str) -> None:
     works("decompress", archive, "-o", "out", "--range", "-2:")
     assert left(Path("out")) == {"00005.png", "00006.png"}
 
@@ -396,7 +396,7 @@ def test_pixels_that_the_writer_did_not_see_are_damage(place: Path) -> None:
     assert left(place) == set()
 
 
-def test_too_many_digits_are_refused_but_a_part_is_not(archive: str) -> None:
+def test_too_many_images_are_refused_but_a_part_is_not(archive: str) -> None:
     line = fails(3, "decompress", archive, "-o", "out.npy", "--max-images", "3")
     assert "7 images, expected at most 3" in line
     works("decompress", archive, "-o", "out.npy", "--max-images", "3", "--range", "1:4")
@@ -573,7 +573,7 @@ def test_hostile_names_are_escaped_and_never_leave_the_folder(place: Path, image
 
 def test_models_are_listed_with_the_default_marked(shelf: Path) -> None:
     lines = works("models").decode().splitlines()
-    assert lines[0].split() == ["name", "id", "shape", "dims", "quality:levels", "bytes"]
+    assert lines[0].split() == ["name", "id", "shape", "dims", "qualities", "bytes"]
     first = lines[1].split()
     assert first[:2] == ["mnist-10", "*"]
     assert first[3:9] == ["28", "x", "28", "4", "1:5", "2:8*"]
@@ -640,7 +640,7 @@ def test_demo_without_its_sample_or_with_a_damaged_one_leaves_nothing(
     assert left(place) == before
 
 
-def test_the_contact_sheet_holds_every_digit_in_a_square() -> None:
+def test_the_contact_sheet_holds_every_image_in_a_square() -> None:
     images = make_images(7)
     page = contact_sheet(images)
     assert page.shape == (SCALE * (3 * 30 + GAP), SCALE * (3 * 30 + GAP))
@@ -654,7 +654,7 @@ def test_the_contact_sheet_holds_every_digit_in_a_square() -> None:
 
 @pytest.fixture
 def guarded(place: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
-    """A toy in the default model's place with a bound on RMSE, and the toy reader that it asks."""
+    """A toy as the default model, with a bound on RMSE and a toy classifier."""
     folder = place / "guarded"
     folder.mkdir()
     monkeypatch.setenv("DIGITZIP_MODELS", str(folder))
@@ -718,7 +718,7 @@ def test_bounds_that_contradict_each_other_are_wrong_usage(
 
 def test_info_says_in_words_what_a_file_promises(guarded: Model) -> None:
     assert guarded.classifier_id is not None
-    read = f"labels unchanged under toy-reader ({guarded.classifier_id[:4].hex()})"
+    read = f"labels unchanged under toy-classifier ({guarded.classifier_id[:4].hex()})"
     for arguments, words in (
         (["--guard", "off"], "off"),
         (["--lossless"], "every pixel exact"),
@@ -731,10 +731,10 @@ def test_info_says_in_words_what_a_file_promises(guarded: Model) -> None:
     assert found == {
         "max_error": 9,
         "max_rmse": 25_000 / 65_535,
-        "classifier": "toy-reader",
+        "classifier": "toy-classifier",
         "classifier_id": guarded.classifier_id[:4].hex(),
     }
-    Path("guarded/toy-reader.safetensors").unlink()
+    Path("guarded/toy-classifier.safetensors").unlink()
     assert "labels unchanged under a classifier not found here (" in guard_of("out.dz")[0]
     assert json.loads(works("info", "out.dz", "--json"))["promise"]["classifier"] is None
 
@@ -813,7 +813,7 @@ def test_append_keeps_the_promise_of_the_file(guarded: Model) -> None:
     run("append", "in.dz", "40.npy")
     assert guard_of("in.dz")[0] == before
     assert run("compare", "40.npy", "40.npy", "in.dz").exit_code == 0
-    Path("guarded/toy-reader.safetensors").unlink()
+    Path("guarded/toy-classifier.safetensors").unlink()
     assert "the file promises labels of a classifier" in fails(5, "append", "in.dz", "40.npy")
     assert "classifier" in fails(4, "compress", "40.npy", "-o", "out.dz")
 
@@ -859,7 +859,7 @@ def test_the_summary_is_said_when_asked_and_never_in_quiet(
     assert run("compress", "in.npy", "-o", "b.dz", "-v", "-q").stderr == ""
 
 
-def test_the_summary_of_a_part_is_of_the_digits_written(archive: str) -> None:
+def test_the_summary_of_a_part_is_of_the_images_written(archive: str) -> None:
     said = run("decompress", archive, "-o", "a.npy", "-v", "--range", "1:3").stderr
     assert said.startswith("in.dz: 2 of 7 images, ")
     assert said.count(",") == 1

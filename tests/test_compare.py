@@ -112,7 +112,7 @@ def test_images_that_read_differently_are_all_counted(
     differing = np.flatnonzero((before != after).any(axis=1))
     assert 0 < len(differing) < N
     found = compared(images, data, N)
-    assert found.classifier == "toy-reader"
+    assert found.classifier == "toy-classifier"
     assert found.label_changes is not None
     assert found.label_changes.images == len(differing)
     assert sorted(each.index for each in found.label_changes.worst) == differing.tolist()
@@ -166,7 +166,7 @@ def test_a_model_without_a_classifier_reads_nothing(
     images: Images, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = packed(images, guard=False)
-    (place / "shelf" / "toy-reader.safetensors").unlink()
+    (place / "shelf" / "toy-classifier.safetensors").unlink()
     found = compared(images, data)
     assert (found.classifier, found.label_changes) == (None, None)
     assert {each.labels for each in found.worst} == {None}
@@ -288,7 +288,7 @@ def test_the_command_tells_the_figures_as_text_and_as_json(images: Images) -> No
     assert (shown.exit_code, shown.stderr) == (0, "")
     lines = shown.stdout.splitlines()
     assert lines[:2] == [f"images   {N}", f"RMSE     {found.rmse:.4f}"]
-    assert f"labels   {found.label_changes.images} images changed under toy-reader" in lines
+    assert f"labels   {found.label_changes.images} images changed under toy-classifier" in lines
     assert "guard    off" in lines
     first, changed = found.worst[0], found.label_changes.worst[0]
     assert lines[lines.index("Worst") + 2].split()[:2] == [str(first.index), f"{first.rmse:.4f}"]

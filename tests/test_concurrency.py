@@ -23,12 +23,12 @@ from tests.archives import of_codes, random_codes
 from tests.conftest import TINY
 
 CHUNKS, EACH = 9, 700
-DIGITS = CHUNKS * EACH
+IMAGES = CHUNKS * EACH
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory, tiny: Model) -> Path:
-    """A file of more chunks than a reader remembers, all digits of which have names."""
+    """A file of more chunks than a reader remembers, all images of which have names."""
     parts = []
     for number in range(CHUNKS):
         names = [f"{number}/{i}.png" for i in range(EACH)]
@@ -42,15 +42,15 @@ def look(dz: Archive, seed: int) -> str:
     """Read here and there, as `seed` says; return a digest of all that was seen."""
     random, seen = np.random.default_rng(seed), hashlib.sha256()
     for _ in range(25):
-        at = int(random.integers(DIGITS))
+        at = int(random.integers(IMAGES))
         seen.update(dz[at].tobytes())
-        seen.update(dz[random.integers(0, DIGITS, 20)].tobytes())
+        seen.update(dz[random.integers(0, IMAGES, 20)].tobytes())
         seen.update(dz.codes[at : at + 300].tobytes())
         assert dz.names is not None
         seen.update(dz.names[at].encode())
     if seed % 4 == 0:
         dz.test()
-    seen.update(next(iter(dz.batches(100, start=int(random.integers(DIGITS))))).tobytes())
+    seen.update(next(iter(dz.batches(100, start=int(random.integers(IMAGES))))).tobytes())
     return seen.hexdigest()
 
 
@@ -147,4 +147,4 @@ def test_readers_keep_the_file_they_opened_while_others_append(
         assert seen == expected
     with digitzip.open(shared, model=TINY) as dz:
         dz.test()
-        assert len(dz) > DIGITS
+        assert len(dz) > IMAGES

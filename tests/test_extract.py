@@ -1,4 +1,4 @@
-"""Some digits of an archive: found by number and by name, written with the same codes."""
+"""Some images of an archive: found by number and by name, written with the same codes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def named(tiny: Model, images: Images) -> Archive:
-    """Ten digits in two chunks, with names; also as `named.dz`."""
+    """Ten images in two chunks, with names; also as `named.dz`."""
     parts = (slice(0, 4), slice(4, 10))
     data = joined(*(pack(tiny, images[:10][part], NAMES[part]) for part in parts))
     Path("named.dz").write_bytes(data)
@@ -74,7 +74,7 @@ def run(*arguments: str, stdin: bytes = b"") -> Result:
         ([], []),
     ],
 )
-def test_words_mean_digits(words: list[str], digits: list[int], named: Archive) -> None:
+def test_words_mean_images(words: list[str], digits: list[int], named: Archive) -> None:
     found = named.find(*words)
     assert found.tolist() == digits
     assert found.dtype == np.intp
@@ -85,13 +85,13 @@ def test_words_mean_digits(words: list[str], digits: list[int], named: Archive) 
              "99999999999999999999", "x", "x*", "A/1.png", "", "a/1.pn", "1:2:3", "1.5",
              "--froce", "٣"],
 )  # fmt: skip
-def test_a_word_that_means_no_digit_is_named(word: str, named: Archive) -> None:
+def test_a_word_that_means_no_image_is_named(word: str, named: Archive) -> None:
     with pytest.raises(InputError) as caught:
         named.find("0", word)
     assert word in str(caught.value)
 
 
-def test_a_digit_without_a_name_is_not_found_by_one(nameless: Archive) -> None:
+def test_an_image_without_a_name_is_not_found_by_one(nameless: Archive) -> None:
     with pytest.raises(InputError, match="no image 'a': the images of the archive have no names"):
         nameless.find("a")
     with pytest.raises(InputError, match="no image 0: the archive has 0 images"):
@@ -99,7 +99,7 @@ def test_a_digit_without_a_name_is_not_found_by_one(nameless: Archive) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:names used by more than one")
-def test_all_digits_of_a_name_are_found(tiny: Model, images: Images) -> None:
+def test_all_images_of_a_name_are_found(tiny: Model, images: Images) -> None:
     parts = pack(tiny, images[:2], ["a", "b"]) + pack(tiny, images[2:3], ["a"])
     out = io.BytesIO()
     digitzip.recover(parts, out, model=tiny)
@@ -107,7 +107,7 @@ def test_all_digits_of_a_name_are_found(tiny: Model, images: Images) -> None:
     assert dz.find("a").tolist() == [0, 2]
 
 
-def test_more_digits_than_allowed_are_not_even_listed(named: Archive, tiny: Model) -> None:
+def test_more_images_than_allowed_are_not_even_listed(named: Archive, tiny: Model) -> None:
     few = digitzip.open(Path("named.dz").read_bytes(), model=tiny, max_images=3)
     assert few.find("0:3").tolist() == [0, 1, 2]
     for words in ([":"], ["0:3", "5"], ["*.png"]):
@@ -115,7 +115,7 @@ def test_more_digits_than_allowed_are_not_even_listed(named: Archive, tiny: Mode
             few.find(*words)
 
 
-def test_each_chunk_is_located_with_the_positions_of_its_digits(tiny: Model) -> None:
+def test_each_chunk_is_located_with_the_positions_of_its_images(tiny: Model) -> None:
     one = np.zeros((1, 28, 28), np.uint8)
     dz = digitzip.open(joined(*[pack(tiny, one)] * 30, *[pack(tiny, one[[0, 0, 0]])] * 30))
     digits = np.random.default_rng(1).integers(0, len(dz), 500)
@@ -127,7 +127,7 @@ def test_each_chunk_is_located_with_the_positions_of_its_digits(tiny: Model) -> 
     assert list(dz._store.groups(digits[:0])) == []
 
 
-def test_extracted_digits_keep_codes_pixels_names_and_promise(
+def test_extracted_images_keep_codes_pixels_names_and_promise(
     named: Archive, nameless: Archive, tiny: Model
 ) -> None:
     digits = [9, 0, 4, 3]
@@ -163,7 +163,7 @@ def test_the_whole_is_extracted_as_it_would_be_written(nameless: Archive) -> Non
     assert len(digitzip.open(Path("none.dz").read_bytes())) == 0
 
 
-def test_many_digits_fill_chunks(tiny: Model, images: Images) -> None:
+def test_many_images_fill_chunks(tiny: Model, images: Images) -> None:
     dz = digitzip.open(pack(tiny, np.concatenate([images] * 164)), model=tiny)
     out = io.BytesIO()
     digitzip.extract(dz, np.arange(8_199, -1, -1), out)
@@ -221,7 +221,7 @@ def test_pictures_have_their_names_or_their_numbers(named: Archive, nameless: Ar
 
 
 @pytest.mark.parametrize("out", ["out.npy", "-", "out.dz"])
-def test_other_outputs_have_the_digits_in_the_order_given(
+def test_other_outputs_have_the_images_in_the_order_given(
     out: str, nameless: Archive, tiny: Model
 ) -> None:
     done = run("extract", "in.dz", "-1", "4:6", "0", "4", "-o", out)

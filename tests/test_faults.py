@@ -224,7 +224,7 @@ class Sip(io.BytesIO):
 
 @pytest.mark.parametrize("most", [1, 7, 100])
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_short_reads_give_the_same_digits(path: Path, most: int) -> None:
+def test_short_reads_give_the_same_images(path: Path, most: int) -> None:
     data, named = path.read_bytes(), MANIFEST["valid"][path.stem]["model"]
     model = VALID.parent / f"{named}.safetensors"
     with (

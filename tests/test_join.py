@@ -1,4 +1,4 @@
-"""Joining archives, by `join` and by plain cat: never half, and never other digits."""
+"""Joining archives, by `join` and by plain cat: never half, and never other images."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run(*arguments: str, stdin: bytes = b"") -> Result:
     return CliRunner().invoke(command, arguments, input=stdin)
 
 
-def test_digits_stand_one_after_another_with_their_codes(tiny: Model, images: Images) -> None:
+def test_images_stand_one_after_another_with_their_codes(tiny: Model, images: Images) -> None:
     parts = [images[:20], images[20:21], images[21:]]
     data = joined(*(pack(tiny, part) for part in parts))
     whole = pack(tiny, images)
@@ -173,11 +173,11 @@ def test_a_name_of_two_files_is_refused(tiny: Model, images: Images) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*promises nothing:digitzip.DigitzipWarning")
 def test_the_promise_is_what_all_files_promise(tiny: Model, images: Images) -> None:
-    data, reader = pack(tiny, images[:2]), bytes(range(4))
-    strict, loose = Promise(True, 9, 70, reader), Promise(True, 30, None, reader)
+    data, classifier = pack(tiny, images[:2]), bytes(range(4))
+    strict, loose = Promise(True, 9, 70, classifier), Promise(True, 30, None, classifier)
     for one, two, both in (
         (strict, strict, strict),
-        (strict, loose, Promise(True, 30, None, reader)),
+        (strict, loose, Promise(True, 30, None, classifier)),
         (strict, Promise(True, 9, 70, bytes(4)), Promise(True, 9, 70)),
         (strict, Promise(), Promise()),
         (Promise(), loose, Promise()),

@@ -136,7 +136,7 @@ def test_the_command_line_imports_the_public_api_only() -> None:
     for module, path in modules().items():
         if room_of(module) != "cli":
             continue
-        allowed = ("digitzip.cli", "digitzip.limits", "digitzip.version")
+        allowed: tuple[str, ...] = ("digitzip.cli", "digitzip.limits", "digitzip.version")
         if module.startswith("cli.train"):
             allowed += ("digitzip.training",)
         for name in imported(path):

@@ -219,7 +219,7 @@ def test_extracted_images_keep_codes_and_pixels(mixed: bytes, numbers: list[int]
 def test_recover_keeps_chunks_with_corrections(mixed: bytes) -> None:
     model = MODELS["bounded, coded"]
     with digitzip.open(mixed, model=model) as dz:
-        whole, places = dz[:], dz._store.index.places
+        whole, places = dz[:], dz._store.index.slots
     cut = mixed[: places[3].offset + 9]
     damaged = bytearray(mixed)
     damaged[places[1].offset + 40] ^= 1
@@ -232,7 +232,7 @@ def test_recover_keeps_chunks_with_corrections(mixed: bytes) -> None:
         )
 
 
-def test_a_chunk_holds_so_many_corrected_digits_that_one_is_decoded_soon(
+def test_a_chunk_holds_so_many_corrected_images_that_one_is_decoded_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("digitzip.archive.builder.MAX_CORRECTED_PIXELS", 2048 * SIDE * SIDE)

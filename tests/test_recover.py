@@ -54,7 +54,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(tiny: Model, images: Images) -> bytes:
-    """An archive of 50 digits in five chunks."""
+    """An archive of 50 images in five chunks."""
     return joined(*(pack(tiny, images[part]) for part in PARTS))
 
 
@@ -85,8 +85,8 @@ def model_of(path: Path) -> Model:
 def frames_of(data: bytes) -> list[bytes]:
     """Return the header, the chunks, and the trailer of an archive."""
     with digitzip.open(data) as dz:
-        offsets = [place.offset for place in dz._store.index.places]
-        offsets.append(offsets[-1] + dz._store.index.places[-1].entry.length)
+        offsets = [place.offset for place in dz._store.index.slots]
+        offsets.append(offsets[-1] + dz._store.index.slots[-1].entry.length)
         return [data[a:b] for a, b in zip([0, *offsets], [*offsets, len(data)], strict=True)]
 
 
@@ -267,7 +267,7 @@ def test_of_equal_chunks_one_is_enough(tiny: Model) -> None:
 
 
 @given(st.data())
-def test_whatever_happens_no_digit_is_made_up(data: st.DataObject) -> None:
+def test_whatever_happens_no_image_is_made_up(data: st.DataObject) -> None:
     model = read_model(TINY)
     images = np.random.default_rng(7).integers(0, 256, (50, 28, 28), dtype=np.uint8)
     original = joined(*(pack(model, images[part]) for part in PARTS))
@@ -329,7 +329,7 @@ def test_layers_of_a_newer_build_are_not_dropped(place: Path) -> None:
 
 
 @pytest.mark.parametrize("which", ["first", "second"])
-def test_digits_matter_more_than_names(which: str, tiny: Model) -> None:
+def test_images_matter_more_than_names(which: str, tiny: Model) -> None:
     found, saved = recover((INVALID / f"names-in-the-{which}-chunk-only.dz").read_bytes())
     assert (found.names_lost, found.lost, found.whole) == (True, (), False)
     with digitzip.open(saved, model=tiny) as dz:
@@ -426,7 +426,7 @@ def test_a_whole_header_before_a_damaged_file_is_refused_with_the_byte_to_cut_at
     assert recover((stray + damaged)[len(stray) :])[0].images == 50
 
 
-def test_no_more_digits_are_saved_than_allowed(whole: bytes, place: Path) -> None:
+def test_no_more_images_are_saved_than_allowed(whole: bytes, place: Path) -> None:
     assert digitzip.recover(whole, io.BytesIO(), model=TINY, max_images=50).whole
     with pytest.raises(LimitError, match="more than 49 images"):
         digitzip.recover(whole, "out.dz", model=TINY, max_images=49)
@@ -613,7 +613,7 @@ def test_the_command_exits_with_0_when_nothing_is_lost(whole: bytes, copied: byt
     assert run("in.dz", "-o", "out.dz", "-f", "-q").output == ""
 
 
-def test_a_digit_of_its_own_is_told_alone(tiny: Model, images: Images) -> None:
+def test_an_image_of_its_own_is_told_alone(tiny: Model, images: Images) -> None:
     frames = frames_of(joined(pack(tiny, images[:1]), pack(tiny, images[7:8])))
     Path("in.dz").write_bytes(frames[0] + frames[2] + frames[3])
     assert run("in.dz", "-o", "out.dz").stderr == "digitzip: error: in.dz: image 0 is lost\n"

@@ -87,7 +87,7 @@ def test_types_in_public_signatures_are_exported(name: str) -> None:
             assert found.__name__ in {*digitzip.__all__, *NOT_EXPORTED}
 
 
-def test_importing_digitzip_imports_nothing_else() -> None:
+def test_importing_imagezip_imports_nothing_else() -> None:
     code = "import sys, digitzip; print(*{m.partition('.')[0] for m in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"numpy", "PIL", "rich", "torch", "zstandard", "safetensors", "click"}

@@ -60,11 +60,11 @@ def test_info_is_json_and_reads_no_chunk(model: Model) -> None:
     with digitzip.open(data) as dz:
         found = json.loads(json.dumps(dataclasses.asdict(dz.info)))
         stats = dz.stats()
-        place = dz._store.index.places[0]
+        place = dz._store.index.slots[0]
     assert found["images"] == 70
     assert found["model_id"] == model.id.hex()
     assert found["promise"]["max_rmse"] == 6_000 / 65_535
-    assert found["promise"]["classifier"] == "toy-reader"
+    assert found["promise"]["classifier"] == "toy-classifier"
     assert found["promise"]["classifier_id"] == found["promise"]["classifier_id"].lower()
     assert (found["names"], found["labels"], found["metadata"]) == (False, True, {"who": "me"})
     assert found["corrections"] == stats.images > 0

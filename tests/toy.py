@@ -46,17 +46,17 @@ def write_toy(path: Path, seed: int = 0, side: int = SIDE) -> Model:
 
 
 def write_guarded(folder: Path, max_rmse: int, name: str = "mnist-10") -> Model:
-    """Write a toy model with a bound on RMSE and the toy reader that it asks; return the model."""
-    model, reader = make_model(name), make_classifier()
+    """Write a toy model with a bound on RMSE, and its classifier; return the model."""
+    model, classifier = make_model(name), make_classifier()
     quantisers = tuple(replace(each, max_rmse=max_rmse) for each in model.quantisers)
-    model = replace(model, quantisers=quantisers, classifier_id=reader.id)
+    model = replace(model, quantisers=quantisers, classifier_id=classifier.id)
     write_model(folder / f"{name}.safetensors", model)
-    write_classifier(folder / f"{reader.name}.safetensors", reader)
+    write_classifier(folder / f"{classifier.name}.safetensors", classifier)
     return model
 
 
-def make_classifier(name: str = "toy-reader", seed: int = 0, side: int = SIDE) -> Classifier:
-    """Return a reader that `seed` determines: two random int8 layers, 4 classes."""
+def make_classifier(name: str = "toy-classifier", seed: int = 0, side: int = SIDE) -> Classifier:
+    """Return a classifier that `seed` determines: two random int8 layers, 4 classes."""
     random = np.random.default_rng(seed)
     layers = [_layer(random, side * side, 12, 10, 0, 1023), _layer(random, 12, 4, 6, -900, 900)]
     network = Network(layers, 0, 255)
@@ -66,7 +66,7 @@ def make_classifier(name: str = "toy-reader", seed: int = 0, side: int = SIDE) -
 
 
 def make_pair(name: str = "toy-pair", seed: int = 0) -> Classifier:
-    """Return a reader of two networks that `seed` determines: one of matrices, one with windows."""
+    """Return a classifier of two networks from `seed`: one of matrices, one with windows."""
     matrices = make_classifier(seed=seed)
     random = np.random.default_rng(seed + 100)
     window = Window(SIDE, SIDE, 6, 4)

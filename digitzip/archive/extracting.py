@@ -46,7 +46,7 @@ def _extract(store: ChunkStore, images: Any, out: Writable, overwrite: bool) -> 
     for number in np.unique(store.index.find(rows)).tolist():
         if not store.divisible(number):
             raise UnsupportedError(
-                f"digits from {store.span(number).start} on have layers that this build cannot "
+                f"images from {store.span(number).start} on have layers that this build cannot "
                 "divide: extract them as images"
             )
     step = max(1, _PIXELS // (store.header.height * store.header.width))

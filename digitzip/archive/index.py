@@ -42,7 +42,7 @@ class Kinds:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Slot:
     """Where a chunk stands in the file, the index of its first image, and its entry."""
 
     offset: int
@@ -57,13 +57,13 @@ class Index:
     `corrected` is then None.
     """
 
-    def __init__(self, places: list[Place], trailer: Trailer | None, *, kinds: Kinds) -> None:
-        self.places = places
+    def __init__(self, slots: list[Slot], trailer: Trailer | None, *, kinds: Kinds) -> None:
+        self.slots = slots
         self.damaged = trailer is None
         self.kinds = kinds
         self.corrected = None if trailer is None else trailer.corrected
-        self.images = places[-1].first + places[-1].entry.images if places else 0
-        self._firsts = np.array([place.first for place in places], np.int64)
+        self.images = slots[-1].first + slots[-1].entry.images if slots else 0
+        self._firsts = np.array([slot.first for slot in slots], np.int64)
 
     def find(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
         """Return the number of the chunk that holds each of these images."""
@@ -105,20 +105,20 @@ def _index(storage: Storage, header: Header, trailer: Trailer, start: int) -> In
             "another file was joined to this one, or a part is missing"
         )
     firsts = accumulate((entry.images for entry in trailer.entries), initial=0)
-    places = [
-        Place(offset, first, entry)
+    slots = [
+        Slot(offset, first, entry)
         for offset, first, entry in zip(offsets, firsts, trailer.entries, strict=False)
     ]
-    for place in places:
-        if not place.entry.images:
-            read_stored(storage, place)
+    for slot in slots:
+        if not slot.entry.images:
+            read_stored(storage, slot)
     kinds = Kinds(trailer.named, trailer.labelled)
-    return Index([place for place in places if place.entry.images], trailer, kinds=kinds)
+    return Index([slot for slot in slots if slot.entry.images], trailer, kinds=kinds)
 
 
 def rebuild_index(storage: Storage, header: Header) -> Index:
     """Return the index of the whole chunks that follow the header, up to the first damage."""
-    places: list[Place] = []
+    slots: list[Slot] = []
     offset, first, kinds = header.size, 0, Kinds()
     while offset < storage.size:
         window = storage.read(offset, min(MAX_BYTES, storage.size - offset))
@@ -127,13 +127,13 @@ def rebuild_index(storage: Storage, header: Header) -> Index:
             if window[:4] != TRAILER_MAGIC:
                 chunk = Chunk.from_bytes(window[:length])
                 entry = Entry(length, chunk.images, zlib.crc32(window[:length]))
-                kinds = kinds if places else Kinds.of(chunk)
-                places.append(Place(offset, first, entry))
+                kinds = kinds if slots else Kinds.of(chunk)
+                slots.append(Slot(offset, first, entry))
                 first += chunk.images
         except DamagedError:
             break
         offset += length
-    return Index(places, None, kinds=kinds)
+    return Index(slots, None, kinds=kinds)
 
 
 def _refuse_joined(storage: Storage, header: Header, data: bytes, start: int) -> None:
@@ -165,12 +165,12 @@ def _header_before(storage: Storage, end: int, low: int) -> Header | None:
     return None
 
 
-def read_stored(storage: Storage, place: Place) -> bytes:
-    """Return the bytes at a place, checked against their CRC in the trailer."""
-    data = storage.read(place.offset, place.entry.length)
-    if zlib.crc32(data) != place.entry.crc:
-        images = place.entry.images
-        what = f"images {place.first} to {place.first + images - 1}" if images else "an old trailer"
+def read_stored(storage: Storage, slot: Slot) -> bytes:
+    """Return the bytes of a slot, checked against their CRC in the trailer."""
+    data = storage.read(slot.offset, slot.entry.length)
+    if zlib.crc32(data) != slot.entry.crc:
+        images = slot.entry.images
+        what = f"images {slot.first} to {slot.first + images - 1}" if images else "an old trailer"
         raise DamagedError(
             f"{what}: the stored bytes are damaged; digitzip.recover saves all other chunks"
         )

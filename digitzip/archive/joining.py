@@ -19,7 +19,7 @@ from digitzip.images.names import file_key
 
 
 def join(files: Sequence[Readable], out: Writable, *, overwrite: bool = False) -> int:
-    """Write the digits of all `files`, one after another, as one archive; return their number.
+    """Write the images of all `files`, one after another, as one archive; return their number.
 
     Chunks are copied byte for byte, and all stored bytes are checked on the way. Either all images
     have names, no two files the same, or none has; likewise labels. The promise of the joined file
@@ -53,7 +53,7 @@ def join(files: Sequence[Readable], out: Writable, *, overwrite: bool = False) -
 
 
 def match(header: Header, other: Header, label: str, other_label: str) -> Header:
-    """Return the header of a file with the digits of both; `InputError` where there is none."""
+    """Return the header of a file with the images of both; `InputError` where there is none."""
     for name, one, two in (
         ("model", header.model_id.hex(), other.model_id.hex()),
         ("levels", header.levels, other.levels),

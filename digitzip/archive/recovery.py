@@ -12,7 +12,7 @@ from pathlib import Path
 
 from digitzip.archive.index import Kinds, last_trailer, read_header
 from digitzip.archive.scanning import Scan
-from digitzip.archive.segments import Kept, Stretch, names_shared
+from digitzip.archive.segments import Kept, Segment, names_shared
 from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable, Storage
 from digitzip.archive.store import codec_for, decode_chunk
@@ -94,10 +94,10 @@ def recover(
             start = 0 if restored else header.size
             prove = None if codec is None else partial(_prove, codec)
             scan = Scan(storage, header, prove, start, max_images)
-            stretches, header = scan.stretches, _common_header(scan)
-            kept = [stretch.kept() for stretch in stretches]
+            segments, header = scan.segments, _common_header(scan)
+            kept = [segment.kept() for segment in segments]
             found = [each for chosen in kept for each in chosen.found]
-            lost, gaps, end_known = _lost(stretches, kept)
+            lost, gaps, end_known = _lost(segments, kept)
             if not found and (lost or not end_known):
                 raise DamagedError("no image could be saved: no chunk is whole")
             kinds = Kinds(
@@ -189,25 +189,25 @@ def _common_header(scan: Scan) -> Header:
             f"an archive of another model or quality begins at byte {scan.other.offset}: "
             "cut the file there, and recover each part by itself"
         )
-    return reduce(Header.both, (stretch.header for stretch in scan.stretches))
+    return reduce(Header.both, (segment.header for segment in scan.segments))
 
 
 def _lost(
-    stretches: Sequence[Stretch], kept: Sequence[Kept]
+    segments: Sequence[Segment], kept: Sequence[Kept]
 ) -> tuple[tuple[range, ...], tuple[int, ...], bool]:
     """Return the images that were not kept, gaps of unknown size, and whether the end is known."""
     lost: list[range] = []
     gaps: list[int] = []
     start, end_known = 0, True
-    for stretch, chosen in zip(stretches, kept, strict=True):
+    for segment, chosen in zip(segments, kept, strict=True):
         at = start
-        for place in chosen.places:
-            if start + place.first > at:
-                lost.append(range(at, start + place.first))
-            at = start + place.first + place.entry.images
-        if start + stretch.promised > at:
-            lost.append(range(at, start + stretch.promised))
+        for slot in chosen.slots:
+            if start + slot.first > at:
+                lost.append(range(at, start + slot.first))
+            at = start + slot.first + slot.entry.images
+        if start + segment.promised > at:
+            lost.append(range(at, start + segment.promised))
         gaps += [start + index for index in chosen.gaps]
-        start = max(at, start + stretch.promised)
-        end_known = end_known and stretch.ends(chosen)
+        start = max(at, start + segment.promised)
+        end_known = end_known and segment.ends(chosen)
     return tuple(lost), tuple(gaps), end_known

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from digitzip.archive.index import Kinds
-from digitzip.archive.segments import Found, Stretch
+from digitzip.archive.segments import Found, Segment
 from digitzip.archive.sink import corrected_in
 from digitzip.archive.storage import Storage
 from digitzip.errors import DamagedError, LimitError, UnsupportedError
@@ -31,7 +31,7 @@ Prove = Callable[[Chunk], bool]
 
 
 class Scan:
-    """All that is whole from `start` on, behind `header`, in a stretch for each header.
+    """All that is whole from `start` on, behind `header`, in a segment for each header.
 
     `foreign` counts headers of another model or quality, and `other` is the first of them that
     images follow which are not of `header`. `prove` is None where the model is not known. Raises
@@ -42,22 +42,22 @@ class Scan:
     def __init__(
         self, storage: Storage, header: Header, prove: Prove | None, start: int, max_images: int
     ) -> None:
-        self.stretches = [Stretch(header, 0)]
+        self.segments = [Segment(header, 0)]
         self.foreign = 0
-        self.other: Stretch | None = None
+        self.other: Segment | None = None
         self.wasted = 0
         self._storage = storage
         self._prove = prove
         self._max_images = max_images
         self._images = 0
-        self._stray: Stretch | None = None  # the last header, where it is of another kind
+        self._stray: Segment | None = None  # the last header, where it is of another kind
         window, offset = _Window(storage), start
         while (found := window.find(offset)) is not None:
             try:
                 offset = found + self._take(window.at(found)[:MAX_BYTES], found)
             except DamagedError:
                 offset = found + 1
-        self.stretches[-1].end = storage.size
+        self.segments[-1].end = storage.size
 
     def _take(self, view: memoryview, offset: int) -> int:
         """Take the frame at `offset` and return its size; raises `DamagedError` for no frame."""
@@ -77,13 +77,13 @@ class Scan:
         except DamagedError:
             self._waste(size)
             raise
-        if header.kind != self.stretches[0].header.kind:
-            self._stray = Stretch(header, offset)
+        if header.kind != self.segments[0].header.kind:
+            self._stray = Segment(header, offset)
             self.foreign += 1
         else:
             self._stray = None
-            self.stretches[-1].end = offset
-            self.stretches.append(Stretch(header, offset))
+            self.segments[-1].end = offset
+            self.segments.append(Segment(header, offset))
         return size
 
     def _take_trailer(self, view: memoryview, offset: int) -> int:
@@ -91,19 +91,19 @@ class Scan:
         if offset + size > self._storage.size:
             raise DamagedError("trailer: it is cut")
         data = self._storage.read(offset, size)
-        for stretch in (self.stretches[-1], self._stray):
-            if stretch is None:
+        for segment in (self.segments[-1], self._stray):
+            if segment is None:
                 continue
             try:
-                trailer = Trailer.from_bytes(data, stretch.stored)
+                trailer = Trailer.from_bytes(data, segment.stored)
             except DamagedError:
-                self._waste(size + len(stretch.stored))
+                self._waste(size + len(segment.stored))
                 continue
-            if stretch is self._stray and trailer.images:
-                self.other = self.other or stretch
-            stretch.trailers.append(range(offset, offset + size))
-            if stretch.trailer is None or trailer.images >= stretch.trailer.images:
-                stretch.trailer, stretch.trailer_end = trailer, offset + size
+            if segment is self._stray and trailer.images:
+                self.other = self.other or segment
+            segment.trailers.append(range(offset, offset + size))
+            if segment.trailer is None or trailer.images >= segment.trailer.images:
+                segment.trailer, segment.trailer_end = trailer, offset + size
             return size
         raise DamagedError("trailer: its digest does not match")
 
@@ -126,7 +126,7 @@ class Scan:
         elif proved or self._prove is None:
             entry = Entry(walk.size, chunk.images, zlib.crc32(data))
             found = Found(offset, entry, _kinds(chunk), corrected_in(chunk))
-            self.stretches[-1].chunks.append(found)
+            self.segments[-1].chunks.append(found)
         return walk.size
 
     def _waste(self, work: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from digitzip.archive.index import Kinds, Place
+from digitzip.archive.index import Kinds, Slot
 from digitzip.archive.storage import Storage
 from digitzip.format import Chunk, Entry, Header, LayerType, Trailer, names
 
@@ -29,12 +29,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The images of one stretch that are saved: `places` count them as the damaged file did.
+    """The images of one segment that are saved: `slots` count them as the damaged file did.
 
     `gaps` are the indexes before which an unknown number of images may be lost.
     """
 
-    places: tuple[Place, ...]
+    slots: tuple[Slot, ...]
     found: tuple[Found, ...]
     gaps: tuple[int, ...]
     left_out: int
@@ -42,11 +42,11 @@ class Kept:
     @property
     def end(self) -> int:
         """The index after the last image."""
-        return self.places[-1].first + self.places[-1].entry.images if self.places else 0
+        return self.slots[-1].first + self.slots[-1].entry.images if self.slots else 0
 
 
 @dataclass(slots=True)
-class Stretch:
+class Segment:
     """What was found from one header to the next, or to the end of the file."""
 
     header: Header
@@ -75,7 +75,7 @@ class Stretch:
         follows the trailer, or all where there is none, stands in the order of the file.
         """
         rest = sorted(self.chunks, key=lambda found: found.offset)
-        places: list[Place] = []
+        slots: list[Slot] = []
         kept: list[Found] = []
         first = 0
         by_entry: dict[Entry, list[Found]] = {}
@@ -86,7 +86,7 @@ class Stretch:
                 # The same bytes stand for each entry that is equal, even where a copy is lost.
                 found = same.pop(0) if len(same) > 1 else same[0]
                 kept.append(found)
-                places.append(Place(found.offset, first, entry))
+                slots.append(Slot(found.offset, first, entry))
             first += entry.images
         known = set(kept)
         after = [f for f in rest if f not in known and f.offset >= self.trailer_end]
@@ -96,11 +96,11 @@ class Stretch:
             if not self._accounted(at, found.offset):
                 gaps.append(first)
             kept.append(found)
-            places.append(Place(found.offset, first, found.entry))
+            slots.append(Slot(found.offset, first, found.entry))
             first, at = first + found.entry.images, found.end
         entries = {found.entry for found in kept}
         left_out = sum(found not in set(kept) and found.entry not in entries for found in rest)
-        return Kept(tuple(places), tuple(kept), tuple(gaps), left_out)
+        return Kept(tuple(slots), tuple(kept), tuple(gaps), left_out)
 
     def ends(self, kept: Kept) -> bool:
         """Tell whether it is known that no images followed those that are known of."""
@@ -115,7 +115,7 @@ class Stretch:
 
 
 def names_shared(storage: Storage, kept: Sequence[Kept]) -> int:
-    """Return how many names of each stretch are also in one before it, as their hashes tell."""
+    """Return how many names of each segment are also in one before it, as their hashes tell."""
     if sum(bool(each.found) for each in kept) < 2:
         return 0
     hashes = [np.unique(np.fromiter(map(hash, _names(storage, each)), np.int64)) for each in kept]

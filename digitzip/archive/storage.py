@@ -1,4 +1,4 @@
-"""Bytes at a place, from a path, a file object or memory, for any number of threads."""
+"""Bytes at an offset, from a path, a file object or memory, for any number of threads."""
 
 from __future__ import annotations
 

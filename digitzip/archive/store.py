@@ -102,12 +102,12 @@ class ChunkStore:
     @property
     def numbers(self) -> range:
         """The numbers of the chunks, in file order."""
-        return range(len(self.index.places))
+        return range(len(self.index.slots))
 
     def span(self, number: int) -> range:
         """Return the rows of a chunk."""
-        place = self.index.places[number]
-        return range(place.first, place.first + place.entry.images)
+        slot = self.index.slots[number]
+        return range(slot.first, slot.first + slot.entry.images)
 
     def close(self) -> None:
         self.storage.close()
@@ -204,7 +204,7 @@ class ChunkStore:
     def stored(self, number: int) -> bytes:
         """Return a chunk as it is stored, checked without unpacking a code."""
         self._read(number)
-        return read_stored(self.storage, self.index.places[number])
+        return read_stored(self.storage, self.index.slots[number])
 
     def check_stored(self) -> None:
         """Read every chunk without unpacking a code."""
@@ -225,8 +225,8 @@ class ChunkStore:
             )
 
     def _read_chunk(self, number: int) -> Chunk:
-        place, kinds = self.index.places[number], self.index.kinds
-        chunk, images = Chunk.from_bytes(read_stored(self.storage, place)), self.span(number)
+        slot, kinds = self.index.slots[number], self.index.kinds
+        chunk, images = Chunk.from_bytes(read_stored(self.storage, slot)), self.span(number)
         if chunk.images != len(images):
             raise DamagedError(f"a chunk holds {chunk.images} images, expected {len(images)}")
         found = Kinds.of(chunk)

@@ -50,7 +50,7 @@ def _print(models: Sequence[ModelInfo]) -> None:
         )
         for model in models
     ]
-    table.show(("name", "id", "shape", "dims", "quality:levels", "bytes"), rows)
+    table.show(("name", "id", "shape", "dims", "qualities", "bytes"), rows)
 
 
 def _qualities(model: ModelInfo) -> str:

@@ -32,7 +32,7 @@ HERE: Final = Path(__file__).parents[1] / "conformance"
 Codecs = dict[tuple[bytes, int], Codec]
 """By the id of the model and the number of levels."""
 MOST: Final = 20_000
-"""Digits that are decoded at once."""
+"""Images that are decoded at once."""
 
 
 def target(folder: Path) -> Target:
@@ -168,15 +168,15 @@ class _Uses:
 
     def join(self, data: bytes, random: Random) -> None:
         out = io.BytesIO()
-        digits = digitzip.join([data, data] if random.random() < 0.5 else [data, self._good], out)
-        assert len(self.open(out.getvalue())) == digits
+        numbers = digitzip.join([data, data] if random.random() < 0.5 else [data, self._good], out)
+        assert len(self.open(out.getvalue())) == numbers
 
     def extract(self, data: bytes, random: Random) -> None:
         out = io.BytesIO()
         dz = self.open(data)
         n = min(len(dz), 50)
-        digits = [random.randrange(n) for _ in range(random.randrange(4))] if n else []
-        assert digitzip.extract(dz, digits, out) == len(digits)
+        numbers = [random.randrange(n) for _ in range(random.randrange(4))] if n else []
+        assert digitzip.extract(dz, numbers, out) == len(numbers)
         self.open(out.getvalue()).test()
 
     def decompress(self, data: bytes, random: Random) -> None:
