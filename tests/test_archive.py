@@ -339,8 +339,8 @@ def test_arbitrary_bytes_are_refused(data: bytes) -> None:
 
 def test_huge_claims_are_refused_without_allocating(tiny: Model) -> None:
     header = Header(tiny.id, 28, 28, 3, 8).to_bytes()
-    claims = Trailer(tuple(Entry(1 << 24, 16_384, 0) for _ in range(100_000))).to_bytes(header)
-    with pytest.raises(DamagedError, match="accounts for 1677721600042 bytes"):
+    claims = Trailer(tuple(Entry(1 << 24, 16_384, 0) for _ in range(10_000))).to_bytes(header)
+    with pytest.raises(DamagedError, match="accounts for 167772160042 bytes"):
         digitzip.decompress(header + claims, model=tiny)
 
 

@@ -27,21 +27,20 @@ needs_mnist = pytest.mark.skipif(
 
 SETTINGS: dict[str, tuple[int, str, dict[str, str]]] = {
     "one thread": (4096, "numpy", {"OPENBLAS_NUM_THREADS": "1"}),
-    "two threads": (4096, "numpy", {"OPENBLAS_NUM_THREADS": "2"}),
-    "batches of 7": (7, "numpy", {}),
-    "batches of 1": (1, "numpy", {"OPENBLAS_NUM_THREADS": "1"}),
-    "Haswell kernels": (4096, "numpy", {"OPENBLAS_CORETYPE": "Haswell"}),
-    "Sandybridge kernels": (4096, "numpy", {"OPENBLAS_CORETYPE": "Sandybridge"}),
-    "Prescott kernels": (4096, "numpy", {"OPENBLAS_CORETYPE": "Prescott"}),
-    "NumPy without AVX": (4096, "numpy", {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F"}),
+    "two threads, Haswell kernels": (
+        4096, "numpy", {"OPENBLAS_NUM_THREADS": "2", "OPENBLAS_CORETYPE": "Haswell"}
+    ),
+    "batches of 1, Sandybridge kernels": (1, "numpy", {"OPENBLAS_CORETYPE": "Sandybridge"}),
+    "batches of 7, Prescott kernels, NumPy without AVX": (
+        7, "numpy",
+        {"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F"},
+    ),
     "PyTorch on the CPU": (4096, "torch", {}),
-}
-
-
+}  # fmt: skip
+"""Size of a batch, library and environment: each value once, several of them in one case."""
 CASES = [(DEFAULT, setting) for setting in SETTINGS] + [
-    (model, setting)
+    (model, "batches of 7, Prescott kernels, NumPy without AVX")
     for model in ("mnist-1", "mnist-4")  # a list, and grids
-    for setting in ("two threads", "batches of 7", "Haswell kernels")
 ]
 
 

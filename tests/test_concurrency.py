@@ -18,17 +18,18 @@ import pytest
 
 import digitzip
 from digitzip import Archive
+from digitzip.archive import store
 from digitzip.model import Model
 from tests.archives import of_codes, random_codes
 from tests.conftest import TINY
 
-CHUNKS, EACH = 9, 700
+CHUNKS, EACH = 9, 200
 IMAGES = CHUNKS * EACH
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory, tiny: Model) -> Path:
-    """A file of more chunks than a reader remembers, all images of which have names."""
+    """A file of nine chunks, all images of which have names."""
     parts = []
     for number in range(CHUNKS):
         names = [f"{number}/{i}.png" for i in range(EACH)]
@@ -41,7 +42,7 @@ def path(tmp_path_factory: pytest.TempPathFactory, tiny: Model) -> Path:
 def look(dz: Archive, seed: int) -> str:
     """Read here and there, as `seed` says; return a digest of all that was seen."""
     random, seen = np.random.default_rng(seed), hashlib.sha256()
-    for _ in range(25):
+    for _ in range(10):
         at = int(random.integers(IMAGES))
         seen.update(dz[at].tobytes())
         seen.update(dz[random.integers(0, IMAGES, 20)].tobytes())
@@ -78,8 +79,9 @@ Opened = Callable[[Path], Archive]
     ids=["path", "bytes", "file object", "decoding in threads"],
 )
 def test_threads_that_share_an_archive_see_what_each_would_see_alone(
-    opened: Opened, path: Path, expected: list[str]
+    opened: Opened, path: Path, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(store, "_CACHED", 1500)  # names of one chunk, codes of two
     together = threading.Barrier(8)
     with opened(path) as dz:
 

@@ -50,13 +50,13 @@ class Deed:
 
 
 def create(tiny: Model, images: Images) -> None:
-    with digitzip.create("out.dz", model=tiny, effort=0, overwrite=True) as out:
-        out.append(images.repeat(30, axis=0))
+    with digitzip.create("out.dz", model=tiny, effort=0, overwrite=True, chunk=16) as out:
+        out.append(images)
 
 
 def append(tiny: Model, images: Images) -> None:
-    with digitzip.append("out.dz", model=tiny, effort=0) as out:
-        out.append(images.repeat(30, axis=0))
+    with digitzip.append("out.dz", model=tiny, effort=0, chunk=16) as out:
+        out.append(images)
 
 
 def extract(tiny: Model, images: Images) -> None:
@@ -192,8 +192,8 @@ def test_a_disk_that_is_really_full_keeps_what_was_there(
     old = pack(tiny, images[:1], ["first"])
     path = full_disk / "old.dz"
     path.write_bytes(old)
-    many = images[np.arange(2000) % 50]
-    parts = [random.randbytes(240).hex() for random in map(Random, range(2000))]
+    many = images[np.arange(600) % 50]
+    parts = [random.randbytes(240).hex() for random in map(Random, range(600))]
     names = [f"{part[:240]}/{part[240:]}" for part in parts]
     with pytest.raises(OutputError, match="No space left"):  # noqa: SIM117
         with digitzip.append(path, model=tiny, effort=0) as out:
@@ -204,7 +204,7 @@ def test_a_disk_that_is_really_full_keeps_what_was_there(
     for name in ("new.npy", "new-idx3-ubyte", "new"):
         with pytest.raises(OutputError, match="No space left"):
             pictures.write_images(
-                full_disk / name, [(images.repeat(9, axis=0), None)], count=450, height=28, width=28
+                full_disk / name, [(images.repeat(2, axis=0), None)], count=100, height=28, width=28
             )
     assert [each.name for each in full_disk.iterdir()] == ["old.dz"]
     assert path.read_bytes() == old
@@ -222,20 +222,16 @@ class Sip(io.BytesIO):
         return super().read(min(wanted, self.most))
 
 
-@pytest.mark.parametrize("most", [1, 7, 100])
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_short_reads_give_the_same_images(path: Path, most: int) -> None:
+def test_short_reads_give_the_same_images(path: Path) -> None:
     data, named = path.read_bytes(), MANIFEST["valid"][path.stem]["model"]
     model = VALID.parent / f"{named}.safetensors"
-    with (
-        digitzip.open(data, model=model) as dz,
-        digitzip.open(Sip(data, most), model=model) as sips,
-    ):
-        sips.test()
-        assert (sips[:] == dz[:]).all()
-    whole, sipped = io.BytesIO(), io.BytesIO()
+    whole, pixels = io.BytesIO(), digitzip.decompress(data, model=model)
     digitzip.recover(data, whole, model=model)
-    digitzip.recover(Sip(data, most), sipped, model=model)
+    with digitzip.open(Sip(data, 1), model=model) as sips:
+        sips.test()
+        assert (sips[:] == pixels).all()
+    digitzip.recover(Sip(data, 100), sipped := io.BytesIO(), model=model)
     assert sipped.getvalue() == whole.getvalue()
 
 

@@ -21,7 +21,7 @@ from tests.fuzz import loop
 from tests.fuzz.case import Case, Target, attempt
 from tests.fuzz.render import PAGE, RESULT, rendered
 
-CASES = {"container": 1500, "names": 3000, "idx": 1500, "npy": 1500, "image": 500, "model": 300}
+CASES = {"container": 300, "names": 600, "idx": 300, "npy": 300, "image": 150, "model": 100}
 CRASHERS = sorted((Path(__file__).parent / "crashers").glob("image-*"))
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="the fuzzer forks")

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import digitzip
-from digitzip.archive import Archive, Recovered, scanning
+from digitzip.archive import Archive, Recovered, index, scanning, sink
 from digitzip.archive.sink import ChunkSink
 from digitzip.cli import digitzip as command
 from digitzip.errors import (
@@ -29,7 +29,8 @@ from digitzip.errors import (
     OutputError,
     UnsupportedError,
 )
-from digitzip.format import Entry, Promise, Trailer
+from digitzip.format import Entry, Promise, Trailer, trailer
+from digitzip.format import frames as frames_module
 from digitzip.format.frames import MAX_BYTES, Walk, walk_frame
 from digitzip.model import Model, read_model
 from tests.archives import with_promise
@@ -515,29 +516,40 @@ def entry_of(frame: bytes, digits: int = 10) -> Entry:
     return Entry(len(frame), digits, zlib.crc32(frame))
 
 
-def test_chunks_are_found_behind_any_length_of_rubbish(whole: bytes, tiny: Model) -> None:
+@pytest.fixture
+def limit(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A limit on the bytes of a chunk that is quickly reached."""
+    limit = 1 << 18
+    for module in (frames_module, trailer, index, scanning, sink):
+        monkeypatch.setattr(module, "MAX_BYTES", limit)
+    return limit
+
+
+def test_chunks_are_found_behind_any_length_of_rubbish(
+    limit: int, whole: bytes, tiny: Model
+) -> None:
     frames = frames_of(whole)
-    for length in (MAX_BYTES - 2, 2 * MAX_BYTES + 1):
+    for length in (limit - 2, 2 * limit + 1):
         frames[3] = bytes(length)
         found, saved = recover(b"".join(frames))
         assert found.lost == (range(20, 30),)
         check(whole, found, saved, tiny)
 
 
-@pytest.mark.parametrize("padding", [MAX_BYTES // 3 - 200, MAX_BYTES // 3 + 10])
+@pytest.mark.parametrize("blocks", [-200, 10])
 def test_what_is_saved_is_never_a_chunk_that_readers_refuse(
-    padding: int, whole: bytes, tiny: Model
+    blocks: int, limit: int, whole: bytes, tiny: Model
 ) -> None:
-    frames = frames_of(whole)
+    frames, padding = frames_of(whole), limit // 3 + blocks
     head = zstandard.frame_header_size(frames[2])
     frames[2] = frames[2][:head] + bytes(3 * padding) + frames[2][head:]  # blocks without content
     found, saved = recover(b"".join(frames[:-1]))
-    assert found.gaps == (() if len(frames[2]) <= MAX_BYTES else (10,))
+    assert found.gaps == (() if len(frames[2]) <= limit else (10,))
     dz = digitzip.open(saved, model=tiny)
     dz.test()
     assert len(dz) == (40 if found.gaps else 50)
-    with pytest.raises(LimitError, match=f"chunk of {MAX_BYTES + 1} bytes"):
-        ChunkSink(io.BytesIO(), digitzip.open(whole)._store.header).add(bytes(MAX_BYTES + 1), 1)
+    with pytest.raises(LimitError, match=f"chunk of {limit + 1} bytes"):
+        ChunkSink(io.BytesIO(), digitzip.open(whole)._store.header).add(bytes(limit + 1), 1)
 
 
 def test_the_promise_is_kept(whole: bytes) -> None:
