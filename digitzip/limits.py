@@ -1,30 +1,30 @@
-"""The limits that more than one room, or one page of docs/, must know."""
+"""Limits that several rooms or pages of docs/ use."""
 
 from typing import Final
 
 SIDES: Final = range(8, 65)
-"""Pixels an image may be high or wide."""
+"""Height and width of an image in pixels."""
 
 DIMS: Final = range(1, 11)
-"""Numbers a code may have."""
+"""Number of latents of a code."""
 
 LEVELS: Final = range(2, 256)
-"""Values a number may take."""
+"""Number of values of a latent."""
 
 EFFORTS: Final = range(10)
-"""How long the search for better codes may be."""
+"""Efforts of the search for better codes."""
 
 THREADS: Final = range(1, 257)
-"""Batches that may be worked on at once."""
+"""Number of batches processed at once."""
 
 MAX_IMAGES: Final = 10_000_000
-"""Images that one call decodes unless the caller allows more."""
+"""Images that one call decodes at most, unless the caller allows more."""
 
 MAX_CHUNK_IMAGES: Final = 16_384
-"""Images of a chunk."""
+"""Images of a chunk at most."""
 
 DEFAULT_CHUNK_IMAGES: Final = 4096
-"""Images of a chunk unless the caller asks for more or fewer."""
+"""Images of a chunk by default."""
 
 MAX_MODEL_BYTES: Final = 32 << 20
 """Bytes of a model or classifier file."""

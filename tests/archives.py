@@ -11,10 +11,10 @@ import numpy as np
 
 import digitzip
 from digitzip.archive.builder import ChunkBuilder
-from digitzip.archive.index import Kinds
+from digitzip.archive.index import Extras
 from digitzip.archive.sink import ChunkSink
 from digitzip.codec import Codec, Codes, EncodedBatch
-from digitzip.format import Header, Promise
+from digitzip.format import Header, StoredPromise
 from digitzip.model import Model
 
 
@@ -30,7 +30,7 @@ def write_codes(out: BinaryIO, model: Model, codes: Codes, names: Sequence[str] 
     codec, shape = Codec(model), model.shape
     builder = ChunkBuilder(codec)
     header = Header(model.id, shape.height, shape.width, shape.dims, codec.levels)
-    sink = ChunkSink(out, header, Kinds(named=bool(names)))
+    sink = ChunkSink(out, header, Extras(named=bool(names)))
     for start in range(0, len(codes), 4096):
         part = slice(start, start + 4096)
         batch = EncodedBatch.plain(codes[part], codec.decode(codes[part]))
@@ -41,14 +41,14 @@ def write_codes(out: BinaryIO, model: Model, codes: Codes, names: Sequence[str] 
     sink.close()
 
 
-def with_promise(data: bytes, promise: Promise) -> bytes:
+def with_promise(data: bytes, promise: StoredPromise) -> bytes:
     """Return an archive of the same chunks that promises something."""
     out = io.BytesIO()
     with digitzip.open(data) as dz:
         header = replace(dz._store.header, promise=promise)
-        sink = ChunkSink(out, header, dz._store.index.kinds)
+        sink = ChunkSink(out, header, dz._store.index.extras)
         for number in dz._store.numbers:
-            sink.copy(dz._store.stored(number))
+            sink.copy(dz._store.chunk_bytes(number))
     sink.close()
     return out.getvalue()
 

@@ -27,7 +27,7 @@ from digitzip.errors import (
     ModelError,
     OutputError,
 )
-from digitzip.format import Promise
+from digitzip.format import StoredPromise
 from digitzip.model import Model
 from tests.archives import chunk_sizes, with_promise
 from tests.conftest import TINY
@@ -165,16 +165,16 @@ def test_a_damaged_file_is_not_appended_to(old: bytes, place: Path, images: Imag
 def test_the_promise_of_a_file_is_kept_for_new_images(
     old: bytes, images: Images, tiny: Model
 ) -> None:
-    Path("old.dz").write_bytes(with_promise(old, Promise(True, 9)))
+    Path("old.dz").write_bytes(with_promise(old, StoredPromise(True, 9)))
     add("old.dz", images)
     with digitzip.open("old.dz", model=tiny) as dz:
         dz.test()
-        assert dz._store.header.promise == Promise(True, 9)
+        assert dz._store.header.promise == StoredPromise(True, 9)
         assert np.abs(dz[-50:].astype(np.int16) - images).max() <= 9
 
 
 def test_a_promise_that_cannot_be_kept_is_refused(old: bytes, images: Images) -> None:
-    Path("old.dz").write_bytes(with_promise(old, Promise(True, classifier=bytes(4))))
+    Path("old.dz").write_bytes(with_promise(old, StoredPromise(True, classifier=bytes(4))))
     before = Path("old.dz").read_bytes()
     with pytest.raises(BoundError, match="no classifier with id 0000"):
         add("old.dz", images)

@@ -110,7 +110,7 @@ import io, sys
 from pathlib import Path
 import numpy as np
 import digitzip
-from digitzip.images.names import Names
+from digitzip.images.taken_names import TakenNames
 from digitzip.model import read_model
 from tests.archives import write_codes
 model, n = read_model(Path(sys.argv[1])), int(sys.argv[2])
@@ -119,7 +119,7 @@ names = [f"{i % 977}/{i * 7919 % n:x}-{i}.jpg" for i in range(n)]
 write_codes(out, model, np.zeros((n, 3), np.uint8), names)
 del names
 with digitzip.open(out.getvalue(), model=model) as dz:
-    taken = Names()
+    taken = TakenNames()
     for name in dz.names:
         taken.take(name)
     said = [len(dz), dz.names[n - 1], len(dz.find("5/*")), int(dz.find(dz.names[n // 2])[0])]

@@ -20,7 +20,7 @@ from digitzip import metrics
 from digitzip.cli import digitzip as command
 from digitzip.codec import Images
 from digitzip.errors import DigitzipError, InputError
-from digitzip.format import Promise
+from digitzip.format import StoredPromise
 from digitzip.images.sheet import GAP, GROUND, SCALE, contact_sheet
 from digitzip.model import Model, find_classifier, write_classifier
 from digitzip.model.classifier import Classifier
@@ -128,7 +128,7 @@ def test_an_image_shows_the_labels_of_the_first_network_that_tells_it_from_its_o
 ) -> None:
     pair = make_pair()
     write_classifier(place / "shelf" / "toy-pair.safetensors", pair)
-    data = with_promise(packed(images, guard=False), Promise(True, classifier=pair.id[:4]))
+    data = with_promise(packed(images, guard=False), StoredPromise(True, classifier=pair.id[:4]))
     before, after = pair.read(images), pair.read(digitzip.decompress(data))
     told = before != after
     for first, second in ((True, False), (False, True), (True, True), (False, False)):
@@ -265,11 +265,14 @@ def test_images_that_disprove_a_promise_are_told(images: Images, classifier: Cla
     read = (classifier.read(images) != classifier.read(recon)).any(axis=1)
     rmse_bound, off_bound = int(np.median(rmse) * 65_535), int(off.max()) - 1
     for guard, broken in (
-        (Promise(True), off > 255),
-        (Promise(True, max_error=off_bound), off > off_bound),
-        (Promise(True, max_rmse=rmse_bound), rmse * 65_535 > rmse_bound),
-        (Promise(True, classifier=classifier.id[:4]), read),
-        (Promise(True, 255, rmse_bound, classifier.id[:4]), read | (rmse * 65_535 > rmse_bound)),
+        (StoredPromise(True), off > 255),
+        (StoredPromise(True, max_error=off_bound), off > off_bound),
+        (StoredPromise(True, max_rmse=rmse_bound), rmse * 65_535 > rmse_bound),
+        (StoredPromise(True, classifier=classifier.id[:4]), read),
+        (
+            StoredPromise(True, 255, rmse_bound, classifier.id[:4]),
+            read | (rmse * 65_535 > rmse_bound),
+        ),
     ):
         found = compared(images, with_promise(data, guard), N).broken
         assert found is not None
@@ -326,7 +329,7 @@ def test_a_folder_is_compared_by_its_names(images: Images) -> None:
 
 def test_a_broken_promise_is_shown_and_exits_with_five(images: Images) -> None:
     data = packed(images, guard=False)
-    Path("liar.dz").write_bytes(with_promise(data, Promise(True, max_error=3)))
+    Path("liar.dz").write_bytes(with_promise(data, StoredPromise(True, max_error=3)))
     done = run("in.npy", "liar.dz", "--sheet", "sheet.png")
     assert done.exit_code == 5
     assert done.stderr == (
@@ -340,7 +343,7 @@ def test_a_broken_promise_is_shown_and_exits_with_five(images: Images) -> None:
 
 def test_a_promised_classifier_that_is_not_known_is_warned_of(images: Images) -> None:
     data = packed(images, guard=False)
-    Path("in.dz").write_bytes(with_promise(data, Promise(True, classifier=bytes(4))))
+    Path("in.dz").write_bytes(with_promise(data, StoredPromise(True, classifier=bytes(4))))
     done = run("in.npy", "in.dz")
     assert done.exit_code == 0
     assert "warning: labels were not compared: the classifier of the file is not" in done.stderr
@@ -352,7 +355,7 @@ def test_a_promised_classifier_that_is_not_known_is_warned_of(images: Images) ->
 
 
 def test_the_library_warns_of_a_promised_classifier_that_is_not_found(images: Images) -> None:
-    data = with_promise(packed(images, guard=False), Promise(True, classifier=bytes(4)))
+    data = with_promise(packed(images, guard=False), StoredPromise(True, classifier=bytes(4)))
     with pytest.warns(digitzip.DigitzipWarning, match="labels were not compared"):
         assert compared(images, data).classifier is None
 

@@ -15,7 +15,7 @@ import digitzip
 from digitzip.archive import Archive
 from digitzip.cli import digitzip as command
 from digitzip.errors import DamagedError, InputError, LimitError, OutputError, UnsupportedError
-from digitzip.format import Promise
+from digitzip.format import StoredPromise
 from digitzip.model import Model
 from tests.archives import with_promise
 from tests.conftest import TINY
@@ -143,7 +143,7 @@ def test_extracted_images_keep_codes_pixels_names_and_promise(
             else:
                 assert again.names is not None
                 assert again.names[:] == dz.names[digits]
-    guard = Promise(True, 200, 60_000)
+    guard = StoredPromise(True, 200, 60_000)
     dz, out = (
         digitzip.open(with_promise(Path("in.dz").read_bytes(), guard), model=tiny),
         io.BytesIO(),

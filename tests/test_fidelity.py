@@ -20,12 +20,11 @@ from digitzip.fidelity import (
     FidelityEncoder,
     Policy,
     checks,
-    encoder_for,
-    fallback,
-    fidelity_encoder,
+    encoder_from_arguments,
+    encoder_from_promise,
     promise_of,
 )
-from digitzip.format import Promise
+from digitzip.format import StoredPromise
 from digitzip.kernels import Network
 from digitzip.model import write_classifier
 from tests.toy import make_classifier
@@ -51,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def encoder_of(name: str, **bounds: Any) -> FidelityEncoder:
     """Return the encoder of a toy model."""
-    encoder = fidelity_encoder(Codec(MODELS[name], effort=0), **bounds)
+    encoder = encoder_from_arguments(Codec(MODELS[name], effort=0), **bounds)
     assert encoder is not None
     return encoder
 
@@ -83,18 +82,18 @@ def test_final_pixels_satisfy_the_policy(
         images, batch.pixels, promise.max_error, promise.max_rmse, promise.classifier, model.margin
     )
     if lossless or max_error == 0:
-        assert promise == Promise(True, max_error=0)
+        assert promise == StoredPromise(True, max_error=0)
     else:
         rmse = model.quantisers[0].max_rmse if max_rmse is None else int(max_rmse * 65_535)
         id_ = None if model.classifier_id is None else model.classifier_id[:4]
-        assert promise == Promise(True, max_error, rmse, id_)
+        assert promise == StoredPromise(True, max_error, rmse, id_)
 
 
 def test_a_policy_that_requires_nothing_needs_no_encoder() -> None:
-    assert fidelity_encoder(Codec(TOY)) is None
-    assert fidelity_encoder(Codec(MODELS["bounded"]), guard=False) is None
-    assert promise_of(None) == Promise()
-    assert encoder_for(Codec(TOY), Promise()) is None
+    assert encoder_from_arguments(Codec(TOY)) is None
+    assert encoder_from_arguments(Codec(MODELS["bounded"]), guard=False) is None
+    assert promise_of(None) == StoredPromise()
+    assert encoder_from_promise(Codec(TOY), StoredPromise()) is None
 
 
 @pytest.mark.parametrize(
@@ -103,7 +102,9 @@ def test_a_policy_that_requires_nothing_needs_no_encoder() -> None:
 def test_each_image_uses_the_first_fallback_that_is_enough(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fallback, "_OTHER_CODE_MARGIN", 0)  # toy classifiers have small margins
+    monkeypatch.setattr(
+        "digitzip.fidelity.encoder._OTHER_CODE_MARGIN", 0
+    )  # toy classifiers have small margins
     encoder, images = encoder_of(name), some(200)
     codec, policy = encoder.codec, encoder.policy
     batch, used = encoder.encode(images)
@@ -143,7 +144,7 @@ def test_batches_are_encoded_as_one_image_is(name: str) -> None:
 
 def test_an_image_that_its_code_gives_exactly_is_not_corrected() -> None:
     codec = Codec(MODELS["with a margin"], effort=6)
-    encoder = fidelity_encoder(codec)
+    encoder = encoder_from_arguments(codec)
     assert encoder is not None
     codes = np.random.default_rng(3).integers(0, 8, (300, 4), np.uint8)
     images = codec.decode(codes)
@@ -232,7 +233,7 @@ def test_impossible_and_contradicting_bounds_are_refused(
     bounds: dict[str, Any], match: str
 ) -> None:
     with pytest.raises(InputError, match=match):
-        fidelity_encoder(Codec(TOY), **bounds)
+        encoder_from_arguments(Codec(TOY), **bounds)
 
 
 @pytest.mark.parametrize("type_", [np.int64, np.uint8, np.array])
@@ -257,31 +258,30 @@ def test_a_classifier_that_is_not_found_is_an_error(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("DIGITZIP_MODELS")
     codec = Codec(MODELS["bounded"], effort=0)
     with pytest.raises(ModelError, match="with id"):
-        fidelity_encoder(codec)
+        encoder_from_arguments(codec)
     with pytest.raises(BoundError, match="the file promises labels of a classifier: no "):
-        encoder_for(codec, Promise(True, classifier=CLASSIFIER.id[:4]))
-    assert fidelity_encoder(codec, lossless=True) is not None  # needs no classifier
+        encoder_from_promise(codec, StoredPromise(True, classifier=CLASSIFIER.id[:4]))
+    assert encoder_from_arguments(codec, lossless=True) is not None  # needs no classifier
 
 
 def test_a_classifier_of_another_size_is_an_error(folder: Path) -> None:
     other = make_classifier("wide", side=9)
     write_classifier(folder / "wide.safetensors", other)
     with pytest.raises(ModelError, match="wide takes 9 x 9 pixels, and images have 8 x 8"):
-        fidelity_encoder(Codec(replace(TOY, classifier_id=other.id)))
+        encoder_from_arguments(Codec(replace(TOY, classifier_id=other.id)))
 
 
 def test_a_promise_gives_the_encoder_that_keeps_it() -> None:
     codec = Codec(MODELS["two networks"], effort=0)
     for bounds in ({}, {"max_error": 9}, {"lossless": True}, {"max_rmse": 0.1}):
-        encoder = fidelity_encoder(codec, **bounds)
+        encoder = encoder_from_arguments(codec, **bounds)
         promise = promise_of(encoder)
-        again = encoder_for(codec, promise)
+        again = encoder_from_promise(codec, promise)
         assert encoder is not None
         assert again is not None
         assert promise_of(again) == promise
-        assert again.has_default_bounds == encoder.has_default_bounds == (not bounds)
     assert promise_of(encoder_of("two networks")).classifier == PAIR.id[:4]
-    other = encoder_for(codec, Promise(True, classifier=CLASSIFIER.id[:4]))
+    other = encoder_from_promise(codec, StoredPromise(True, classifier=CLASSIFIER.id[:4]))
     assert other is not None
     assert other.policy.classifier is not None
     assert other.policy.classifier.id == CLASSIFIER.id

@@ -17,7 +17,7 @@ from digitzip.format import (
     Header,
     Layer,
     LayerType,
-    Promise,
+    StoredPromise,
     Trailer,
     labels,
     metadata,
@@ -28,9 +28,9 @@ from digitzip.format.trailer import HEAD_SIZE, claimed_size
 from digitzip.format.wire import VARINT_LIMIT, Cursor, varint
 
 promises = st.one_of(
-    st.just(Promise()),
+    st.just(StoredPromise()),
     st.builds(
-        Promise,
+        StoredPromise,
         on=st.just(True),
         max_error=st.none() | st.integers(0, 255),
         max_rmse=st.none() | st.integers(0, 65535),

@@ -37,8 +37,8 @@ from digitzip.images import (
     write_labels,
 )
 from digitzip.images.frame import Frame
-from digitzip.images.names import Names
 from digitzip.images.pictures import decode
+from digitzip.images.taken_names import TakenNames
 
 Pixels = NDArray[np.uint8]
 FITS: tuple[Fit, ...] = ("none", "resize", "mnist")
@@ -838,7 +838,7 @@ def test_names_that_some_machine_takes_for_one_are_refused(
 
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_a_name_that_is_taken_leads_to_one_png_below_the_folder(first: str, second: str) -> None:
-    names = Names()
+    names = TakenNames()
     for name in (first, second, f"{first}/{second}"):
         try:
             path = names.take(name)

@@ -15,7 +15,7 @@ import digitzip
 from digitzip.archive.sink import ChunkSink
 from digitzip.cli import digitzip as command
 from digitzip.errors import DamagedError, DigitzipError, InputError, LimitError, OutputError
-from digitzip.format import Header, Promise
+from digitzip.format import Header, StoredPromise
 from digitzip.model import Model
 from tests import second_reader
 from tests.archives import chunk_sizes, with_promise
@@ -89,7 +89,7 @@ def test_chunks_are_copied_byte_for_byte(tiny: Model, images: Images) -> None:
     bodies = []
     for data in parts:
         with digitzip.open(data) as dz:
-            bodies += [dz._store.stored(number) for number in dz._store.numbers]
+            bodies += [dz._store.chunk_bytes(number) for number in dz._store.numbers]
     assert b"".join(bodies) in joined(*parts)
 
 
@@ -174,13 +174,16 @@ def test_a_name_of_two_files_is_refused(tiny: Model, images: Images) -> None:
 @pytest.mark.filterwarnings("ignore:.*promises nothing:digitzip.DigitzipWarning")
 def test_the_promise_is_what_all_files_promise(tiny: Model, images: Images) -> None:
     data, classifier = pack(tiny, images[:2]), bytes(range(4))
-    strict, loose = Promise(True, 9, 70, classifier), Promise(True, 30, None, classifier)
+    strict, loose = (
+        StoredPromise(True, 9, 70, classifier),
+        StoredPromise(True, 30, None, classifier),
+    )
     for one, two, both in (
         (strict, strict, strict),
-        (strict, loose, Promise(True, 30, None, classifier)),
-        (strict, Promise(True, 9, 70, bytes(4)), Promise(True, 9, 70)),
-        (strict, Promise(), Promise()),
-        (Promise(), loose, Promise()),
+        (strict, loose, StoredPromise(True, 30, None, classifier)),
+        (strict, StoredPromise(True, 9, 70, bytes(4)), StoredPromise(True, 9, 70)),
+        (strict, StoredPromise(), StoredPromise()),
+        (StoredPromise(), loose, StoredPromise()),
     ):
         with digitzip.open(joined(with_promise(data, one), with_promise(data, two))) as dz:
             assert dz._store.header.promise == both
@@ -242,7 +245,7 @@ def test_plain_cat_is_refused_and_told_apart(n: int, tiny: Model, images: Images
         pack(tiny, images[:3], quality=1),
         pack(tiny, images[:3], named),
         pack(tiny, images[:0]),
-        with_promise(pack(tiny, images[:2]), Promise(True, 9, 70, bytes(4))),
+        with_promise(pack(tiny, images[:2]), StoredPromise(True, 9, 70, bytes(4))),
         (VALID / "appended.dz").read_bytes(),
     )
     for one in kinds:

@@ -17,7 +17,7 @@ from digitzip.archive import Archive
 from digitzip.codec import Codec, Images
 from digitzip.errors import BoundError, InputError
 from digitzip.fidelity import Fallback
-from digitzip.format import Promise
+from digitzip.format import StoredPromise
 from tests.archives import chunk_sizes
 from tests.toy_policies import CLASSIFIER, MODELS, SIDE, TOY, all_kinds, check, registered, some
 
@@ -33,7 +33,7 @@ def guarded(images: Images, name: str = "bounded", **bounds: Any) -> bytes:
     return digitzip.compress(images, model=MODELS[name], effort=0, **bounds)
 
 
-def promise(dz: Archive) -> Promise:
+def promise(dz: Archive) -> StoredPromise:
     return dz._store.header.promise
 
 
@@ -60,7 +60,7 @@ def test_a_file_keeps_what_it_promises(
     with digitzip.open(data, model=MODELS[name]) as dz:
         dz.test()
         if name == "promises nothing" and (max_rmse, max_error) == (None, None):
-            assert promise(dz) == Promise()  # nothing is required
+            assert promise(dz) == StoredPromise()  # nothing is required
         else:
             kept(images, dz)
             assert promise(dz).max_error == max_error
@@ -80,7 +80,7 @@ def test_lossless_keeps_every_pixel(name: str, n: int) -> None:
     images = some(n, seed=n)
     data = guarded(images, name, lossless=True)
     np.testing.assert_array_equal(digitzip.decompress(data, model=MODELS[name]), images)
-    assert promise(digitzip.open(data, model=MODELS[name])) == Promise(True, max_error=0)
+    assert promise(digitzip.open(data, model=MODELS[name])) == StoredPromise(True, max_error=0)
     assert guarded(images, name, max_error=0) == data
 
 
@@ -90,7 +90,7 @@ def test_without_a_guard_codes_are_the_encoders_and_nothing_is_promised() -> Non
         codec = Codec(model, effort=0)
         np.testing.assert_array_equal(dz.codes[:], codec.encode(images))
         np.testing.assert_array_equal(dz[:], codec.decode(dz.codes[:]))
-        assert promise(dz) == Promise()
+        assert promise(dz) == StoredPromise()
 
 
 @pytest.mark.parametrize("name", ["bounded", "bounded, coded", "categorical"])
@@ -165,13 +165,13 @@ def test_a_joined_file_promises_what_both_promise_and_keeps_every_pixel() -> Non
     digitzip.join(parts, out)
     with digitzip.open(out.getvalue(), model=model) as dz:
         dz.test()
-        assert promise(dz) == Promise(True, 60, 27_000, CLASSIFIER.id[:4])
+        assert promise(dz) == StoredPromise(True, 60, 27_000, CLASSIFIER.id[:4])
         kept(images, dz)
         pixels = np.concatenate([digitzip.decompress(part, model=model) for part in parts])
         np.testing.assert_array_equal(dz[:], pixels)
     plain = guarded(images[:20], "bounded, coded", guard=False)
     digitzip.join([parts[0], plain], out := io.BytesIO())
-    assert promise(digitzip.open(out.getvalue())) == Promise()
+    assert promise(digitzip.open(out.getvalue())) == StoredPromise()
 
 
 @pytest.fixture(scope="module")
@@ -250,6 +250,6 @@ def test_a_lossless_file_keeps_the_promise_of_any_that_it_is_joined_with() -> No
         out = io.BytesIO()
         digitzip.join(parts, out)
         joined = digitzip.open(out.getvalue(), model=MODELS["bounded"])
-        assert promise(joined) == Promise(True, None, 27_000, CLASSIFIER.id[:4])
-    both = Promise(True, max_error=0)
-    assert both.both(both) == both
+        assert promise(joined) == StoredPromise(True, None, 27_000, CLASSIFIER.id[:4])
+    both = StoredPromise(True, max_error=0)
+    assert both.common(both) == both

@@ -29,7 +29,7 @@ from digitzip.errors import (
     OutputError,
     UnsupportedError,
 )
-from digitzip.format import Entry, Promise, Trailer, trailer
+from digitzip.format import Entry, StoredPromise, Trailer, trailer
 from digitzip.format import frames as frames_module
 from digitzip.format.frames import MAX_BYTES, Walk, walk_frame
 from digitzip.model import Model, read_model
@@ -349,9 +349,9 @@ def test_what_plain_cat_joined_is_saved_as_one(named: bytes, whole: bytes, tiny:
     assert len(digitzip.open(saved)) == 80
     found, _ = recover(whole[:-9] + whole)
     assert (found.images, found.end_known) == (100, False)
-    guarded = with_promise(whole, Promise(True, 200))
+    guarded = with_promise(whole, StoredPromise(True, 200))
     found, saved = recover(guarded + whole)
-    assert digitzip.open(saved)._store.header.promise == Promise()
+    assert digitzip.open(saved)._store.header.promise == StoredPromise()
 
 
 def test_names_that_joined_archives_share_are_told(
@@ -553,7 +553,7 @@ def test_what_is_saved_is_never_a_chunk_that_readers_refuse(
 
 
 def test_the_promise_is_kept(whole: bytes) -> None:
-    guard = Promise(True, 200, 60_000, bytes(4))
+    guard = StoredPromise(True, 200, 60_000, bytes(4))
     _, saved = recover(with_promise(whole, guard)[:-3])
     assert digitzip.open(saved)._store.header.promise == guard
 

@@ -28,7 +28,7 @@ from benchmarks.measure.odd import odd_images
 from benchmarks.record import Images, Labels, Result
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
-from digitzip.fidelity import Fallback, fidelity_encoder
+from digitzip.fidelity import Fallback, encoder_from_arguments
 from digitzip.limits import EFFORTS
 from digitzip.metrics import rmse
 from digitzip.model import Model, load_model
@@ -66,7 +66,7 @@ def measure(
     Raises `ValueError` if `max_error` or `lossless` is not kept.
     """
     out, start = io.BytesIO(), time.perf_counter()
-    with Writer(out, codec, fidelity_encoder(codec, **bounds)) as writer:
+    with Writer(out, codec, encoder_from_arguments(codec, **bounds)) as writer:
         writer.append(images)
     data, half = out.getvalue(), time.perf_counter()
     recon = digitzip.decompress(data, model=codec.model)

@@ -1,6 +1,6 @@
 """Archives: the streaming writer and the random-access reader of `.dz` files.
 
-This room joins codec and container; it does not know the command line.
+This room combines codec and container; it does not know the command line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from digitzip.archive.writer import Writer
 from digitzip.archive.writer import create as _create
 from digitzip.codec import Images, load_codec
 from digitzip.errors import DigitzipWarning, LimitError
-from digitzip.fidelity import fidelity_encoder
+from digitzip.fidelity import encoder_from_arguments
 from digitzip.images import Fit
 from digitzip.limits import DEFAULT_CHUNK_IMAGES, MAX_IMAGES
 from digitzip.model import Model
@@ -133,7 +133,7 @@ def decompress(
     with Archive(_bytes_of(data), model=model, threads=threads) as archive:
         if len(archive) > max_images:
             raise LimitError(f"{len(archive)} images, expected at most {max_images} (max_images)")
-        archive._store.check_stored()  # who claims much must hold much before it is allocated
+        archive._store.check_stored()  # before memory for all images is allocated
         images = np.empty(archive.shape, np.uint8)
         done = 0
         for batch in archive.batches():
@@ -185,7 +185,7 @@ def create(
     `overwrite` is false, or cannot be written.
     """
     codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
-    encoder = fidelity_encoder(
+    encoder = encoder_from_arguments(
         codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless, margin=margin
     )
     if guard and encoder is None:

@@ -1,7 +1,7 @@
-"""Appending to an archive: the whole file is written anew beside the old one, then renamed.
+"""Append to an archive: write the whole file again beside the old one, then rename it.
 
-So the old file is there, and whole, until the moment the new one takes its place, whenever the
-run is killed; and what reads the old one meanwhile reads it to its end.
+The old file stays whole until the new one replaces it, even if the process is killed. Processes
+that read the old file meanwhile can read it to its end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from digitzip.archive.store import ChunkStore
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
 from digitzip.errors import OutputError
-from digitzip.fidelity import encoder_for
+from digitzip.fidelity import encoder_from_promise
 from digitzip.images import Fit
 from digitzip.limits import DEFAULT_CHUNK_IMAGES
 from digitzip.model import Model
@@ -50,11 +50,11 @@ def append(
         old = pending.enter_context(_alone(target))
         before = os.fstat(old.fileno())
         out = pending.enter_context(atomic.file(target, overwrite=True))
-        _like(out, before)  # before anything is in it that others may not read
+        _like(out, before)  # before private data is written
         pending.enter_context(_unchanged(target, before))
         store = ChunkStore(old, model=model)
         codec = Codec(store.codec.model, store.header.levels, effort, threads)
-        encoder = encoder_for(codec, store.header.promise)
+        encoder = encoder_from_promise(codec, store.header.promise)
         outputs = ExitStack()
         writer = Writer(
             out, codec, encoder, chunk=chunk, fit=fit, header=store.header, outputs=outputs
@@ -76,7 +76,7 @@ def _unchanged(target: Path, before: os.stat_result) -> Iterator[None]:
 
 @contextmanager
 def _alone(target: Path) -> Iterator[BinaryIO]:
-    """Open the file at `target`, which no other run that appends then opens."""
+    """Open and lock the file at `target`, so that only one process appends to it."""
     while True:
         with target.open("r+b") as file:
             try:
@@ -92,7 +92,7 @@ def _alone(target: Path) -> Iterator[BinaryIO]:
 
 
 def _like(out: BinaryIO, old: os.stat_result) -> None:
-    """Give a file the owner and group of the old one, as far as that is allowed, and its mode."""
+    """Give a file the mode of the old one and, where the system allows it, owner and group."""
     if sys.platform != "win32":
         for owner, group in ((-1, old.st_gid), (old.st_uid, -1)):
             with suppress(OSError):

@@ -118,7 +118,7 @@ class Archive:
     def batches(self, n: int = 4096, start: int = 0, stop: int | None = None) -> Iterator[Images]:
         """Yield the images from `start` to `stop` as uint8 [<= n, height, width], in order.
 
-        Chunks that are read whole are proved by their pixel CRC before any image is yielded.
+        Chunks that are read whole are verified by their pixel CRC before any image is yielded.
         """
         self._store.check_open()
         if n < 1:
@@ -128,28 +128,29 @@ class Archive:
             span = self._store.span(number)
             low, high = max(start, span.start), min(stop, span.stop)
             if low < high:
-                images = self._store.images(number, low - span.start, high - span.start)
+                images = self._store.chunk_images(number, low - span.start, high - span.start)
                 yield from (images[i : i + n] for i in range(0, len(images), n))
 
     def test(self, rows: Any = None) -> None:
-        """Prove that images decode here to the pixels their writer saw; raises `DamagedError`.
+        """Verify the decoded pixels of every chunk by its pixel CRC; raises `DamagedError`.
 
-        With `rows`, a key as between brackets, only the chunks that hold these images are proved.
+        Also check names, labels and the trailer. With `rows`, any key that `dz[rows]` takes, only
+        verify the chunks that hold these images.
         """
         self._store.check_open()
         if rows is not None:
-            self._store.prove(self._store.select(rows).rows)
+            self._store.verify(self._store.select(rows).rows)
             return
         for number in self._store.numbers:
-            self._store.images(number)
-            self._store.names(number)
-            self._store.labels(number)
+            self._store.chunk_images(number)
+            self._store.chunk_names(number)
+            self._store.chunk_labels(number)
         self._store.check_corrected()
         if self._store.index.damaged:
             raise DamagedError("the file has no valid trailer")
 
     def find(self, *words: str) -> npt.NDArray[np.intp]:
-        """Return the rows, intp [n], that numbers, ranges, names and patterns mean, each once.
+        """Return the rows, intp [n], of numbers, ranges, names and patterns, each once.
 
         A range A:B goes up to B, without B itself. Raises `InputError` for a word that means no
         image of the archive, and for a range that goes beyond it.
@@ -159,12 +160,12 @@ class Archive:
 
     @property
     def info(self) -> Info:
-        """What header and trailer of the file say; no chunk is read."""
+        """Facts from the header and the trailer; no chunk is read."""
         self._store.check_open()
         return info_of(self._store)
 
     def stats(self) -> CorrectionStats:
-        """Return statistics of the corrections; reads every chunk, but decodes none."""
+        """Return statistics of the corrections; reads every chunk, decodes none."""
         self._store.check_open()
         return stats_of(self._store)
 

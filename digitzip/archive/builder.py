@@ -1,6 +1,6 @@
 """Encoded images -> the bytes of chunks.
 
-This module knows layers and how much a chunk may hold, and nothing of files.
+This module knows layers and the limits of a chunk, but no files.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from digitzip.format import names as format_names
 from digitzip.limits import DEFAULT_CHUNK_IMAGES
 
 MAX_CORRECTED_PIXELS: Final = 2048 * 784
-"""Pixels of corrected images in a chunk: whoever wants one of them decodes them all."""
+"""Pixels of corrected images in a chunk: reading one correction decodes all of its chunk."""
 MAX_NAME_BYTES: Final = 8 << 20
 """Bytes of names in a chunk: half of what a chunk may hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltChunk:
-    """One chunk as it is stored, its images, how many are corrected, and the bytes of that."""
+    """A packed chunk, and how many of its images are corrected, in how many bytes."""
 
     frame: bytes
     images: int

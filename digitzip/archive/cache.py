@@ -10,10 +10,10 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Value]):
-    """Remembers the values used last, up to `budget` bytes, and at least one.
+class LRUCache(Generic[Value]):
+    """Keeps the values used last, up to `budget` bytes, and at least one.
 
-    `make` gives the value of a key and `size` its bytes. Two threads may make one value at once.
+    `make(key)` returns a value, `size(value)` its bytes. Two threads may make one value at once.
     """
 
     def __init__(

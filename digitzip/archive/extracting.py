@@ -33,8 +33,8 @@ def extract(
 
     `file` is an open archive, or a path, bytes or a binary file; `images` are indexed as in an
     archive, and `model` is as for `open`. They come in the order given and keep codes, corrections,
-    names and labels, so they decode to the same pixels. The chunks that hold them are proved as a
-    whole. A path appears whole or not at all. Raises `DamagedError` for chunks that do not decode
+    names and labels, so they decode to the same pixels. The chunks that hold them are verified as
+    a whole. A path appears whole or not at all. Raises `DamagedError` for chunks that do not decode
     as their writer saw, and `UnsupportedError` for images with a layer unknown to this build.
     """
     with opened_archive(file, model) as dz:
@@ -51,7 +51,7 @@ def _extract(store: ChunkStore, images: Any, out: Writable, overwrite: bool) -> 
             )
     step = max(1, _PIXELS // (store.header.height * store.header.width))
     with opened(out, overwrite=overwrite) as target:
-        sink = ChunkSink(target, store.header, store.index.kinds)
+        sink = ChunkSink(target, store.header, store.index.extras)
         builder = ChunkBuilder(store.codec)
 
         def write(chunks: Sequence[BuiltChunk]) -> None:
@@ -60,7 +60,7 @@ def _extract(store: ChunkStore, images: Any, out: Writable, overwrite: bool) -> 
 
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
-            store.prove(part)
+            store.verify(part)
             names = store.names_of(part) if store.named else ()
             labels = store.labels_of(part).tobytes() if store.labelled else b""
             write(builder.add(store.batch_of(part), names, labels))

@@ -22,20 +22,20 @@ from digitzip.format.trailer import MAGIC as TRAILER_MAGIC
 
 
 @dataclass(frozen=True, slots=True)
-class Kinds:
-    """What the images of a file or chunk have beside pixels."""
+class Extras:
+    """Whether the images of a file or a chunk have names and labels."""
 
     named: bool = False
     labelled: bool = False
 
     @classmethod
-    def of(cls, chunk: Chunk) -> Kinds:
-        """Return what the images of a chunk have."""
+    def of(cls, chunk: Chunk) -> Extras:
+        """Return whether the images of a chunk have names and labels."""
         names, labels = chunk.layer(LayerType.NAMES), chunk.layer(LayerType.LABELS)
         return cls(names is not None, labels is not None)
 
     def allow(self, type_: int) -> bool:
-        """Return whether a chunk of a file with these kinds may have this layer."""
+        """Return whether a chunk of a file with these extras may have this layer."""
         if type_ == LayerType.NAMES:
             return self.named
         return self.labelled or type_ != LayerType.LABELS
@@ -43,7 +43,7 @@ class Kinds:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a chunk stands in the file, the index of its first image, and its entry."""
+    """The offset of a chunk in the file, the index of its first image, and its entry."""
 
     offset: int
     first: int
@@ -51,16 +51,16 @@ class Slot:
 
 
 class Index:
-    """The chunks of a file in order, and what its trailer says of all images.
+    """The chunks of a file in order, and what its trailer says about all images.
 
-    `damaged` says that there is no valid trailer, so that the chunks were found by scanning;
-    `corrected` is then None.
+    `damaged` says that there is no valid trailer: the chunks were found by scanning, and
+    `corrected` is None.
     """
 
-    def __init__(self, slots: list[Slot], trailer: Trailer | None, *, kinds: Kinds) -> None:
+    def __init__(self, slots: list[Slot], trailer: Trailer | None, extras: Extras) -> None:
         self.slots = slots
         self.damaged = trailer is None
-        self.kinds = kinds
+        self.extras = extras
         self.corrected = None if trailer is None else trailer.corrected
         self.images = slots[-1].first + slots[-1].entry.images if slots else 0
         self._firsts = np.array([slot.first for slot in slots], np.int64)
@@ -87,7 +87,7 @@ def read_index(storage: Storage, header: Header) -> Index:
 
 
 def last_trailer(storage: Storage, room: int) -> bytes:
-    """Return the trailer at the end of a file, of `room` bytes at most; proves nothing."""
+    """Return the trailer at the end of a file, at most `room` bytes; checks only its size."""
     if room < BACK_POINTER_SIZE:
         raise DamagedError("no trailer at the end of the file: it is cut")
     tail = storage.read(storage.size - BACK_POINTER_SIZE, BACK_POINTER_SIZE)
@@ -112,14 +112,14 @@ def _index(storage: Storage, header: Header, trailer: Trailer, start: int) -> In
     for slot in slots:
         if not slot.entry.images:
             read_stored(storage, slot)
-    kinds = Kinds(trailer.named, trailer.labelled)
-    return Index([slot for slot in slots if slot.entry.images], trailer, kinds=kinds)
+    extras = Extras(trailer.named, trailer.labelled)
+    return Index([each for each in slots if each.entry.images], trailer, extras)
 
 
 def rebuild_index(storage: Storage, header: Header) -> Index:
     """Return the index of the whole chunks that follow the header, up to the first damage."""
     slots: list[Slot] = []
-    offset, first, kinds = header.size, 0, Kinds()
+    offset, first, extras = header.size, 0, Extras()
     while offset < storage.size:
         window = storage.read(offset, min(MAX_BYTES, storage.size - offset))
         try:
@@ -127,20 +127,20 @@ def rebuild_index(storage: Storage, header: Header) -> Index:
             if window[:4] != TRAILER_MAGIC:
                 chunk = Chunk.from_bytes(window[:length])
                 entry = Entry(length, chunk.images, zlib.crc32(window[:length]))
-                kinds = kinds if slots else Kinds.of(chunk)
+                extras = extras if slots else Extras.of(chunk)
                 slots.append(Slot(offset, first, entry))
                 first += chunk.images
         except DamagedError:
             break
         offset += length
-    return Index(slots, None, kinds=kinds)
+    return Index(slots, None, extras)
 
 
 def _refuse_joined(storage: Storage, header: Header, data: bytes, start: int) -> None:
-    """Refuse a file that ends in a whole archive, whose trailer `data` is, which begins later."""
+    """Refuse several archives in one file; `data`, at `start`, is the trailer of the last one."""
     try:
         trailer, _ = Trailer.claims(data)
-        end = start - sum(entry.length for entry in trailer.entries)  # of that archive's header
+        end = start - sum(entry.length for entry in trailer.entries)  # of its header
         if (last := _header_before(storage, end, header.size)) is None:
             return
         Trailer.from_bytes(data, last.to_bytes())
@@ -166,11 +166,11 @@ def _header_before(storage: Storage, end: int, low: int) -> Header | None:
 
 
 def read_stored(storage: Storage, slot: Slot) -> bytes:
-    """Return the bytes of a slot, checked against their CRC in the trailer."""
+    """Return the stored bytes of a chunk, checked against their CRC in the trailer."""
     data = storage.read(slot.offset, slot.entry.length)
     if zlib.crc32(data) != slot.entry.crc:
-        images = slot.entry.images
-        what = f"images {slot.first} to {slot.first + images - 1}" if images else "an old trailer"
+        first, images = slot.first, slot.entry.images
+        what = f"images {first} to {first + images - 1}" if images else "an old trailer"
         raise DamagedError(
             f"{what}: the stored bytes are damaged; digitzip.recover saves all other chunks"
         )

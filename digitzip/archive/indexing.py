@@ -1,4 +1,4 @@
-"""What a key between brackets means, as NumPy defines it: rows of an archive, and axes behind."""
+"""NumPy indexing of an archive: a key between brackets -> the rows to decode and an index."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ _Whole = slice(None)
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The rows that a key needs, intp [k], and the index into the array of these rows."""
+    """The rows to decode, intp [k], and the index to apply to the array of these rows."""
 
     rows: Rows
     index: tuple[Any, ...]
 
 
 def select(key: Any, shape: tuple[int, ...], most: int) -> Selection:
-    """Return what `array[key]` of an array of this shape needs, and how to take it from that.
+    """Return the rows to decode for `array[key]`, and the index to apply to them.
 
-    Keys are integers of any type, slices, `...`, arrays or lists of integers, boolean masks of the
-    first axis, and tuples of these, one for each axis. Raises `IndexError` and `TypeError` for
-    other keys, and `LimitError` for more than `most` rows, before they are allocated.
+    `shape` is the shape of the array. Keys are integers of any type, slices, `...`, arrays or lists
+    of integers, boolean masks of the first axis, and tuples of these, one for each axis. Raises
+    `IndexError` and `TypeError` for other keys, and `LimitError` for more than `most` rows, before
+    anything is allocated.
     """
     first, rest = _by_axes(key, len(shape))
     rows, index = _rows_of(first, shape[0], most)
@@ -40,7 +41,7 @@ def select(key: Any, shape: tuple[int, ...], most: int) -> Selection:
 
 
 def _by_axes(key: Any, axes: int) -> tuple[Any, tuple[Any, ...]]:
-    """Return the key of the first axis and those of the others, without `...`."""
+    """Return the key of the first axis and the keys of the other axes, with `...` expanded."""
     keys = key if isinstance(key, tuple) else (key,)
     at = [number for number, each in enumerate(keys) if each is Ellipsis]
     if len(at) > 1 or len(keys) - len(at) > axes:

@@ -9,17 +9,18 @@ from digitzip.archive.store import ChunkStore
 from digitzip.entropy.corrections import packed_size
 from digitzip.errors import ModelError
 from digitzip.fidelity import RMSE_UNIT
-from digitzip.format import Promise as Stored
+from digitzip.format import StoredPromise
 from digitzip.model import find_classifier
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What the writer verified of every image against its original; None where it set no bound.
+    """The bounds that the writer verified for every image; None where it set no bound.
 
     `max_error` is in pixel values, 0 … 255, `max_rmse` is in 0 … 1. `classifier` is the name of the
-    classifier that gives each image the label of its original, None where it is not found here;
-    `classifier_id` is the beginning of its id.
+    classifier that gives each image the label of its original; None where it is not installed.
+    `classifier_id` is the beginning of its id in hexadecimal. In a file, a promise is a
+    `format.StoredPromise`.
     """
 
     max_error: int | None
@@ -30,11 +31,12 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What header and trailer of an archive say; `json.dumps(dataclasses.asdict(info))` works.
+    """Facts from the header and the trailer; `json.dumps(dataclasses.asdict(info))` works.
 
-    Figures per image are None where there are no images, `model` where the model is not found here,
-    `promise` where nothing was verified, and `corrections`, the number of corrected images, where
-    the file is `damaged`: it was opened with `rebuild=True` and has no valid trailer.
+    `bytes_per_image` and `ratio` are None where there are no images, `model` is None where the
+    model is not installed, `promise` is None where nothing was verified. `corrections` is the
+    number of corrected images. `damaged` says that the file has no valid trailer and was opened
+    with `rebuild=True`; `corrections` is then None.
     """
 
     images: int
@@ -65,7 +67,7 @@ class CorrectionStats:
 
 
 def info_of(store: ChunkStore) -> Info:
-    """Return what header and trailer say; no chunk is read."""
+    """Return the facts from header and trailer; reads no chunk."""
     images, header, size = len(store), store.header, store.storage.size
     return Info(
         images=images,
@@ -89,11 +91,11 @@ def info_of(store: ChunkStore) -> Info:
 
 
 def stats_of(store: ChunkStore) -> CorrectionStats:
-    """Return statistics of the corrections: every chunk is read, and none is decoded."""
+    """Return statistics of the corrections; reads every chunk, decodes none."""
     images = size = 0
     for number in store.numbers:
         if (body := store.correction_body(number)) is not None:
-            images += len(store.corrected(number))
+            images += len(store.corrected_rows(number))
             size += packed_size((body,))
     return CorrectionStats(images, size)
 
@@ -104,7 +106,7 @@ def _model_name(store: ChunkStore) -> str | None:
     return None
 
 
-def _promise_of(stored: Stored) -> Promise | None:
+def _promise_of(stored: StoredPromise) -> Promise | None:
     if not stored.on:
         return None
     name, id_ = None, stored.classifier

@@ -1,4 +1,4 @@
-"""Joining archives: chunks are copied, codes never unpacked, so that no model is needed."""
+"""Join archives: chunks are copied and never decoded, so no model is needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from os import PathLike, fspath
 from typing import Any
 
-from digitzip.archive.index import Kinds
+from digitzip.archive.index import Extras
 from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable
 from digitzip.archive.store import ChunkStore
@@ -39,21 +39,22 @@ def join(files: Sequence[Readable], out: Writable, *, overwrite: bool = False) -
                 DigitzipWarning,
                 stacklevel=2,
             )
-        sink, kinds = ChunkSink(target, header), _Kinds()
+        sink, joined = ChunkSink(target, header), _JoinedFiles()
         for number, file in enumerate(files):
             label = _label(file, number)
             with _reading(file, label) as store:
-                match(header, store.header, _label(files[0], 0), label)  # it is as it was looked at
-                kinds.take(store, label)
-                sink.kinds = kinds.kinds
+                # The file may have changed since its header was read.
+                match(header, store.header, _label(files[0], 0), label)
+                joined.take(store, label)
+                sink.extras = joined.extras
                 for chunk in store.numbers:
-                    sink.copy(store.stored(chunk))
+                    sink.copy(store.chunk_bytes(chunk))
         sink.close()
     return sink.images
 
 
 def match(header: Header, other: Header, label: str, other_label: str) -> Header:
-    """Return the header of a file with the images of both; `InputError` where there is none."""
+    """Return the header of a file with the images of both; raises `InputError` where none fits."""
     for name, one, two in (
         ("model", header.model_id.hex(), other.model_id.hex()),
         ("levels", header.levels, other.levels),
@@ -64,26 +65,26 @@ def match(header: Header, other: Header, label: str, other_label: str) -> Header
                 f"{other_label}: {name} {two}, expected {one} as in {label}: "
                 "decompress it, and compress the images as the others were"
             )
-    return header.both(other)
+    return header.common(other)
 
 
-class _Kinds:
-    """What the images of the files so far have beside pixels, and all their names."""
+class _JoinedFiles:
+    """Whether the images of the files so far have names and labels, and all their names."""
 
     def __init__(self) -> None:
-        self.kinds = Kinds()
+        self.extras = Extras()
         self._first: str | None = None  # the first file that has images
         self._from: dict[str, str] = {}
 
     def take(self, store: ChunkStore, label: str) -> None:
-        """Add a file; raise `InputError` where it has not what the others have."""
+        """Add a file; raise `InputError` where it disagrees with the files before it."""
         if not len(store):
             return
         if self._first is None:
-            self._first, self.kinds = label, store.index.kinds
+            self._first, self.extras = label, store.index.extras
         for what, before, has in (
-            ("names", self.kinds.named, store.named),
-            ("labels", self.kinds.labelled, store.labelled),
+            ("names", self.extras.named, store.named),
+            ("labels", self.extras.labelled, store.labelled),
         ):
             if before != has:
                 with_, without = (label, self._first) if has else (self._first, label)
@@ -103,7 +104,7 @@ class _Kinds:
 
 
 def _common_header(files: Sequence[Readable]) -> tuple[Header, str | None]:
-    """Return the header of the joined file, and which file drops the promise of the others."""
+    """Return the header of the joined file, and the first file that drops a promise of others."""
     header: Header | None = None
     promised, without = False, None
     for number, file in enumerate(files):
@@ -123,7 +124,7 @@ def _common_header(files: Sequence[Readable]) -> tuple[Header, str | None]:
 
 @contextmanager
 def _reading(file: Readable, label: str) -> Iterator[ChunkStore]:
-    """Open an archive; errors of it, but not of what is written, name it."""
+    """Open an archive for reading; errors in it name it, errors of the output do not."""
     try:
         with closing(ChunkStore(file)) as store:
             yield store

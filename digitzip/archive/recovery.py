@@ -1,4 +1,4 @@
-"""Recovering a damaged archive: what is proved to be whole goes to a new one."""
+"""Recover a damaged archive: copy every chunk that passes its checks to a new file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial, reduce
 from pathlib import Path
 
-from digitzip.archive.index import Kinds, last_trailer, read_header
+from digitzip.archive.index import Extras, last_trailer, read_header
 from digitzip.archive.scanning import Scan
-from digitzip.archive.segments import Kept, Segment, names_shared
+from digitzip.archive.segments import SavedChunks, Segment, names_shared
 from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable, Storage
 from digitzip.archive.store import codec_for, decode_chunk
@@ -25,18 +25,20 @@ from digitzip.model import Model
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """The result of `recover`. Images are numbered as in the damaged file, from 0.
+    """What was saved and lost of a damaged file; images are numbered as they were in that file.
 
-    `images` is the number of saved images. `lost` are the ranges of images that are not in the new
-    file. `gaps` are positions before which an unknown number of images may be lost: without a
-    trailer, the number of images in damaged bytes is unknown. `end_known` is false where more
-    images may have followed the last known one. `names_lost` and `labels_lost` say that names or
-    labels were left out because not all images had them. `names_shared` counts names of archives
-    joined by plain `cat` that an archive before them has too: such images are saved, but cannot be
-    decompressed to one folder. `left_out` counts whole chunks that the trailer does not list.
-    `proved` is false where the model was not found: stored bytes were checked, but no decoded
-    pixels. `header_restored` says that the header was damaged and was rebuilt from its copy in the
-    trailer. `foreign_headers` counts headers of other models or qualities without images.
+    `images` is the number of saved images. `lost` are ranges of images that are not in the new
+    file. Before the image of each index in `gaps`, an unknown number of images may be lost too:
+    only a trailer tells how many images were in damaged bytes. `end_known` is false where more
+    images may have followed the last known one.
+
+    `names_lost` and `labels_lost` say that names and labels were left out, because not all images
+    had them. `names_shared` counts, for archives joined with plain `cat`, the names that are also
+    in an earlier archive: the images are saved, but one folder cannot hold both. `left_out` counts
+    whole chunks that do not belong to the file. `proved` is false where the model was not found:
+    stored bytes were checked, decoded pixels were not. `header_restored` says that the header was
+    damaged and was read from its copy in the trailer. `foreign_headers` counts headers of other
+    models or qualities without any images after them.
     """
 
     images: int
@@ -81,7 +83,7 @@ def recover(
     where names may come twice. A damaged header is rebuilt from its copy in the trailer. A path
     appears whole or not at all.
 
-    Raises `DamagedError` when nothing can be saved or images of two kinds are there, and
+    Raises `DamagedError` when nothing can be saved or there are images of two models, and
     `LimitError` for more than `max_images` or a file that was made to be slow to scan. Warns
     (`DigitzipWarning`) of what was not verified, rebuilt or left out; `Recovered` lists the lost
     images.
@@ -92,23 +94,23 @@ def recover(
             header, restored = _find_header(storage)
             codec = _codec(header, model, threads)
             start = 0 if restored else header.size
-            prove = None if codec is None else partial(_prove, codec)
-            scan = Scan(storage, header, prove, start, max_images)
+            verify = None if codec is None else partial(_verify, codec)
+            scan = Scan(storage, header, verify, start, max_images)
             segments, header = scan.segments, _common_header(scan)
-            kept = [segment.kept() for segment in segments]
-            found = [each for chosen in kept for each in chosen.found]
-            lost, gaps, end_known = _lost(segments, kept)
+            saved = [segment.saved_chunks() for segment in segments]
+            found = [each for chosen in saved for each in chosen.chunks]
+            lost, gaps, end_known = _lost(segments, saved)
             if not found and (lost or not end_known):
                 raise DamagedError("no image could be saved: no chunk is whole")
-            kinds = Kinds(
-                named=bool(found) and all(each.kinds.named for each in found),
-                labelled=bool(found) and all(each.kinds.labelled for each in found),
+            extras = Extras(
+                named=bool(found) and all(each.extras.named for each in found),
+                labelled=bool(found) and all(each.extras.labelled for each in found),
             )
-            sink = ChunkSink(target, header, kinds)
+            sink = ChunkSink(target, header, extras)
             for each in found:
                 sink.copy(storage.read(each.offset, each.entry.length))
             sink.close()
-            shared = names_shared(storage, kept) if kinds.named else 0
+            shared = names_shared(storage, saved) if extras.named else 0
     finally:
         storage.close()
     recovered = Recovered(
@@ -116,13 +118,13 @@ def recover(
         lost=lost,
         gaps=gaps,
         end_known=end_known,
-        names_lost=not kinds.named and any(each.kinds.named for each in found),
-        labels_lost=not kinds.labelled and any(each.kinds.labelled for each in found),
+        names_lost=not extras.named and any(each.extras.named for each in found),
+        labels_lost=not extras.labelled and any(each.extras.labelled for each in found),
         names_shared=shared,
-        left_out=sum(each.left_out for each in kept),
+        left_out=sum(each.left_out for each in saved),
         proved=codec is not None,
         header_restored=restored,
-        foreign_headers=scan.foreign,
+        foreign_headers=scan.foreign_headers,
     )
     for told in _warnings_of(recovered):
         warnings.warn(told, DigitzipWarning, stacklevel=2)
@@ -175,8 +177,8 @@ def _codec(header: Header, model: str | Path | Model | None, threads: int) -> Co
         return None
 
 
-def _prove(codec: Codec, chunk: Chunk) -> bool:
-    """Tell whether a chunk decodes to the pixels its writer saw."""
+def _verify(codec: Codec, chunk: Chunk) -> bool:
+    """Tell whether the decoded pixels of a chunk match its pixel CRC."""
     try:
         return zlib.crc32(decode_chunk(codec, chunk).data) == chunk.pixel_crc
     except DamagedError:
@@ -184,22 +186,22 @@ def _prove(codec: Codec, chunk: Chunk) -> bool:
 
 
 def _common_header(scan: Scan) -> Header:
-    if scan.other is not None:
+    if scan.foreign_archive is not None:
         raise DamagedError(
-            f"an archive of another model or quality begins at byte {scan.other.offset}: "
+            f"an archive of another model or quality begins at byte {scan.foreign_archive.offset}: "
             "cut the file there, and recover each part by itself"
         )
-    return reduce(Header.both, (segment.header for segment in scan.segments))
+    return reduce(Header.common, (segment.header for segment in scan.segments))
 
 
 def _lost(
-    segments: Sequence[Segment], kept: Sequence[Kept]
+    segments: Sequence[Segment], saved: Sequence[SavedChunks]
 ) -> tuple[tuple[range, ...], tuple[int, ...], bool]:
-    """Return the images that were not kept, gaps of unknown size, and whether the end is known."""
+    """Return the lost images, the gaps of unknown size, and whether the end is known."""
     lost: list[range] = []
     gaps: list[int] = []
     start, end_known = 0, True
-    for segment, chosen in zip(segments, kept, strict=True):
+    for segment, chosen in zip(segments, saved, strict=True):
         at = start
         for slot in chosen.slots:
             if start + slot.first > at:

@@ -1,4 +1,4 @@
-"""What is still whole in a damaged file: every frame that its checks prove, wherever it stands."""
+"""Scan a damaged file for every frame that passes its checks, at any offset."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Callable
 from typing import Final
 
-from digitzip.archive.index import Kinds
-from digitzip.archive.segments import Found, Segment
+from digitzip.archive.index import Extras
+from digitzip.archive.segments import FoundChunk, Segment
 from digitzip.archive.sink import corrected_in
 from digitzip.archive.storage import Storage
 from digitzip.errors import DamagedError, LimitError, UnsupportedError
@@ -22,35 +22,36 @@ from digitzip.format.trailer import MAGIC as TRAILER_MAGIC
 CHUNK_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 WORK: Final = 64 << 20
 WORK_PER_BYTE: Final = 16
-"""What frames that are none may cost in all, counted as bytes that are hashed."""
+"""Limits on the work spent on false frames, in hashed bytes: a constant, and for each byte."""
 
 _MAGIC: Final = re.compile(b"|".join(map(re.escape, (CHUNK_MAGIC, HEADER_MAGIC, TRAILER_MAGIC))))
 
-Prove = Callable[[Chunk], bool]
-"""Tells whether a chunk decodes to the pixels its writer saw."""
+Verify = Callable[[Chunk], bool]
+"""Tells whether the decoded pixels of a chunk match its pixel CRC."""
 
 
 class Scan:
-    """All that is whole from `start` on, behind `header`, in a segment for each header.
+    """The whole frames of a file from `start` on, in one segment for each header.
 
-    `foreign` counts headers of another model or quality, and `other` is the first of them that
-    images follow which are not of `header`. `prove` is None where the model is not known. Raises
-    `LimitError` for more than `max_images` and for a file whose false frames make it slow to scan,
-    and `UnsupportedError` for a layer that needs a newer build.
+    A foreign header has another model or quality than `header`, the header of the file.
+    `foreign_headers` counts them; `foreign_archive` begins with the first foreign header that is
+    followed by its own images. `verify` checks decoded pixels; None where the model is not known.
+    Raises `LimitError` for more than `max_images` and for a file whose false frames make it slow to
+    scan, and `UnsupportedError` for a layer that needs a newer build.
     """
 
     def __init__(
-        self, storage: Storage, header: Header, prove: Prove | None, start: int, max_images: int
+        self, storage: Storage, header: Header, verify: Verify | None, start: int, max_images: int
     ) -> None:
         self.segments = [Segment(header, 0)]
-        self.foreign = 0
-        self.other: Segment | None = None
+        self.foreign_headers = 0
+        self.foreign_archive: Segment | None = None
         self.wasted = 0
         self._storage = storage
-        self._prove = prove
+        self._verify = verify
         self._max_images = max_images
         self._images = 0
-        self._stray: Segment | None = None  # the last header, where it is of another kind
+        self._foreign_segment: Segment | None = None  # since the last header, where that is foreign
         window, offset = _Window(storage), start
         while (found := window.find(offset)) is not None:
             try:
@@ -72,16 +73,16 @@ class Scan:
         size = claimed_header_size(view[:8])
         try:
             header = Header.from_bytes(bytes(view[:size]))
-        except UnsupportedError as error:  # said of the version before any CRC is looked at
+        except UnsupportedError as error:  # raised before any CRC is checked
             raise DamagedError("header: no version that this build reads") from error
         except DamagedError:
             self._waste(size)
             raise
-        if header.kind != self.segments[0].header.kind:
-            self._stray = Segment(header, offset)
-            self.foreign += 1
+        if header.join_key != self.segments[0].header.join_key:
+            self._foreign_segment = Segment(header, offset)
+            self.foreign_headers += 1
         else:
-            self._stray = None
+            self._foreign_segment = None
             self.segments[-1].end = offset
             self.segments.append(Segment(header, offset))
         return size
@@ -91,7 +92,7 @@ class Scan:
         if offset + size > self._storage.size:
             raise DamagedError("trailer: it is cut")
         data = self._storage.read(offset, size)
-        for segment in (self.segments[-1], self._stray):
+        for segment in (self.segments[-1], self._foreign_segment):
             if segment is None:
                 continue
             try:
@@ -99,8 +100,8 @@ class Scan:
             except DamagedError:
                 self._waste(size + len(segment.stored))
                 continue
-            if segment is self._stray and trailer.images:
-                self.other = self.other or segment
+            if segment is self._foreign_segment and trailer.images:
+                self.foreign_archive = self.foreign_archive or segment
             segment.trailers.append(range(offset, offset + size))
             if segment.trailer is None or trailer.images >= segment.trailer.images:
                 segment.trailer, segment.trailer_end = trailer, offset + size
@@ -120,17 +121,17 @@ class Scan:
         self._images += chunk.images
         if self._images > self._max_images:
             raise LimitError(f"more than {self._max_images} images, the most to save (max_images)")
-        proved = self._prove is not None and self._prove(chunk)
-        if self._stray is not None and not proved:
-            self.other = self.other or self._stray
-        elif proved or self._prove is None:
+        verified = self._verify is not None and self._verify(chunk)
+        if self._foreign_segment is not None and not verified:
+            self.foreign_archive = self.foreign_archive or self._foreign_segment
+        elif verified or self._verify is None:
             entry = Entry(walk.size, chunk.images, zlib.crc32(data))
-            found = Found(offset, entry, _kinds(chunk), corrected_in(chunk))
+            found = FoundChunk(offset, entry, _extras(chunk), corrected_in(chunk))
             self.segments[-1].chunks.append(found)
         return walk.size
 
     def _waste(self, work: int) -> None:
-        """Count what a frame cost that is none; raises `LimitError`."""
+        """Count the work spent on a false frame; raises `LimitError` for too much in all."""
         self.wasted += work
         if self.wasted > WORK + WORK_PER_BYTE * self._storage.size:
             raise LimitError("too many false frames: the file was made to be slow to scan")
@@ -145,7 +146,7 @@ class _Window:
         self._data = b""
 
     def at(self, offset: int) -> memoryview:
-        """Return the bytes from `offset` on, as many as a chunk can have, or all there are."""
+        """Return at least `MAX_BYTES` bytes from `offset` on; fewer only at the end of the file."""
         size = self.storage.size
         end = self._start + len(self._data)
         if not self._start <= offset <= end or (end < size and offset + MAX_BYTES > end):
@@ -163,9 +164,9 @@ class _Window:
         return None
 
 
-def _kinds(chunk: Chunk) -> Kinds:
-    """Return what the images of a chunk have that a reader takes."""
-    return Kinds(
+def _extras(chunk: Chunk) -> Extras:
+    """Return whether a chunk has valid names and valid labels."""
+    return Extras(
         named=_readable(chunk, LayerType.NAMES, names.unpack),
         labelled=_readable(chunk, LayerType.LABELS, labels.unpack),
     )

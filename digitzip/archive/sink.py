@@ -11,7 +11,7 @@ from os import PathLike
 from typing import BinaryIO
 
 from digitzip import atomic
-from digitzip.archive.index import Kinds
+from digitzip.archive.index import Extras
 from digitzip.entropy.corrections import corrected_rows
 from digitzip.errors import LimitError
 from digitzip.format import Chunk, Entry, Header, LayerType, Trailer
@@ -24,13 +24,13 @@ Writable = str | PathLike[str] | BinaryIO
 class ChunkSink:
     """Writes one archive to a binary file object, front to back, never seeking.
 
-    `images` is the number of images written, and `kinds` says what they all have; it may change
-    until the first chunk. The archive is complete when `close` returns.
+    `images` is the number of images written. `extras` says whether all have names and labels; set
+    it before the first chunk. The archive is complete when `close` returns.
     """
 
-    def __init__(self, out: BinaryIO, header: Header, kinds: Kinds = Kinds()) -> None:  # noqa: B008
+    def __init__(self, out: BinaryIO, header: Header, extras: Extras = Extras()) -> None:  # noqa: B008
         self.images = 0
-        self.kinds = kinds
+        self.extras = extras
         self._corrected = 0
         self._out = out
         self._header = header.to_bytes()
@@ -38,7 +38,7 @@ class ChunkSink:
         out.write(self._header)
 
     def add(self, frame: bytes, images: int, corrected: int = 0) -> None:
-        """Write a chunk, some images of which are corrected; raises `LimitError`."""
+        """Write a chunk of so many images and corrected images; raises `LimitError`."""
         if len(frame) > MAX_BYTES:
             raise LimitError(f"chunk of {len(frame)} bytes, expected at most {MAX_BYTES}")
         if len(self._entries) == MAX_ENTRIES:
@@ -49,19 +49,19 @@ class ChunkSink:
         self._corrected += corrected
 
     def copy(self, frame: bytes) -> None:
-        """Write a chunk of another archive byte for byte, without layers that `kinds` excludes.
+        """Write a chunk of another archive byte for byte, without layers that `extras` excludes.
 
         Raises `DamagedError` for anything but a chunk.
         """
         chunk = Chunk.from_bytes(frame)
-        layers = tuple(layer for layer in chunk.layers if self.kinds.allow(layer.type))
+        layers = tuple(layer for layer in chunk.layers if self.extras.allow(layer.type))
         if len(layers) < len(chunk.layers):
             frame = replace(chunk, layers=layers).to_bytes()
         self.add(frame, chunk.images, corrected_in(chunk))
 
     def close(self) -> None:
         """Write the trailer."""
-        named, labelled = (bool(self.images) and flag for flag in astuple(self.kinds))
+        named, labelled = (bool(self.images) and flag for flag in astuple(self.extras))
         trailer = Trailer(tuple(self._entries), named, labelled, self._corrected)
         self._out.write(trailer.to_bytes(self._header))
 

@@ -1,6 +1,8 @@
 """The chunks of an open file: stored bytes, index, caches and decoding.
 
-All that reads an archive stands on this module; it knows nothing of what its images are for.
+Every reader of archives uses this module. One verb stands for one strength of test: `check_*`
+reads stored bytes (frame, CRC in the trailer, layers); `verify` decodes and compares pixels with
+the pixel CRC.
 """
 
 from __future__ import annotations
@@ -14,8 +16,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.archive.cache import Recent
-from digitzip.archive.index import Index, Kinds, read_header, read_index, read_stored, rebuild_index
+from digitzip.archive.cache import LRUCache
+from digitzip.archive.index import (
+    Extras,
+    Index,
+    read_header,
+    read_index,
+    read_stored,
+    rebuild_index,
+)
 from digitzip.archive.indexing import Rows, Selection, select
 from digitzip.archive.storage import Readable, Storage
 from digitzip.codec import Codec, Codes, EncodedBatch, Images
@@ -38,8 +47,11 @@ Labels = npt.NDArray[np.uint8]
 class ChunkStore:
     """An open file, read by chunk `number` or by `rows`, the positions of images in the file.
 
-    Calls raise `DamagedError` for what no writer wrote. The model is loaded when codes are first
-    decoded: what needs no pixels needs no model. Safe to use from several threads.
+    Cached readers of one chunk are `read_chunk(number)`, `chunk_codes(number)` uint8 [n, d],
+    `chunk_names(number)`, `chunk_labels(number)` (bytes) and `corrected_rows(number)` intp [k].
+
+    Calls raise `DamagedError` for damaged bytes. The model is loaded when codes are first decoded,
+    so names, labels and stored bytes need no model. Safe to use from several threads.
     """
 
     def __init__(
@@ -58,14 +70,16 @@ class ChunkStore:
             self.max_images = max_images
             self._model, self._threads = model, threads
             if model is not None:
-                _ = self.codec  # a model that was given and does not fit is refused at once
-            self._proved: set[int] = set()
-            self._read = Recent(self._read_chunk, _chunk_size, _CACHED)
-            self.codes = Recent(self._unpack_codes, lambda codes: codes.nbytes, _CACHED)
-            self.names = Recent(self._unpack_names, _names_size, _CACHED)
-            self.labels = Recent(self._unpack_labels, len, _CACHED)
-            self.corrected = Recent(self._unpack_corrected, lambda rows: rows.nbytes, _CACHED)
-            self._corrections = Recent(
+                _ = self.codec  # refuse a wrong model at once
+            self._verified: set[int] = set()
+            self.read_chunk = LRUCache(self._load_chunk, _chunk_size, _CACHED)
+            self.chunk_codes = LRUCache(self._unpack_codes, lambda codes: codes.nbytes, _CACHED)
+            self.chunk_names = LRUCache(self._unpack_names, _names_size, _CACHED)
+            self.chunk_labels = LRUCache(self._unpack_labels, len, _CACHED)
+            self.corrected_rows = LRUCache(
+                self._unpack_corrected, lambda rows: rows.nbytes, _CACHED
+            )
+            self._chunk_corrections = LRUCache(
                 self._unpack_corrections, lambda found: found.images.nbytes, _CACHED_CORRECTIONS
             )
         except BaseException:
@@ -92,12 +106,12 @@ class ChunkStore:
     @property
     def named(self) -> bool:
         """Whether the images have names."""
-        return self.index.kinds.named
+        return self.index.extras.named
 
     @property
     def labelled(self) -> bool:
         """Whether the images have labels."""
-        return self.index.kinds.labelled
+        return self.index.extras.labelled
 
     @property
     def numbers(self) -> range:
@@ -118,7 +132,7 @@ class ChunkStore:
             raise ClosedError("the archive is closed")
 
     def select(self, key: Any, shape: tuple[int, ...] = ()) -> Selection:
-        """Return what `array[key]` needs of an array [images, *shape] of the file."""
+        """Return the rows and the index of `array[key]`, for an array [images, *shape]."""
         self.check_open()
         return select(key, (len(self), *shape), self.max_images)
 
@@ -134,14 +148,14 @@ class ChunkStore:
         """Return the codes of `rows`, uint8 [n, d]."""
         codes = np.empty((rows.size, self.header.dims), np.uint8)
         for number, positions, inside in self.groups(rows):
-            codes[positions] = self.codes(number)[inside]
+            codes[positions] = self.chunk_codes(number)[inside]
         return codes
 
     def names_of(self, rows: Rows) -> list[str]:
         """Return the names of `rows`, of an archive that has names."""
         names = [""] * rows.size
         for number, positions, inside in self.groups(rows):
-            chunk = self.names(number)
+            chunk = self.chunk_names(number)
             for position, row in zip(positions.tolist(), inside.tolist(), strict=True):
                 names[position] = chunk[row]
         return names
@@ -150,7 +164,7 @@ class ChunkStore:
         """Return the labels of `rows`, uint8 [n], of an archive that has labels."""
         labels = np.empty(rows.size, np.uint8)
         for number, positions, inside in self.groups(rows):
-            labels[positions] = np.frombuffer(self.labels(number), np.uint8)[inside]
+            labels[positions] = np.frombuffer(self.chunk_labels(number), np.uint8)[inside]
         return labels
 
     def batch_of(self, rows: Rows) -> EncodedBatch:
@@ -159,10 +173,10 @@ class ChunkStore:
         bounds = np.full(rows.size, UNCORRECTED, np.int16)
         corrected = []
         for number, positions, inside in self.groups(rows):
-            codes[positions] = self.codes(number)[inside]
-            listed = np.isin(inside, self.corrected(number))
+            codes[positions] = self.chunk_codes(number)[inside]
+            listed = np.isin(inside, self.corrected_rows(number))
             if listed.any():  # else no correction is decoded
-                found = self._corrections(number)
+                found = self._chunk_corrections(number)
                 mine = np.searchsorted(found.rows, inside[listed])
                 bounds[positions[listed]] = found.bounds[mine]
                 corrected.append((positions[listed], found.images[mine]))
@@ -174,65 +188,65 @@ class ChunkStore:
             pixels[positions] = images
         return EncodedBatch(codes, recon, pixels, bounds)
 
-    def images(self, number: int, low: int = 0, high: int | None = None) -> Images:
+    def chunk_images(self, number: int, low: int = 0, high: int | None = None) -> Images:
         """Decode the images `low` ... `high - 1` of a chunk, uint8 [n, height, width].
 
-        A chunk that is decoded as a whole is proved by its pixel CRC.
+        A chunk that is decoded as a whole is verified by its pixel CRC.
         """
         span = self.span(number)
         rows = np.arange(span.start, span.stop, dtype=np.intp)[low:high]
         images = self.batch_of(rows).pixels
         if len(rows) == len(span):
-            if zlib.crc32(images.data) != self._read(number).pixel_crc:
+            if zlib.crc32(images.data) != self.read_chunk(number).pixel_crc:
                 raise DamagedError(
                     f"images {span.start} to {span.stop - 1} do not decode "
                     "to the pixels their writer saw; digitzip.recover saves the other chunks"
                 )
-            self._proved.add(number)
+            self._verified.add(number)
         return images
 
-    def prove(self, rows: Rows) -> None:
-        """Prove the chunks that hold `rows`, once each, by their pixel CRCs."""
+    def verify(self, rows: Rows) -> None:
+        """Verify the chunks that hold `rows` by their pixel CRCs, once each."""
         for number in np.unique(self.index.find(rows)).tolist():
-            if number not in self._proved:
-                self.images(number)
+            if number not in self._verified:
+                self.chunk_images(number)
 
     def divisible(self, number: int) -> bool:
         """Return whether this build knows all layers of a chunk."""
         return self._types(number) <= _KNOWN
 
-    def stored(self, number: int) -> bytes:
-        """Return a chunk as it is stored, checked without unpacking a code."""
-        self._read(number)
+    def chunk_bytes(self, number: int) -> bytes:
+        """Return a chunk as it is stored; checks its bytes and decodes nothing."""
+        self.read_chunk(number)
         return read_stored(self.storage, self.index.slots[number])
 
     def check_stored(self) -> None:
-        """Read every chunk without unpacking a code."""
+        """Check the stored bytes of every chunk; decodes nothing."""
         for number in self.numbers:
-            self._read(number)
+            self.read_chunk(number)
 
     def correction_body(self, number: int) -> bytes | None:
         """Return the body of the corrections of a chunk, if it has any."""
-        layer = self._read(number).layer(LayerType.CORRECTIONS)
+        layer = self.read_chunk(number).layer(LayerType.CORRECTIONS)
         return None if layer is None else layer.body
 
     def check_corrected(self) -> None:
-        """Raise `DamagedError` where the chunks have other corrections than the trailer says."""
-        found = sum(len(self.corrected(number)) for number in self.numbers)
+        """Check the number of corrected images against the trailer; raises `DamagedError`."""
+        found = sum(len(self.corrected_rows(number)) for number in self.numbers)
         if self.index.corrected not in (None, found):
             raise DamagedError(
                 f"{found} images are corrected, and the trailer says {self.index.corrected}"
             )
 
-    def _read_chunk(self, number: int) -> Chunk:
-        slot, kinds = self.index.slots[number], self.index.kinds
+    def _load_chunk(self, number: int) -> Chunk:
+        slot, extras = self.index.slots[number], self.index.extras
         chunk, images = Chunk.from_bytes(read_stored(self.storage, slot)), self.span(number)
         if chunk.images != len(images):
             raise DamagedError(f"a chunk holds {chunk.images} images, expected {len(images)}")
-        found = Kinds.of(chunk)
+        found = Extras.of(chunk)
         for what, has, expected in (
-            ("names", found.named, kinds.named),
-            ("labels", found.labelled, kinds.labelled),
+            ("names", found.named, extras.named),
+            ("labels", found.labelled, extras.labelled),
         ):
             if has != expected:
                 they = f"images {images.start} to {images.stop - 1}"
@@ -242,28 +256,28 @@ class ChunkStore:
         return chunk
 
     def _types(self, number: int) -> set[int]:
-        return {layer.type for layer in self._read(number).layers}
+        return {layer.type for layer in self.read_chunk(number).layers}
 
     def _unpack_codes(self, number: int) -> Codes:
-        return unpack_codes(self.codec, self._read(number))
+        return unpack_codes(self.codec, self.read_chunk(number))
 
     def _unpack_corrected(self, number: int) -> Rows:
-        """Return which rows of a chunk are corrected, ascending; needs no codes."""
+        """Return the corrected rows of a chunk, ascending; decodes nothing."""
         body = self.correction_body(number)
         if body is None:
             return np.empty(0, np.intp)
         return corrected_rows(body, len(self.span(number)))
 
     def _unpack_corrections(self, number: int) -> Corrections:
-        return unpack_corrected(self.codec, self._read(number), self.codes(number))
+        return unpack_corrected(self.codec, self.read_chunk(number), self.chunk_codes(number))
 
     def _unpack_names(self, number: int) -> list[str]:
-        chunk = self._read(number)
+        chunk = self.read_chunk(number)
         layer = chunk.layer(LayerType.NAMES)
         return [] if layer is None else format_names.unpack(layer.body, chunk.images)
 
     def _unpack_labels(self, number: int) -> bytes:
-        chunk = self._read(number)
+        chunk = self.read_chunk(number)
         layer = chunk.layer(LayerType.LABELS)
         return b"" if layer is None else format_labels.unpack(layer.body, chunk.images)
 

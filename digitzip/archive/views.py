@@ -1,4 +1,4 @@
-"""What an open archive has beside its images: codes, names and labels, indexed alike."""
+"""Views of the codes, names and labels of an open archive, indexed like its images."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class NamesView:
 
     def __iter__(self) -> Iterator[str]:
         for number in self._store.numbers:
-            yield from self._store.names(number)
+            yield from self._store.chunk_names(number)
 
     def __getitem__(self, key: Any) -> Any:
         found = self._store.select(key)

@@ -1,4 +1,4 @@
-"""Writing archives: images in, chunks out, whatever their number."""
+"""Write archives: images in, chunks out, with memory for one chunk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive.builder import BuiltChunk, ChunkBuilder
-from digitzip.archive.index import Kinds
+from digitzip.archive.index import Extras
 from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.store import ChunkStore
 from digitzip.archive.views import NamesView
@@ -32,8 +32,8 @@ from digitzip.format.metadata import WRITER_KEY
 from digitzip.format.metadata import check as check_metadata
 from digitzip.format.names import check as check_name
 from digitzip.images import Fit
-from digitzip.images.fitting import fit_images
-from digitzip.images.names import Names
+from digitzip.images.fit_arrays import fit_images
+from digitzip.images.taken_names import TakenNames
 from digitzip.limits import DEFAULT_CHUNK_IMAGES, MAX_CHUNK_IMAGES
 from digitzip.model import Shape
 from digitzip.version import __version__
@@ -62,8 +62,8 @@ class Writer:
     ) -> None:
         """Write images that go through `encoder` to `out`.
 
-        `metadata` are by default the version of digitzip. A `header` that is given has promise and
-        metadata of its own. `outputs` are left when the writer is closed.
+        `metadata` is by default the version of digitzip. A given `header` replaces the header made
+        from `codec`, `encoder` and `metadata`. `outputs` is closed when the writer is closed.
         """
         self._chunk = integer("chunk", chunk, range(1, MAX_CHUNK_IMAGES + 1))
         if header is None:
@@ -75,8 +75,8 @@ class Writer:
             raise InputError(f"fit is {fit!r}, expected one of {get_args(Fit)}")
         self._codec, self._encoder, self._fit = codec, encoder, fit
         self._sink, self._builder = ChunkSink(out, header), ChunkBuilder(codec, self._chunk)
-        self._kinds: Kinds | None = None
-        self._taken = Names()
+        self._extras: Extras | None = None
+        self._taken = TakenNames()
         self.counts = FidelityCounts()
         self._above_bound = self._images = 0  # reconstructions beyond the bound of the model
         self._outputs = outputs or ExitStack()
@@ -90,17 +90,12 @@ class Writer:
     @property
     def named(self) -> bool | None:
         """Whether images have names; None before the first image."""
-        return None if self._kinds is None else self._kinds.named
+        return None if self._extras is None else self._extras.named
 
     @property
     def labelled(self) -> bool | None:
         """Whether images have labels; None before the first image."""
-        return None if self._kinds is None else self._kinds.labelled
-
-    @property
-    def usual(self) -> bool:
-        """Whether images are held to what the model says, and to no bound of anyone's own."""
-        return self._encoder is not None and self._encoder.has_default_bounds
+        return None if self._extras is None else self._extras.labelled
 
     def append(
         self,
@@ -112,23 +107,24 @@ class Writer:
 
         Each has a name and a label, an integer from 0 to 255, or none has.
 
-        Raises `InputError` for other arrays and labels, for names that cannot be those of files on
-        every platform, when some images of an archive have names or labels and others not, and for
-        names that would decompress to one file: equal but for case or Unicode form, or one a file
-        and the other its folder. Then nothing is added.
+        Raises `InputError` for other arrays and labels, for names that cannot be file names on
+        every platform, where only some images of an archive have names or labels, and for names
+        that decompress to one file: equal but for case or Unicode form, or one a file and the other
+        its folder. Then nothing is added.
         """
         images = np.asarray(images)
         images = images[None] if images.ndim == 2 else images
         if self._fit != "none":
             images = fit_images(images, self._fit, self.shape.height, self.shape.width)
         images = self._codec.check(images)
-        checked, numbers = self._check(len(images), names, labels)
+        checked, label_bytes = self._check(len(images), names, labels)
         for start in range(0, len(images), _STEP):
             part = slice(start, start + _STEP)
-            self._write(self._builder.add(self._encode(images[part]), checked[part], numbers[part]))
+            batch = self._encode(images[part])
+            self._write(self._builder.add(batch, checked[part], label_bytes[part]))
 
     def _encode(self, images: Images) -> EncodedBatch:
-        """Return images as the file will give them, corrected where the guard asks for it."""
+        """Encode images; correct those that fail the checks of the encoder."""
         if self._encoder is None:
             codes = self._codec.encode(images)
             batch = EncodedBatch.plain(codes, self._codec.decode(codes))
@@ -142,29 +138,29 @@ class Writer:
         return batch
 
     def resume(self, store: ChunkStore) -> None:
-        """Begin with all images of a file of the same model and levels.
+        """Copy all images of a file of the same model and levels, before any are appended.
 
-        Its chunks are copied as they are, but the last is filled up. Raises `DamagedError` where
-        that one does not decode as its writer saw: its pixel CRC could cover no more images.
+        Chunks are copied byte for byte, except the last: it is decoded, so that new images can fill
+        it. Raises `DamagedError` where its pixels do not match its pixel CRC.
         """
         if not len(store):
             return
-        self._kinds = self._sink.kinds = store.index.kinds
+        self._extras = self._sink.extras = store.index.extras
         for number in store.numbers:
             span = store.span(number)
             if span.stop == len(store) and len(span) < self._chunk and store.divisible(number):
                 rows = np.arange(span.start, span.stop, dtype=np.intp)
-                store.prove(rows)
+                store.verify(rows)
                 if (body := store.correction_body(number)) is not None:
-                    # of which the new images cost the rest
+                    # only count what new images add
                     self.counts.correction_bytes -= packed_size((body,))
-                batch, labels = store.batch_of(rows), store.labels(number)
-                self._write(self._builder.add(batch, store.names(number), labels))
+                batch, labels = store.batch_of(rows), store.chunk_labels(number)
+                self._write(self._builder.add(batch, store.chunk_names(number), labels))
             else:
-                self._sink.copy(store.stored(number))
+                self._sink.copy(store.chunk_bytes(number))
         if store.named:
             for name in sorted(NamesView(store)):
-                with suppress(InputError):  # a file may hold names that no file can have
+                with suppress(InputError):  # a damaged or foreign file may hold unsafe names
                     self._taken.take(name)
 
     def close(self) -> None:
@@ -195,28 +191,28 @@ class Writer:
         if self._closed:
             raise ClosedError("the writer is closed; nothing can be appended")
         checked = [] if names is None else _check_names(names)
-        numbers = b"" if labels is None else _check_labels(labels)
+        label_bytes = b"" if labels is None else _check_labels(labels)
         if not images:
             return [], b""
         for what, given, count in (
             ("names", names is not None, len(checked)),
-            ("labels", labels is not None, len(numbers)),
+            ("labels", labels is not None, len(label_bytes)),
         ):
             if given and count != images:
                 raise InputError(f"{count} {what} for {images} images")
-        kinds = Kinds(names is not None, labels is not None)
-        if self._kinds is not None:
+        extras = Extras(names is not None, labels is not None)
+        if self._extras is not None:
             for what, before, now in (
-                ("names", self._kinds.named, kinds.named),
-                ("labels", self._kinds.labelled, kinds.labelled),
+                ("names", self._extras.named, extras.named),
+                ("labels", self._extras.labelled, extras.labelled),
             ):
                 if before != now:
                     raise InputError(
                         f"some images have {what} and others none; give {what} to all, or to none"
                     )
-        self._taken.take_all(checked)  # so that all decompress to one folder
-        self._kinds = self._sink.kinds = kinds
-        return checked, numbers
+        self._taken.take_all(checked)  # raises where two images would be one file
+        self._extras = self._sink.extras = extras
+        return checked, label_bytes
 
     def __enter__(self) -> Writer:
         return self
@@ -258,7 +254,7 @@ def create(
 
 
 def _check_names(names: Sequence[str]) -> list[str]:
-    """Return names as a list; raises `InputError` for any that no file can have."""
+    """Return names as a list; raises `InputError` for names that are not safe file names."""
     if isinstance(names, str):
         raise TypeError(f"names are a sequence of strings, not {names!r:.80}")
     return [check_name(name) for name in names]

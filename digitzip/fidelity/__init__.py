@@ -6,13 +6,13 @@ a header states.
 
 from digitzip.fidelity.checks import within_bounds
 from digitzip.fidelity.counts import FidelityCounts
-from digitzip.fidelity.fallback import (
-    Fallback,
+from digitzip.fidelity.encoder import (
     FidelityEncoder,
-    encoder_for,
-    fidelity_encoder,
+    encoder_from_arguments,
+    encoder_from_promise,
     promise_of,
 )
+from digitzip.fidelity.fallback import Fallback
 from digitzip.fidelity.policy import RMSE_UNIT, Policy
 
 __all__ = [
@@ -21,8 +21,8 @@ __all__ = [
     "FidelityCounts",
     "FidelityEncoder",
     "Policy",
-    "encoder_for",
-    "fidelity_encoder",
+    "encoder_from_arguments",
+    "encoder_from_promise",
     "promise_of",
     "within_bounds",
 ]

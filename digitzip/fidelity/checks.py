@@ -18,13 +18,13 @@ Integers = npt.NDArray[np.integer[Any]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """What a classifier makes of images: labels uint8 [n, networks] and margins int32 [n]."""
+    """Labels uint8 [n, networks] and margins int32 [n] of images, by a classifier."""
 
     labels: Labels
     margins: Integers
 
     def at(self, rows: Integers | slice) -> Labelled:
-        """Return those of some images."""
+        """Return labels and margins of some images."""
         return Labelled(self.labels[rows], self.margins[rows])
 
 
@@ -50,7 +50,9 @@ def label(policy: Policy, images: Images) -> Labelled | None:
 def same_label(
     policy: Policy, originals: Labelled | None, recon: Images, margins: Integers | int
 ) -> Flags:
-    """Return which images uint8 [n, h, w] have the original's labels by these margins, bool [n].
+    """Return which images have the labels of their originals by at least `margins`, bool [n].
+
+    Reconstructions are uint8 [n, h, w]; margins are one for all, or [n].
 
     A margin of 0 is a tie, so at least 1 is required. Without a classifier all pass.
     """

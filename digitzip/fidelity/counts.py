@@ -1,4 +1,4 @@
-"""Counts of what images needed to satisfy a policy, and of the bytes of corrections."""
+"""Counts of fallbacks, and the bytes of corrections."""
 
 from __future__ import annotations
 

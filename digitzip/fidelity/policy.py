@@ -1,4 +1,4 @@
-"""What every image of a file must satisfy: from arguments, or from the promise of a file.
+"""Policies: what every image must satisfy, from arguments or from the promise of a file.
 
 The promise is section 6 of FORMAT.md.
 """
@@ -12,7 +12,7 @@ from digitzip.arguments import integer, real
 from digitzip.codec import Codec
 from digitzip.entropy.residuals import MAX_BOUND
 from digitzip.errors import BoundError, InputError, ModelError
-from digitzip.format import Promise
+from digitzip.format import StoredPromise
 from digitzip.format.header import CLASSIFIER_ID_SIZE
 from digitzip.model import find_classifier
 from digitzip.model.classifier import Classifier
@@ -27,12 +27,12 @@ NEAR_LOSSLESS_BOUND: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How far an image may be from its original; None where nothing is required.
+    """Requirements for every image; a field is None where nothing is required.
 
     `max_rmse` bounds the RMSE of each image, in 1/65,535 of the pixel range, and `max_error` the
     error of each pixel, 0 to 255. The `classifier` must give image and original the same label,
-    both by at least `margin`, in 1/64 of a logit; a corrected image needs less. An image without
-    any error satisfies every policy.
+    both with at least `margin`, in 1/64 of a logit; a corrected image needs a smaller margin.
+    An image without any error satisfies every policy.
     """
 
     max_rmse: int | None = None
@@ -44,7 +44,8 @@ class Policy:
     def correction_bound(self) -> int:
         """The greatest pixel error of a near-lossless image; 0 where all corrections are lossless.
 
-        A bound on the RMSE asks for finer steps: most pixels err by half a step.
+        Pixel errors are spread over -bound … bound, so their RMSE is about half the bound. A bound
+        on the RMSE therefore limits the pixel error to twice that RMSE.
         """
         bound = NEAR_LOSSLESS_BOUND if self.max_error is None else min(self.max_error, MAX_BOUND)
         if self.max_rmse is None or not bound:
@@ -52,13 +53,13 @@ class Policy:
         return min(bound, max(2 * 255 * self.max_rmse // RMSE_UNIT, 1))
 
     @property
-    def promise(self) -> Promise:
+    def promise(self) -> StoredPromise:
         """The promise of a file whose images all satisfy the policy."""
         id_ = None if self.classifier is None else self.classifier.id[:CLASSIFIER_ID_SIZE]
-        return Promise(True, self.max_error, self.max_rmse, id_)
+        return StoredPromise(True, self.max_error, self.max_rmse, id_)
 
 
-def policy_of(
+def policy_from_arguments(
     codec: Codec,
     *,
     guard: bool = True,
@@ -67,10 +68,10 @@ def policy_of(
     lossless: bool = False,
     margin: int | None = None,
 ) -> Policy | None:
-    """Return the policy that these arguments ask for; None where they require nothing.
+    """Return the policy for arguments of `compress`; None where they require nothing.
 
-    `max_rmse` is in 1 of the pixel range, above 0 and at most 1, and by default the model's;
-    `max_error` is 0 to 127 pixel values; `margin` is in 1/64 of a logit, by default the model's.
+    `max_rmse` is an RMSE of pixels in 0 … 1, above 0; `max_error` is 0 to 127 pixel values;
+    `margin` is in 1/64 of a logit. The model sets the defaults of `max_rmse` and `margin`.
     Raises `InputError` for other values and for arguments that exclude each other, `ModelError`
     where the model's classifier is not found.
     """
@@ -102,7 +103,7 @@ def policy_of(
     return None if required == (None, None, None) else policy
 
 
-def policy_for(codec: Codec, promise: Promise) -> Policy | None:
+def policy_from_promise(codec: Codec, promise: StoredPromise) -> Policy | None:
     """Return the policy that keeps the promise of a file; None where the file promises nothing.
 
     Raises `BoundError` where the promise cannot be kept.
@@ -111,7 +112,7 @@ def policy_for(codec: Codec, promise: Promise) -> Policy | None:
         return None
     id_, own = promise.classifier, codec.model.classifier_id
     if id_ is not None and own is not None and own.startswith(id_):
-        id_ = own  # and no other classifier whose id begins alike
+        id_ = own  # the promise stores only the first bytes of an id
     try:
         classifier = _classifier(codec, id_)
     except ModelError as error:
@@ -120,7 +121,7 @@ def policy_for(codec: Codec, promise: Promise) -> Policy | None:
 
 
 def _rmse(max_rmse: object) -> int:
-    """Return an RMSE from 1/65,535 to 1 in 1/65,535."""
+    """Return an RMSE in units of 1/65,535; raises `InputError` outside 1/65,535 … 1."""
     value = real(max_rmse)
     if value is None or not 1 / RMSE_UNIT <= value <= 1:
         raise InputError(f"max_rmse is {max_rmse!r}, expected 1/{RMSE_UNIT} to 1")

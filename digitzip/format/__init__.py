@@ -4,7 +4,7 @@ This room knows bytes only: no NumPy, no networks, no pixels, no paths.
 """
 
 from digitzip.format.chunk import Chunk, Layer, LayerType
-from digitzip.format.header import Header, Promise
+from digitzip.format.header import Header, StoredPromise
 from digitzip.format.trailer import Entry, Trailer, trailer_size
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "Header",
     "Layer",
     "LayerType",
-    "Promise",
+    "StoredPromise",
     "Trailer",
     "trailer_size",
 ]

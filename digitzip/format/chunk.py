@@ -41,7 +41,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A number of images of a file, wherever they stand in it."""
+    """A run of images with their layers; it does not depend on its position in the file."""
 
     images: int
     pixel_crc: int
@@ -62,10 +62,10 @@ class Chunk:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Chunk:
-        """Read one chunk that is all of `data`.
+        """Read `data`, one whole chunk.
 
-        Raises `DamagedError` for anything but a chunk, `UnsupportedError` for a critical layer
-        this build does not know.
+        Raises `DamagedError` for anything else, `UnsupportedError` for a critical layer that this
+        build does not know.
         """
         cursor = Cursor(unpack_frame(data), "chunk")
         images = cursor.bounded(1, MAX_CHUNK_IMAGES, "number of images")

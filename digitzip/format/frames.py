@@ -49,9 +49,9 @@ def unpack_frame(data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """How far a frame was followed, and whether that is to its end.
+    """The size of a frame as far as it was followed, and whether its end was reached (`whole`).
 
-    `work` is what it cost, and what unpacking it would, counted as bytes that are hashed.
+    `work` is the cost of following and unpacking the frame, in hashed bytes.
     """
 
     size: int
@@ -62,7 +62,7 @@ class Walk:
 def walk_frame(data: bytes | memoryview) -> Walk:
     """Follow the blocks of the ordinary frame that `data` begins with, but unpack nothing.
 
-    Raises `DamagedError` where already its head is no chunk's.
+    Raises `DamagedError` where the frame header cannot be that of a chunk.
     """
     frame = _parameters(data)
     size, blocks, known, last = zstandard.frame_header_size(data), 0, 0, 0
@@ -97,7 +97,7 @@ def frame_size(data: bytes | memoryview) -> int:
 
 
 def _parameters(data: bytes | memoryview) -> zstandard.FrameParameters:
-    """Return what the head of a frame says; raises `DamagedError` where it is no chunk's."""
+    """Return the frame header; raises `DamagedError` where it cannot be that of a chunk."""
     try:
         frame = zstandard.get_frame_parameters(data)
     except zstandard.ZstdError as error:

@@ -27,11 +27,11 @@ MAX_COPY_SIZE: Final = _COPY_SIZES[-1]
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
-    """What the writer guarantees for every image; `on` is false where nothing was checked.
+class StoredPromise:
+    """The promise as a header stores it; `on` is false where nothing was verified.
 
-    `max_error` is in pixel values, 0 … 255, `max_rmse` in 1/65,535 of the range of pixels;
-    `classifier` is the beginning of the id of the classifier that labels every image as before.
+    `max_error` is in pixel values, 0 … 255, `max_rmse` in 1/65,535 of the pixel range. `classifier`
+    is the beginning of the id of the classifier that gives image and original the same label.
     """
 
     on: bool = False
@@ -39,13 +39,13 @@ class Promise:
     max_rmse: int | None = None
     classifier: bytes | None = None
 
-    def both(self, other: Promise) -> Promise:
-        """Return what holds for all images of two files."""
+    def common(self, other: StoredPromise) -> StoredPromise:
+        """Return the promise that holds for all images of two files."""
         if not (self.on and other.on):
-            return Promise()
+            return StoredPromise()
         if self.max_error == 0 or other.max_error == 0:  # a lossless file keeps any promise
             return other if self.max_error == 0 else self
-        return Promise(
+        return StoredPromise(
             on=True,
             max_error=_greater(self.max_error, other.max_error),
             max_rmse=_greater(self.max_rmse, other.max_rmse),
@@ -64,7 +64,7 @@ class Promise:
         return bytes([flags]) + fields
 
     @classmethod
-    def from_cursor(cls, cursor: Cursor) -> Promise:
+    def from_cursor(cls, cursor: Cursor) -> StoredPromise:
         flags = cursor.fixed(1)
         if flags >> 4 or (flags > 1 and not flags & 1):
             raise DamagedError(f"header: promise flags are {flags:#04x}, which no writer writes")
@@ -78,14 +78,14 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What all images of a file have in common."""
+    """The header: model, sizes, promise and metadata of all images of a file."""
 
     model_id: bytes
     height: int
     width: int
     dims: int
     levels: int
-    promise: Promise = field(default_factory=Promise)
+    promise: StoredPromise = field(default_factory=StoredPromise)
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
@@ -93,17 +93,17 @@ class Header:
         """Bytes of the header in the file."""
         return _PREFIX_SIZE + len(self.copy_bytes()) + _CRC_SIZE
 
-    def both(self, other: Header) -> Header:
+    def common(self, other: Header) -> Header:
         """Return the header of a file with the images of two files of one model and levels."""
         return replace(
             self,
-            promise=self.promise.both(other.promise),
-            metadata=metadata.both(self.metadata, other.metadata),
+            promise=self.promise.common(other.promise),
+            metadata=metadata.common(self.metadata, other.metadata),
         )
 
     @property
-    def kind(self) -> tuple[bytes, int, int, int, int]:
-        """What files must have in common to be joined: model, size of images, dims and levels."""
+    def join_key(self) -> tuple[bytes, int, int, int, int]:
+        """Model id, height, width, dims and levels: files can be joined where these are equal."""
         return self.model_id, self.height, self.width, self.dims, self.levels
 
     def copy_bytes(self) -> bytes:
@@ -129,7 +129,7 @@ class Header:
                 raise DamagedError(
                     f"header: {name} is {value}, expected {allowed[0]} to {allowed[-1]}"
                 )
-        promise, texts = Promise.from_cursor(cursor), metadata.unpack(cursor)
+        promise, texts = StoredPromise.from_cursor(cursor), metadata.unpack(cursor)
         cursor.end()
         return cls(model_id, height, width, dims, levels, promise, texts)
 
@@ -149,12 +149,12 @@ class Header:
 
 
 def copy_of(header: bytes) -> bytes:
-    """Return what a trailer keeps of a header as it is stored."""
+    """Return the bytes of a stored header that a trailer keeps as a copy."""
     return header[_PREFIX_SIZE:-_CRC_SIZE]
 
 
 def claimed_size(head: bytes | memoryview) -> int:
-    """Return the size of the header that begins with `head`, as it claims; raise `DamagedError`."""
+    """Return the size that a header claims in its first bytes; raise `DamagedError`."""
     size = 8 + int.from_bytes(head[4:8], "little")
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise DamagedError(f"header: claims {size} bytes, expected {MIN_SIZE} to {MAX_SIZE}")

@@ -60,11 +60,11 @@ def unpack(cursor: Cursor) -> dict[str, str]:
     return metadata
 
 
-def both(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+def common(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
     """Return the metadata of a file with the images of two files.
 
-    A value holds the lines of both values, each once. Where that takes too many bytes, only what
-    both files agree on stays.
+    A value holds the lines of both values, each once. Where that takes too many bytes, only equal
+    values stay.
     """
     found = dict(sorted({**one, **other}.items()))
     for key in one.keys() & other.keys():

@@ -1,8 +1,8 @@
 """Names of images: which may be written, and the bytes of a names layer (FORMAT.md section 5.1).
 
-A name is a relative path in text. What is written must make the same file on every machine:
-nothing that leads outside a folder, that Windows reserves, or that two machines read differently.
-What is read may be any name that FORMAT.md allows, and is hostile text.
+A name is a relative path in text. A writer accepts only names that make the same file on every
+machine: none that leaves the folder, that Windows reserves, or that systems read differently. A
+reader accepts any name that FORMAT.md allows, and treats it as hostile text.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def has_image_suffix(name: str) -> bool:
 
 
 def pack(names: Sequence[str]) -> bytes:
-    """Return the body of a names layer: a counter where the names are one, else front-coded."""
+    """Return the body of a names layer: a counter where names count up, else front-coded."""
     return _pack_counter(names) or _pack_front_coded(names)
 
 

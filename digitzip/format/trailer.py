@@ -32,7 +32,7 @@ _ENTRY_SIZES: Final = range(1 + 1 + 4, 4 + 3 + 4 + 1)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A stretch of the file: a chunk of `images`, or with 0 images a trailer that was replaced."""
+    """A part of the file: a chunk of `images`, or with 0 images a trailer that was replaced."""
 
     length: int
     images: int
@@ -54,8 +54,8 @@ class Entry:
 class Trailer:
     """The entries of a file in file order, from the end of the header to this trailer.
 
-    `named` and `labelled` say whether the images have names and labels, `corrected` how many of
-    them have a correction.
+    `named` and `labelled` say whether the images have names and labels; `corrected` is the number
+    of images with a correction.
     """
 
     entries: tuple[Entry, ...]
@@ -88,9 +88,9 @@ class Trailer:
 
     @classmethod
     def from_bytes(cls, data: bytes, header: bytes) -> Trailer:
-        """Read the trailer that is all of `data`, of the file that begins with `header`.
+        """Read `data`, the whole trailer of the file that begins with `header`.
 
-        Raises `DamagedError` if it is anything else.
+        Raises `DamagedError` for anything else.
         """
         if data[:4] != MAGIC or int.from_bytes(data[4:8], "little") != len(data) - 8:
             raise DamagedError("no trailer at the end of the file: it is cut or damaged")
@@ -104,9 +104,9 @@ class Trailer:
 
     @staticmethod
     def claims(data: bytes) -> tuple[Trailer, Header | None]:
-        """Return what `data`, a trailer of any file, says, and its copy of the header.
+        """Return the trailer in `data` and its copy of the header, without a check of the digest.
 
-        Proves nothing: no digest is checked. Raises `DamagedError` for no trailer.
+        Raises `DamagedError` where `data` is not a trailer.
         """
         trailer, copy = _unpack(data[:-_END_SIZE])
         return trailer, None if copy is None else Header.from_copy(copy)
@@ -138,10 +138,9 @@ def _flags(cursor: Cursor) -> int:
 
 
 def claimed_size(head: bytes | memoryview) -> int:
-    """Return the size of the trailer that begins with `head`, as it claims; proves nothing.
+    """Return the size that a trailer claims in `head`, its first `HEAD_SIZE` bytes or fewer.
 
-    `head` has `HEAD_SIZE` bytes, or all there are. Raises `DamagedError` where the number of
-    entries that it claims cannot make that size: that is known before anything is hashed.
+    Raises `DamagedError` where so many entries cannot have that size, before anything is hashed.
     """
     size = 8 + int.from_bytes(head[4:8], "little")
     if not MIN_SIZE <= size <= MAX_SIZE:
@@ -160,7 +159,7 @@ def claimed_size(head: bytes | memoryview) -> int:
 
 
 def trailer_size(tail: bytes, file_size: int) -> int:
-    """Return the size of the trailer from the last bytes of a file, checked against the file."""
+    """Return the size of the trailer from the last bytes of a file of `file_size` bytes."""
     size = int.from_bytes(tail[-BACK_POINTER_SIZE:], "little")
     if not MIN_SIZE <= size <= min(MAX_SIZE, file_size):
         raise DamagedError("no trailer at the end of the file: it is cut or damaged")

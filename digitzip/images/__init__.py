@@ -9,7 +9,7 @@ Everything streams in batches, in bounded memory. This room knows NumPy, and Pil
 are read or written (it is imported only then). It must not know codes, models or containers.
 """
 
-from digitzip.images.fitting import fit_images
+from digitzip.images.fit_arrays import fit_images
 from digitzip.images.frame import Fit
 from digitzip.images.labels import read_labels, write_labels
 from digitzip.images.reading import Batch, ImageSource, read_images

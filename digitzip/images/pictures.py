@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from digitzip.errors import InputError
-from digitzip.images import fit
+from digitzip.images import fit_picture
 from digitzip.images.frame import LARGEST, Frame, Pixels
 from digitzip.images.ink import WORKING_SIDE
 from digitzip.images.locations import Location, Readable
@@ -120,8 +120,8 @@ def _flatten(picture: Image.Image) -> Image.Image:
 
 def _fitted(picture: Image.Image, label: str, frame: Frame) -> Pixels:
     if frame.fit == "resize":
-        return fit.resize(picture, frame.height, frame.width)
-    digit = fit.mnist(picture, frame.height, frame.width)
+        return fit_picture.resize(picture, frame.height, frame.width)
+    digit = fit_picture.mnist(picture, frame.height, frame.width)
     if digit is None:
         raise InputError(f"{label!r} shows no ink that stands out; expected one digit on paper")
     return digit

@@ -13,11 +13,11 @@ import numpy as np
 from digitzip.errors import InputError
 from digitzip.images import folders
 from digitzip.images.arrays import ArrayFile, find_array
-from digitzip.images.fitting import fit_run
+from digitzip.images.fit_arrays import fit_run
 from digitzip.images.frame import Fit, Frame, Pixels
 from digitzip.images.locations import Readable, name_of
-from digitzip.images.names import Names, number_name
 from digitzip.images.sizing import find_size
+from digitzip.images.taken_names import TakenNames, number_name
 
 Batch = tuple[Pixels, list[str] | None]
 Run = tuple[Pixels, Sequence[str]]
@@ -58,7 +58,7 @@ class ImageSource:
 
     def _runs(self) -> Iterator[Run]:
         """Yield the runs of all inputs, and check their names."""
-        taken = Names()
+        taken = TakenNames()
         for each in self.inputs:
             taken.enter(each.locate)
             for images, names in each.runs(self.frame, self.batch):

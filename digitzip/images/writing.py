@@ -15,8 +15,8 @@ from digitzip.errors import InputError, OutputError
 from digitzip.format.names import has_image_suffix
 from digitzip.images import idx, npy
 from digitzip.images.frame import Pixels
-from digitzip.images.names import Names, number_name
 from digitzip.images.reading import Batch, ImageSource
+from digitzip.images.taken_names import TakenNames, number_name
 
 Images = NDArray[Any] | ImageSource | Iterable[NDArray[Any] | Batch]
 
@@ -124,7 +124,7 @@ def _write_folder(
 ) -> None:
     if names is not None and len(names) != count:
         raise InputError(f"{len(names):,} names for {count:,} images; expected as many")
-    taken = Names()
+    taken = TakenNames()
     planned = None if names is None else [taken.take(name) for name in names]
     number, made = 0, set[Path]()
     with atomic.folder(out, overwrite=overwrite) as root:

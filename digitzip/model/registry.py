@@ -77,8 +77,8 @@ def _read_classifier(path: Path, _modified: int, _size: int) -> Classifier:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind(Generic[T]):
-    """Models, or classifiers."""
+class _WeightsReader(Generic[T]):
+    """How models, or classifiers, are found and read."""
 
     name: str
     other_format: str  # of the files beside them
@@ -89,11 +89,11 @@ class _Kind(Generic[T]):
         return self.read_once(path.resolve(), stat.st_mtime_ns, stat.st_size)
 
 
-_MODEL: Final = _Kind(schema.MODEL.name, schema.CLASSIFIER.format, _read_model)
-_CLASSIFIER: Final = _Kind(schema.CLASSIFIER.name, schema.MODEL.format, _read_classifier)
+_MODEL: Final = _WeightsReader(schema.MODEL.name, schema.CLASSIFIER.format, _read_model)
+_CLASSIFIER: Final = _WeightsReader(schema.CLASSIFIER.name, schema.MODEL.format, _read_classifier)
 
 
-def _load(kind: _Kind[T], named: str | Path) -> T:
+def _load(kind: _WeightsReader[T], named: str | Path) -> T:
     path = Path(named)
     if path.suffix == SUFFIX or len(path.parts) != 1:
         if not os.path.isfile(path):  # noqa: PTH113 - False for any name, however odd
@@ -110,7 +110,7 @@ def _load(kind: _Kind[T], named: str | Path) -> T:
     )
 
 
-def _find(kind: _Kind[T], id_: bytes, advice: str = "") -> T:
+def _find(kind: _WeightsReader[T], id_: bytes, advice: str = "") -> T:
     claiming = (path for path in _files(kind) if _claimed(path).get("id", "").startswith(id_.hex()))
     if found := _first_good(kind, claiming):
         return found
@@ -119,7 +119,7 @@ def _find(kind: _Kind[T], id_: bytes, advice: str = "") -> T:
     )
 
 
-def _files(kind: _Kind[T], name: str | None = None) -> Iterator[Path]:
+def _files(kind: _WeightsReader[T], name: str | None = None) -> Iterator[Path]:
     """Yield the files of a kind in the known folders, only those with `name` if one is given."""
     for folder in _folders():
         if folder.is_dir():
@@ -145,7 +145,7 @@ def _claimed(path: Path) -> dict[str, str]:
         return {}
 
 
-def _first_good(kind: _Kind[T], paths: Iterable[Path]) -> T | None:
+def _first_good(kind: _WeightsReader[T], paths: Iterable[Path]) -> T | None:
     """Return the first that is not refused; if all are, raise the first error."""
     refusal: ModelError | None = None
     for path in paths:

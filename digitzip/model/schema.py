@@ -33,8 +33,8 @@ SCORES: Final = (-(1 << 15), 1 << 15)
 
 
 @dataclass(frozen=True, slots=True)
-class FileKind:
-    """A kind of weights file: its name, and the keys of its metadata beside `notes.*`."""
+class FileSchema:
+    """The name of a kind of weights file, and its metadata keys besides `notes.*`."""
 
     name: str
     keys: frozenset[str]
@@ -46,8 +46,8 @@ class FileKind:
 
 
 _KEYS: Final = frozenset({"format", "version", "name", "id", "height", "width"})
-MODEL: Final = FileKind("model", _KEYS | {"levels", "classifier"})
-CLASSIFIER: Final = FileKind("classifier", _KEYS)
+MODEL: Final = FileSchema("model", _KEYS | {"levels", "classifier"})
+CLASSIFIER: Final = FileSchema("classifier", _KEYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,8 @@ class NetworkRule:
 
 NETWORKS: Final[Mapping[str, NetworkRule]] = {  # by the part of the name without numbers
     "encoder": NetworkRule(PIXELS, None),
-    "decoder": NetworkRule(None, PIXELS),  # its inputs are points, as those of the next
-    "predictor": NetworkRule(None, SCORES),
+    "decoder": NetworkRule(None, PIXELS),  # the inputs are points of quantisers
+    "predictor": NetworkRule(None, SCORES),  # as for the decoder
     "residual": NetworkRule(PIXELS, (0, MAX_WEIGHT)),
     "reader": NetworkRule(PIXELS, SCORES),
 }

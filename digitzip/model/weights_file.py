@@ -16,14 +16,14 @@ from safetensors.numpy import save
 
 from digitzip.errors import ModelError
 from digitzip.limits import MAX_MODEL_BYTES
-from digitzip.model.schema import MAX_NAME, TENSORS, VERSION, FileKind
+from digitzip.model.schema import MAX_NAME, TENSORS, VERSION, FileSchema
 from digitzip.model.tensors import Tensors
 
 _NOTE = "notes."
 
 
 @contextmanager
-def reading(path: Path, kind: FileKind) -> Iterator[tuple[dict[str, str], Tensors]]:
+def reading(path: Path, schema: FileSchema) -> Iterator[tuple[dict[str, str], Tensors]]:
     """Yield the checked metadata and tensors of the file at `path`; errors inside name the path.
 
     Raises `ModelError` for a file of another kind or version, and where it breaks the schema.
@@ -37,18 +37,18 @@ def reading(path: Path, kind: FileKind) -> Iterator[tuple[dict[str, str], Tensor
                 stored = file.get_slice(name)
                 _check_tensor(name, stored.get_dtype(), stored.get_shape())
             tensors: Tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        _check_metadata(metadata, kind)
+        _check_metadata(metadata, schema)
         yield metadata, tensors
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: not a readable {kind.name} file: {error}") from error
+        raise ModelError(f"{path}: not a readable {schema.name} file: {error}") from error
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
 
 
-def write(path: Path, kind: FileKind, metadata: Mapping[str, str], tensors: Tensors) -> None:
+def write(path: Path, schema: FileSchema, metadata: Mapping[str, str], tensors: Tensors) -> None:
     """Write a new safetensors file at `path`; the same input gives the same bytes."""
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    head = {"format": kind.format, "version": VERSION}
+    head = {"format": schema.format, "version": VERSION}
     path.write_bytes(_in_order(save(tensors, head | dict(metadata))))
 
 
@@ -88,13 +88,13 @@ def _in_order(data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[end:]
 
 
-def _check_metadata(metadata: Mapping[str, str], kind: FileKind) -> None:
+def _check_metadata(metadata: Mapping[str, str], schema: FileSchema) -> None:
     """Raise `ModelError` for another format or version, unknown keys and bad names."""
-    if metadata.get("format") != kind.format:
-        raise ModelError(f"not a digitzip {kind.name}: its format is not {kind.format}")
+    if metadata.get("format") != schema.format:
+        raise ModelError(f"not a digitzip {schema.name}: its format is not {schema.format}")
     if (found := metadata.get("version")) != VERSION:
-        raise ModelError(f"{kind.name} version {found!r}; this build reads {VERSION}")
-    if odd := {key for key in metadata if not key.startswith(_NOTE)} - kind.keys:
+        raise ModelError(f"{schema.name} version {found!r}; this build reads {VERSION}")
+    if odd := {key for key in metadata if not key.startswith(_NOTE)} - schema.keys:
         raise ModelError(f"unknown metadata key {min(odd)[:40]!r}")
     name = metadata.get("name", "")
     if not 0 < len(name) <= MAX_NAME or not name.isprintable() or "/" in name:

@@ -8,7 +8,7 @@ from typing import Final
 
 from digitzip.errors import DigitzipError
 from digitzip.format import names as format_names
-from digitzip.images.names import Names
+from digitzip.images.taken_names import TakenNames
 from tests.fuzz.case import Case, Target
 from tests.fuzz.damage import damage
 
@@ -52,7 +52,7 @@ def _through(names: list[str], folder: Path) -> None:
 
 def _place(names: list[str], folder: Path) -> None:
     """Give names their files: each its own, on any machine, and within the folder."""
-    taken, found = Names(), set[str]()
+    taken, found = TakenNames(), set[str]()
     for name in names:
         path = taken.take(name)
         for parts in (Path(path).parts, PureWindowsPath(path).parts):

@@ -1,4 +1,4 @@
-"""Fits of one picture: scale it, or extract the ink and normalise it as MNIST does.
+"""Fit one picture: scale it, or extract the ink and normalise it as MNIST does.
 
 Source for `mnist`: "The MNIST database of handwritten digits": size-normalised to fit a 20x20
 box, aspect kept, grey levels from the anti-aliasing; centred in 28x28 by the centre of mass.

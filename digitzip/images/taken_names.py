@@ -1,4 +1,4 @@
-"""Names of images: which names are safe, and the PNG files they decompress to.
+"""Names taken by images, so that no two images decompress to the same file.
 
 A name is a relative POSIX path that makes the same file on every machine. It leads nowhere
 outside its folder, Windows does not reserve it, and every file system tells it apart from the
@@ -15,7 +15,7 @@ Locate = Callable[[str], str]
 """Turns the name of an image into the path of the input file that holds it."""
 
 
-class Names:
+class TakenNames:
     """The names taken so far, so that no two images decompress to the same file."""
 
     def __init__(self) -> None:

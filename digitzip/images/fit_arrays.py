@@ -1,6 +1,6 @@
 """Arrays of images of any size -> arrays of one size.
 
-This module knows arrays only; `fit` knows pictures, and does the work.
+This module knows arrays only; `fit_picture` fits each image.
 """
 
 from typing import Any
