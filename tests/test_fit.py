@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from digitzip.images import fit
+from digitzip.images import fit_picture
 from digitzip.images.ink import find_ink
 from digitzip.images.strokes import connected
 
@@ -96,7 +96,7 @@ def drawn(pen: int, size: int, turn: float, digit: str) -> Pixels:
 
 
 def make_mnist(picture: Image.Image) -> Pixels:
-    digit = fit.mnist(picture, 28, 28)
+    digit = fit_picture.mnist(picture, 28, 28)
     assert digit is not None
     return digit
 
@@ -203,7 +203,7 @@ def test_a_digit_like_those_of_mnist_keeps_its_pixels(digit: str) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (64, 64), (40, 20)])
 def test_other_frames_have_their_box_in_proportion(height: int, width: int) -> None:
-    found = fit.mnist(Photo().take("0"), height, width)
+    found = fit_picture.mnist(Photo().take("0"), height, width)
     assert found is not None
     assert found.shape == (height, width)
     assert max(extent(found)) == pytest.approx(min(height, width) * 20 / 28, abs=1.5)
@@ -211,17 +211,17 @@ def test_other_frames_have_their_box_in_proportion(height: int, width: int) -> N
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_blank_paper_shows_no_ink(level: int) -> None:
-    assert fit.mnist(Image.new("L", (28, 28), level), 28, 28) is None
-    assert fit.mnist(Image.new("RGB", (300, 200), (level,) * 3), 28, 28) is None
+    assert fit_picture.mnist(Image.new("L", (28, 28), level), 28, 28) is None
+    assert fit_picture.mnist(Image.new("RGB", (300, 200), (level,) * 3), 28, 28) is None
 
 
 def test_paper_under_light_shadow_and_noise_shows_no_ink() -> None:
-    assert fit.mnist(Photo(ink=(235, 230, 215)).take("0"), 28, 28) is None
+    assert fit_picture.mnist(Photo(ink=(235, 230, 215)).take("0"), 28, 28) is None
 
 
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40)))
 def test_any_picture_gives_a_digit_or_none(pixels: Pixels) -> None:
-    found = fit.mnist(Image.fromarray(pixels), 28, 28)
+    found = fit_picture.mnist(Image.fromarray(pixels), 28, 28)
     assert found is None or (found.shape == (28, 28) and found.max() > 0)
 
 
@@ -231,17 +231,17 @@ def test_any_picture_gives_a_digit_or_none(pixels: Pixels) -> None:
     st.integers(1, 64),
 )
 def test_any_picture_is_resized_to_the_frame(pixels: Pixels, height: int, width: int) -> None:
-    assert fit.resize(Image.fromarray(pixels), height, width).shape == (height, width)
+    assert fit_picture.resize(Image.fromarray(pixels), height, width).shape == (height, width)
 
 
 def test_resize_keeps_a_picture_that_has_the_size() -> None:
     image = mnist_like("2")
-    assert (fit.resize(Image.fromarray(image), 28, 28) == image).all()
+    assert (fit_picture.resize(Image.fromarray(image), 28, 28) == image).all()
 
 
 def test_resize_averages_what_it_makes_smaller() -> None:
     board = (np.indices((280, 280)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    assert np.abs(fit.resize(Image.fromarray(board), 28, 28).astype(int) - 127).max() <= 3
+    assert np.abs(fit_picture.resize(Image.fromarray(board), 28, 28).astype(int) - 127).max() <= 3
 
 
 @given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=9)))

@@ -15,7 +15,7 @@ from digitzip.archive.store import ChunkStore
 from digitzip.archive.views import NamesView
 from digitzip.errors import DigitzipError, DigitzipWarning, InputError, OutputError
 from digitzip.format import Header
-from digitzip.images.names import file_key
+from digitzip.images.taken_names import file_key
 
 
 def join(files: Sequence[Readable], out: Writable, *, overwrite: bool = False) -> int:
