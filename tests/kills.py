@@ -113,7 +113,8 @@ def _resume() -> tuple[str, ...]:
 COMPRESS: Final = ("compress", "in.npy", "-o", "out.dz", "--effort", "0", *MODEL)
 DECOMPRESS: Final = ("decompress", "in.dz", *MODEL, "-o")
 TRAIN: Final = ("train", "--data", "in.npy", "-o", "out.safetensors", "--recipe", "toy",
-                "--epochs", "2", "--device", "cpu", "-q")  # fmt: skip
+                "--epochs", "2", "--set", "entropy.steps=9", "--set", "residual.steps=0",
+                "--device", "cpu", "-q")  # fmt: skip
 SCENES: Final = (
     Scene("compress", COMPRESS, _images),
     Scene("compress over an old file", (*COMPRESS, "-f"), _both),

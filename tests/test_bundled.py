@@ -96,14 +96,14 @@ def test_mnist_images_cost_five_bytes_and_lose_little(digits: npt.NDArray[np.uin
 
 @needs_mnist
 def test_an_image_alone_is_a_file_of_110_bytes_at_most(digits: npt.NDArray[np.uint8]) -> None:
-    assert max(len(digitzip.compress(digit[None], guard=False)) for digit in digits[:100]) <= 110
-    guarded = sorted(len(digitzip.compress(digit[None])) for digit in digits[:100])
-    assert guarded[90] <= 110  # all but those that are corrected
+    assert max(len(digitzip.compress(digit[None], guard=False)) for digit in digits[:50]) <= 110
+    guarded = sorted(len(digitzip.compress(digit[None])) for digit in digits[:50])
+    assert guarded[45] <= 110  # all but those that are corrected
 
 
 @needs_mnist
 def test_decoded_images_keep_their_code(digits: npt.NDArray[np.uint8]) -> None:
     codec = digitzip.load_codec(threads=2)
-    codes = codec.encode(digits)
+    codes = codec.encode(digits[::2])
     again = codec.encode(codec.decode(codes))
     assert (again == codes).all(axis=1).mean() >= 0.99
