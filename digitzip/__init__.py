@@ -79,6 +79,9 @@ if TYPE_CHECKING:
     from digitzip.images.sheet import (
         contact_sheet,
     )
+    from digitzip.kernels import (
+        backend,
+    )
     from digitzip.model import (
         Model,
         Shape,
@@ -141,6 +144,7 @@ _ROOMS = {
         "write_labels",
     ),
     "images.sheet": ("contact_sheet",),
+    "kernels": ("backend",),
     "model": (
         "Model",
         "Shape",
@@ -195,6 +199,7 @@ __all__ = [  # noqa: RUF022 - by room
     "write_images",
     "write_labels",
     "contact_sheet",
+    "backend",
     "Model",
     "Shape",
     "ModelInfo",

@@ -36,9 +36,9 @@ def test_public_names_are_these() -> None:
         "CorrectionStats", "DamagedError", "DigitzipError", "DigitzipWarning", "ExistsError",
         "Fallback", "FidelityCounts", "Fit", "ImageGroup", "ImageSource", "Info", "InputError",
         "LimitError", "Model", "ModelError", "ModelInfo", "OutputError", "Promise", "Recovered",
-        "Shape", "UnsupportedError", "Writer", "__version__", "append", "compare", "compress",
-        "contact_sheet", "create", "decompress", "extract", "fetch_mnist", "join", "list_models",
-        "load_codec", "open", "read_images", "read_labels", "recover", "sample_path",
+        "Shape", "UnsupportedError", "Writer", "__version__", "append", "backend", "compare",
+        "compress", "contact_sheet", "create", "decompress", "extract", "fetch_mnist", "join",
+        "list_models", "load_codec", "open", "read_images", "read_labels", "recover", "sample_path",
         "write_images", "write_labels",
     ]  # fmt: skip
     for name in digitzip.__all__:

@@ -70,6 +70,7 @@ class LazyGroup(click.Group):
 
 @click.group(
     cls=LazyGroup,
+    invoke_without_command=True,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
@@ -78,9 +79,21 @@ class LazyGroup(click.Group):
     epilog="Exit codes: 0 ok, 1 bad input or output, 2 wrong usage, 3 damaged file, "
     "4 unknown model or version, 5 a bound that could not be kept.",
 )
-@click.version_option(__version__, prog_name="digitzip", message="%(prog)s %(version)s")
-def digitzip() -> None:
+@click.option("--version", is_flag=True, help="Print the version.")
+@click.option("-v", "--verbose", is_flag=True, help="With --version: print the backend, too.")
+@click.pass_context
+def digitzip(ctx: click.Context, version: bool, verbose: bool) -> None:
     """Compress small grayscale images, handwritten digits first, to a few bytes each.
 
     The file name - stands for standard input or output.
     """
+    if version:
+        print(f"digitzip {__version__}")
+        if verbose:
+            from digitzip import backend
+
+            print(f"backend: {backend()}")
+        ctx.exit()
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+        ctx.exit(2)

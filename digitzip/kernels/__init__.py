@@ -1,25 +1,39 @@
 """The kernels: all that runs for every image, latent or pixel, behind one seam.
 
-`Kernels` is what a backend provides. NumPy is the reference, and the only backend: another must
-give the same integers and the same bytes. This room knows neither models nor files.
+`Kernels` is what a backend provides. NumPy is the reference; the native backend gives the same
+integers and the same bytes, and is used where it was built. The environment variable
+`DIGITZIP_BACKEND`, `numpy` or `native`, forces one. This room knows neither models nor files.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.errors import InputError
 from digitzip.kernels import rans, residuals
 from digitzip.kernels.layers import Integers, Layer, Window
+from digitzip.kernels.native import LIBRARY, NativeKernels
 from digitzip.kernels.network import Network
 from digitzip.kernels.rans import CdfIntervals
 
 Images = npt.NDArray[np.uint8]
 
-__all__ = ["KERNELS", "Integers", "Kernels", "Layer", "Network", "RansDecoder", "Window"]
+__all__ = [
+    "KERNELS",
+    "Integers",
+    "Kernels",
+    "Layer",
+    "Network",
+    "RansDecoder",
+    "Window",
+    "backend",
+    "select_kernels",
+]
 
 
 class RansDecoder(Protocol):
@@ -57,7 +71,9 @@ class Kernels(Protocol):
         """Return the final pixels [n, h, w]; see `residuals.decode`."""
 
 
-class _NumPy:
+class NumPyKernels:
+    """The reference."""
+
     @staticmethod
     def forward(network: Network, x: Integers, dtype: type[Any] = np.int32) -> npt.NDArray[Any]:
         return network(x, dtype)
@@ -68,5 +84,23 @@ class _NumPy:
     decode_residuals = staticmethod(residuals.decode)
 
 
-KERNELS: Final[Kernels] = _NumPy()
+def select_kernels(name: str | None) -> Kernels:
+    """Return the backend of this name; without one, native kernels where they were built.
+
+    Raises `InputError` for another name, and `UnsupportedError` where native kernels are asked for
+    and cannot be loaded.
+    """
+    if name not in (None, "", "numpy", "native"):
+        raise InputError(f"DIGITZIP_BACKEND is {name!r}, expected numpy or native")
+    if name == "native" or (not name and LIBRARY.exists()):
+        return NativeKernels(LIBRARY)
+    return NumPyKernels()
+
+
+def backend() -> str:
+    """Return the backend in use: `numpy`, or `native` with the instruction set it uses."""
+    return f"native ({KERNELS.path})" if isinstance(KERNELS, NativeKernels) else "numpy"
+
+
+KERNELS: Final[Kernels] = select_kernels(os.environ.get("DIGITZIP_BACKEND"))
 """The backend in use."""

@@ -31,6 +31,9 @@ TOTAL: Final = 1 << BITS
 """Slots of a CDF, unless a caller has more."""
 MAX_LANES: Final = 256
 
+CODES: Final = "codes"
+"""What errors call data, unless a caller says otherwise."""
+
 _WORD: Final = 16
 _LEAST: Final = 1 << _WORD  # states lie from here to below 2^32
 _STATE_BYTES: Final = 4
@@ -63,22 +66,13 @@ class Decoder:
     """Takes symbols from what `encode` returned; calls raise `DamagedError` for other bytes."""
 
     def __init__(
-        self, data: bytes, lanes: int, symbols: int, bits: int = BITS, what: str = "codes"
+        self, data: bytes, lanes: int, symbols: int, bits: int = BITS, what: str = CODES
     ) -> None:
         """Start with `data`, which holds at most `symbols` symbols; `what` names it in errors."""
-        self._what = what
-        head = lanes * _STATE_BYTES
-        most = head + 2 * symbols  # at most a word for each
-        if not head <= len(data) <= most or len(data) % 2:
-            raise DamagedError(
-                f"{what}: {len(data)} bytes, expected an even number from {head} to {most}"
-            )
-        self._bits = bits
-        self._states = np.frombuffer(data, "<u4", lanes).astype(np.int64)
-        self._words = np.frombuffer(data, "<u2", offset=head).astype(np.int64)
+        states, words = split(data, lanes, symbols, what)
+        self._bits, self._what = bits, what
+        self._states, self._words = states.astype(np.int64), words.astype(np.int64)
         self._used = 0
-        if int(self._states.min()) < _LEAST:
-            raise DamagedError(f"{what}: a state is {self._states.min()}, expected from {_LEAST}")
 
     def take(self, cdf: Integers) -> Integers:
         """Return the next symbols [n] by their CDFs, [n, symbols + 1] from 0 to `2^bits`.
@@ -130,5 +124,29 @@ class Decoder:
 
     def finish(self) -> None:
         """Check that nothing is left: each sequence of symbols has one encoding."""
-        if self._used < len(self._words) or (self._states != _LEAST).any():
-            raise DamagedError(f"{self._what}: something is left after the last")
+        check_end(self._states, len(self._words) - self._used, self._what)
+
+
+def split(
+    data: bytes, lanes: int, symbols: int, what: str = CODES
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
+    """Return the states [lanes] and words of data that holds at most `symbols` symbols.
+
+    Raises `DamagedError` for a size or a state that `encode` does not give; `what` names the data.
+    """
+    head = lanes * _STATE_BYTES
+    most = head + 2 * symbols  # at most a word for each
+    if not head <= len(data) <= most or len(data) % 2:
+        raise DamagedError(
+            f"{what}: {len(data)} bytes, expected an even number from {head} to {most}"
+        )
+    states = np.frombuffer(data, "<u4", lanes).astype(np.uint32)
+    if int(states.min()) < _LEAST:
+        raise DamagedError(f"{what}: a state is {states.min()}, expected from {_LEAST}")
+    return states, np.frombuffer(data, "<u2", offset=head).astype(np.uint16)
+
+
+def check_end(states: Integers, words_left: int, what: str = CODES) -> None:
+    """Raise `DamagedError` unless all words are used and all states are at their start."""
+    if words_left or (states != _LEAST).any():
+        raise DamagedError(f"{what}: something is left after the last")

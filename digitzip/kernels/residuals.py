@@ -23,6 +23,8 @@ Floats = npt.NDArray[np.floating[Any]]
 
 BITS: Final = 16
 """The CDF of a pixel has 2^16 slots."""
+WHAT: Final = "corrections"
+"""What errors call the data."""
 
 _SHARED_SLOTS: Final = (1 << BITS) - VALUES  # after one slot for each value
 _BATCH: Final = 1024  # images; a multiple of any number of lanes
@@ -62,7 +64,7 @@ def decode(network: Network, data: bytes, recon: Images, bounds: Integers, lanes
     Raises `DamagedError` for bytes that `encode` does not give.
     """
     n, pixels = len(recon), recon[0].size if len(recon) else 0
-    decoder = rans.Decoder(data, lanes, n * pixels, BITS, "corrections")
+    decoder = rans.Decoder(data, lanes, n * pixels, BITS, WHAT)
     near = recon.reshape(n, pixels).astype(np.intp)
     weigher = _Weigher(network, pad_final(np.zeros_like(recon)), recon, bounds)
     each_bound = _shared(bounds)

@@ -1,0 +1,234 @@
+"""The native backend: kernels in C (native.c), called through ctypes without the GIL.
+
+All results equal those of the NumPy kernels, which are the reference. `PATHS` names the instruction
+sets that the library can use; the best one that the processor has is chosen at run time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from digitzip.errors import DamagedError, UnsupportedError
+from digitzip.kernels import rans, residuals
+from digitzip.kernels.layers import Integers, Layer
+from digitzip.kernels.network import Network
+from digitzip.kernels.rans import CdfIntervals
+
+Images = npt.NDArray[np.uint8]
+
+LIBRARY: Final = Path(__file__).with_name(
+    "_native.dll" if sys.platform == "win32" else "_native.so"
+)
+PATHS: Final = ("portable", "avx2")
+
+_ABI: Final = 1  # of the functions of native.c
+_BLOCK: Final = 16
+_NO_MEMORY, _DAMAGED = -1, -2
+_KINDS: Final = {np.dtype(np.int32): 0, np.dtype(np.uint8): 1, np.dtype(np.float32): 2}
+_INT16: Final = range(-(1 << 15), 1 << 15)
+
+
+class NativeKernels:
+    """The kernels of a compiled library on one of the `PATHS`, by default the best one.
+
+    Raises `UnsupportedError` where the library cannot be loaded or is of another version.
+    """
+
+    def __init__(self, library: Path = LIBRARY, path: str | None = None) -> None:
+        try:
+            self._library = ctypes.CDLL(str(library))
+            abi = int(self._library.digitzip_abi())
+        except (OSError, AttributeError) as error:
+            raise UnsupportedError(f"no native kernels in {library}: {error}") from error
+        if abi != _ABI:
+            raise UnsupportedError(
+                f"native kernels of version {abi}, expected {_ABI}: rebuild them"
+            )
+        for name in ("rans_encode", "rans_take", "encode_residuals", "decode_residuals"):
+            getattr(self._library, f"digitzip_{name}").restype = ctypes.c_int64
+        self.paths = PATHS[: int(self._library.digitzip_best_path()) + 1]
+        """The paths that this processor has, the slowest first."""
+        self.path = self.paths[-1] if path is None else path
+        self._path = self.paths.index(self.path)
+        self._packed: WeakKeyDictionary[Network, _PackedNetwork] = WeakKeyDictionary()
+
+    def forward(
+        self, network: Network, x: Integers, dtype: type[Any] = np.int32
+    ) -> npt.NDArray[Any]:
+        """Return the outputs [n, out] of a network for integers [n, in] as `dtype`."""
+        packed = self._pack(network)
+        x = np.ascontiguousarray(x, np.uint8 if x.dtype == np.uint8 else np.int32)
+        kind = np.dtype(dtype) if np.dtype(dtype) in _KINDS else np.dtype(np.int32)
+        out = np.empty((len(x), network.outputs), kind)
+        result = self._library.digitzip_forward(
+            self._path, packed.layers, packed.count, _data(x), x.dtype == np.uint8, _int64(len(x)),
+            _data(out), _KINDS[kind],
+        )  # fmt: skip
+        _check(result)
+        return out.astype(dtype, copy=False)
+
+    def rans_encode(self, rounds: Sequence[CdfIntervals], lanes: int) -> bytes:
+        """Return the bytes of symbols, round by round; see `rans.encode`."""
+        sizes = np.array([len(start) for start, _ in rounds], np.int64)
+        none = np.zeros(0, np.int32)
+        start = np.concatenate([none, *(start for start, _ in rounds)]).astype(np.int32)
+        end = np.concatenate([none, *(end for _, end in rounds)]).astype(np.int32)
+        states, words = np.empty(lanes, np.uint32), np.empty(len(start), np.uint16)
+        used = self._library.digitzip_rans_encode(
+            _data(start), _data(end), _data(sizes), _int64(len(sizes)), lanes, rans.BITS,
+            _data(states), _data(words),
+        )  # fmt: skip
+        return _joined(states, words, _check(used))
+
+    def rans_decoder(self, data: bytes, lanes: int, symbols: int) -> NativeRansDecoder:
+        """Return the decoder of what `rans_encode` gave; see `rans.Decoder`."""
+        return NativeRansDecoder(self._library, data, lanes, symbols)
+
+    def encode_residuals(
+        self, network: Network, final: Images, recon: Images, bounds: Integers, lanes: int
+    ) -> bytes:
+        """Return the bytes of final pixels [n, h, w]; see `residuals.encode`."""
+        final, recon, bounds = (np.ascontiguousarray(a, np.uint8) for a in (final, recon, bounds))
+        packed, (n, height, width) = self._pack(network), final.shape
+        states, words = np.empty(lanes, np.uint32), np.empty(final.size, np.uint16)
+        used = self._library.digitzip_encode_residuals(
+            self._path, packed.layers, packed.count, _int64(n), height, width, _data(final),
+            _data(recon), _data(bounds), lanes, _data(states), _data(words),
+        )  # fmt: skip
+        return _joined(states, words, _check(used))
+
+    def decode_residuals(
+        self, network: Network, data: bytes, recon: Images, bounds: Integers, lanes: int
+    ) -> Images:
+        """Return the final pixels [n, h, w]; see `residuals.decode`."""
+        recon, bounds = (np.ascontiguousarray(a, np.uint8) for a in (recon, bounds))
+        packed, (n, height, width) = self._pack(network), recon.shape
+        states, words = rans.split(data, lanes, recon.size, residuals.WHAT)
+        final = np.empty_like(recon)
+        used = self._library.digitzip_decode_residuals(
+            self._path, packed.layers, packed.count, _int64(n), height, width, _data(recon),
+            _data(bounds), lanes, _data(states), _data(words), _int64(len(words)), _data(final),
+        )  # fmt: skip
+        rans.check_end(states, len(words) - _check(used, residuals.WHAT), residuals.WHAT)
+        return final
+
+    def _pack(self, network: Network) -> _PackedNetwork:
+        found = self._packed.get(network)
+        if found is None:
+            found = self._packed[network] = _PackedNetwork(network)
+        return found
+
+
+class NativeRansDecoder:
+    """Takes symbols from what `rans_encode` returned; raises `DamagedError` for other bytes."""
+
+    def __init__(self, library: ctypes.CDLL, data: bytes, lanes: int, symbols: int) -> None:
+        self._library = library
+        self._states, self._words = rans.split(data, lanes, symbols)
+
+    def take(self, cdf: Integers) -> Integers:
+        """Return the next symbols [n] by their CDFs [n, symbols + 1]; see `rans.Decoder.take`."""
+        cdf = np.ascontiguousarray(cdf, np.int64)
+        n, width = cdf.shape
+        found = np.empty(n, np.int64)
+        used = self._library.digitzip_rans_take(
+            _data(cdf), _int64(n), _int64(width), len(self._states), rans.BITS,
+            _data(self._states), _data(self._words), _int64(len(self._words)), _data(found),
+        )  # fmt: skip
+        self._words = self._words[_check(used) :]
+        return found
+
+    def finish(self) -> None:
+        """Raise `DamagedError` where anything is left."""
+        rans.check_end(self._states, len(self._words))
+
+
+class _Layer(ctypes.Structure):
+    """`layer_t` of native.c."""
+
+    _fields_ = (
+        *(
+            (name, ctypes.c_int32)
+            for name in (
+                "inputs", "outputs", "low", "high", "skip", "wide_in", "wide_out", "wide_sum",
+                "height", "width", "size", "step", "channels", "windows",
+            )
+        ),
+        *((name, ctypes.c_void_p) for name in ("packed", "plain", "bias", "shift", "table")),
+    )  # fmt: skip
+
+
+class _PackedNetwork:
+    """A network as native.c takes it; holds the arrays that the layers point to."""
+
+    def __init__(self, network: Network) -> None:
+        self.count = len(network.layers)
+        self.layers = (_Layer * self.count)()
+        self._arrays: list[npt.NDArray[Any]] = []
+        span = network.input_range
+        for slot, layer in zip(self.layers, network.layers, strict=True):
+            self._fill(slot, layer, span)
+            span = layer.range
+
+    def _fill(self, slot: _Layer, layer: Layer, span: tuple[int, int]) -> None:
+        outputs, inputs = layer.weight.shape
+        bias = layer.bias.astype(np.int64)
+        reach = np.abs(layer.weight.astype(np.int64)).sum(axis=1) * max(map(abs, span))
+        slot.inputs, slot.outputs, slot.windows = inputs, outputs, 1
+        slot.low, slot.high, slot.skip = layer.low, layer.high, layer.skip
+        slot.wide_in, slot.wide_out = not _is_int16(span), not _is_int16(layer.range)
+        slot.wide_sum = int((reach + np.abs(bias)).max()) >= 1 << 31
+        if (window := layer.window) is not None:
+            slot.height, slot.width = window.height, window.width
+            slot.size, slot.step, slot.windows = window.size, window.step, window.count
+            slot.channels = inputs // window.size**2
+        weight = np.ascontiguousarray(layer.weight, np.int16)
+        slot.packed, slot.plain = self._keep(_pack(weight)), self._keep(weight)
+        slot.bias, slot.shift = self._keep(bias), self._keep(layer.shift.astype(np.uint8))
+        slot.table = None if layer.table is None else self._keep(layer.table.astype(np.int32))
+
+    def _keep(self, array: npt.NDArray[Any]) -> int:
+        self._arrays.append(array)
+        return int(array.ctypes.data)
+
+
+def _pack(weight: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    """Return a weight [out, in] in blocks of 16 outputs and pairs of inputs; see native.c."""
+    outputs, inputs = weight.shape
+    padded = np.zeros((-outputs % _BLOCK + outputs, -inputs % 2 + inputs), np.int16)
+    padded[:outputs, :inputs] = weight
+    blocks = padded.reshape(len(padded) // _BLOCK, _BLOCK, padded.shape[1] // 2, 2)
+    return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3))
+
+
+def _is_int16(span: tuple[int, int]) -> bool:
+    return span[0] in _INT16 and span[1] in _INT16
+
+
+def _joined(states: npt.NDArray[np.uint32], words: npt.NDArray[np.uint16], used: int) -> bytes:
+    """Return states and the last `used` words as they are stored."""
+    return states.astype("<u4").tobytes() + words[len(words) - used :].astype("<u2").tobytes()
+
+
+def _data(array: npt.NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def _int64(value: int) -> ctypes.c_int64:
+    return ctypes.c_int64(value)
+
+
+def _check(result: int, what: str = rans.CODES) -> int:
+    if result == _NO_MEMORY:
+        raise MemoryError
+    if result == _DAMAGED:
+        raise DamagedError(f"{what}: they end early")
+    return int(result)
