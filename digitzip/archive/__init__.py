@@ -132,7 +132,9 @@ def decompress(
     """
     with Archive(_bytes_of(data), model=model, threads=threads) as archive:
         if len(archive) > max_images:
-            raise LimitError(f"{len(archive)} images, expected at most {max_images} (max_images)")
+            raise LimitError(
+                f"{len(archive)} images, expected at most {max_images}; raise max_images"
+            )
         archive._store.check_stored()  # before memory for all images is allocated
         images = np.empty(archive.shape, np.uint8)
         done = 0

@@ -147,8 +147,8 @@ def _refuse_joined(storage: Storage, header: Header, data: bytes, start: int) ->
     except DamagedError:
         return
     raise DamagedError(
-        "two archives or more, one after another, as plain cat joins them; digitzip.join makes "
-        "one archive of several"
+        "two archives or more, one after another, as plain cat joins them; digitzip.join "
+        "makes one archive of the separate files"
     )
 
 

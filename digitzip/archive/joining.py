@@ -63,7 +63,7 @@ def match(header: Header, other: Header, label: str, other_label: str) -> Header
         if one != two:
             raise InputError(
                 f"{other_label}: {name} {two}, expected {one} as in {label}: "
-                "decompress it, and compress the images as the others were"
+                "compress its originals as the others were"
             )
     return header.common(other)
 
