@@ -97,8 +97,7 @@ class Candidates:
 def rd_cost(error: Exact, rate: Exact) -> Exact:
     """Return `error + rate`, where `rate` has been multiplied by lambda; -1 without error.
 
-    A code without error is the best of all, whatever its rate: an image that was decoded before
-    keeps its pixels.
+    A code without error is always the best one, so compressing decoded images again loses nothing.
     """
     return np.where(error == 0, -1.0, error + rate)
 

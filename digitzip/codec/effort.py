@@ -1,4 +1,4 @@
-"""How long a search goes on."""
+"""Efforts: how long a search takes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to search: at most `sweeps` over the latents.
+    """The work of a search: at most `sweeps` over the latents.
 
-    Each sweep tries `proposals` minima of a quadratic model of the error, and the `nearby` best
-    moves of one or two latents by that model.
+    Each sweep fits a quadratic model of the error. It tries up to `proposals` codes at the minimum
+    of that model, then the `nearby` moves of one or two latents with the lowest predicted cost.
     """
 
     sweeps: int

@@ -54,9 +54,10 @@ def sweep_gradient(
 
 
 def _offer_exact(best: Candidates, model: Quadratic, gradient: Exact, latents: LatentModel) -> bool:
-    """Try the minimum of the error alone where it is much lower: for images decoded before.
+    """Try the code of least error, ignoring rate, where its error is predicted to be much lower.
 
-    Returns whether there were any such images.
+    This finds the exact code of an image that is itself the output of the decoder. Returns whether
+    any image was tried.
     """
     there = model.minimum(gradient, best.codes, None)
     error = np.einsum("np,np->n", best.residual, best.residual)

@@ -30,14 +30,14 @@ AllowedRows = Callable[[slice, Pixels], Flags]
 """Some of the images, reconstructions uint8 [k, n, p] of k codes for each -> bool [k, n]."""
 
 _BATCH: Final = 256
-_FEW: Final = 1024  # with so many codes at most, all are tried
+_FEW: Final = 1024  # up to this many codes, all are tried
 _AT_ONCE: Final = 1 << 24  # pixels that are decoded at once
 
 
 def search(pixels: Pixels, codes: Codes, latents: LatentModel, effort: Effort) -> Codes:
     """Return codes uint8 [n, d] that cost no more than `codes` for `pixels` uint8 [n, p].
 
-    All codes are tried where there are few; with one latent, without effort too.
+    Where there are few codes, all are tried; with a single latent, even at effort 0.
     """
     dims = codes.shape[1]
     if latents.levels**dims <= _FEW and (effort.sweeps or dims == 1):
@@ -75,7 +75,7 @@ def search_near(
 
 
 def _nearest(pixels: Pixels, trials: Codes, latents: LatentModel, count: int) -> Codes:
-    """Return those of the codes uint8 [n, m, d] of least squared error, uint8 [count, n, d]."""
+    """Return the codes of least squared error among uint8 [n, m, d], as uint8 [count, n, d]."""
     n, m, dims = trials.shape
     residual = latents.decode(trials.reshape(n * m, dims)).reshape(n, m, -1).astype(np.int32)
     residual -= pixels[:, None]
@@ -105,7 +105,11 @@ def _exhaustive(pixels: Pixels, latents: LatentModel, dims: int) -> Codes:
 
 
 def _descend(best: Candidates, latents: LatentModel, effort: Effort) -> Candidates:
-    """Sweep until a code stays as it is: twice, where a sweep sees neighbours on one side."""
+    """Sweep until the codes no longer change.
+
+    A sweep over categorical latents tries all values, so one without a change is enough. Other
+    sweeps try neighbours on one side, then on the other, so two are needed.
+    """
     enough = 1 if latents.categorical else 2
     active = np.arange(len(best.codes))
     still = np.zeros(len(best.codes), np.intp)

@@ -68,9 +68,11 @@ def ideal_bits(entropy_model: Callable[[Codes], Integers], codes: Codes) -> floa
 
 @cache
 def _tables() -> tuple[Integers, Integers]:
-    """Return `2^20 exp(-m / 32)` rounded, by m, and the least sum whose logarithm rounds to r + 1.
+    """Return two tables: rounded exponentials, and the borders for rounding logarithms.
 
-    Sums begin at 2^20, the greatest score's own share, where the logarithm is 0.
+    Entry m of the first is `2^20 exp(-m / 32)`, rounded. Entry r of the second is the smallest sum
+    s for which `32 ln(s / 2^20)` rounds to r + 1. No sum is below 2^20, the share of the greatest
+    score, for which the logarithm is 0.
     """
     with localcontext(Context(prec=50)):
         exponentials = [_exp(Decimal(-m) / UNIT, ROUND_HALF_EVEN) for m in range(_REACH + 1)]

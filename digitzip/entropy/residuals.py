@@ -43,7 +43,7 @@ def round_to_bounds(images: Images, recon: Images, bounds: Integers | int) -> Im
 
 
 class ResidualModel:
-    """Codes the final pixels of images of one model's size, as `network` weighs their values."""
+    """Codes final pixels; `network` gives the weight of each value of a pixel in its context."""
 
     def __init__(self, network: Network) -> None:
         self.network = network

@@ -1,7 +1,8 @@
 """Context coding of residuals in NumPy (FORMAT.md section 4.2, coded).
 
 Pixels are coded position by position, all images at once; the residual network gives the weights of
-the 256 values of a pixel. All values within the bound of one another's step share one symbol.
+the 256 values of a pixel. A step is a run of `2 bound + 1` values; all values of a step share one
+symbol.
 """
 
 from __future__ import annotations

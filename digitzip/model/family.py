@@ -1,8 +1,9 @@
 """Model families: one interface over models whose latents mean different things.
 
 Smooth latents are numbers: neighbouring values decode to similar images. In a grid a value is a
-cell of several coordinates; in a codebook it is an entry of a list of images. Values of these two
-are categorical: neighbours are unrelated. The decoder and the size of the code tell the family.
+cell of several coordinates; in a codebook it is an entry of a list of images. Values of grids and
+codebooks are categorical: neighbours are unrelated. `Model.categorical` tells them from smooth
+latents; a categorical model with one latent is a codebook.
 """
 
 from __future__ import annotations

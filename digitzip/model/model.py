@@ -39,8 +39,9 @@ class Shape:
 class Quantiser:
     """A quantiser to `levels` values a latent, and its entropy model.
 
-    `thresholds` int [d, levels - 1] ascending, and `points` int [d, levels]: an encoder output
-    above exactly `k` thresholds has the value `k`, for which the decoder gets point `k`.
+    `thresholds` are int [d, levels - 1], ascending, and `points` int [d, levels]. The value of a
+    latent is the number of thresholds below the encoder output; the decoder input for value `k` is
+    point `k`.
     `entropy_model` has d networks; network `j` maps the points of latents 0 … j-1 to a score for
     each value of latent `j`, in 1/32 of a nat. `lambda_` is the squared error, on pixels 0 … 255,
     that one such unit of rate is worth. `max_rmse` is the largest RMSE of an image that fits the

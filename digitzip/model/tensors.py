@@ -1,6 +1,6 @@
-"""Networks <-> named integer tensors (docs/MODELS.md section 2), and the id of what is so named.
+"""Networks <-> named integer tensors (docs/MODELS.md section 2), and the id of named tensors.
 
-It knows no files and no images. Tensors are read elsewhere and not trusted.
+It knows no files and no images. `weights_file` reads the tensors; this module checks them.
 """
 
 from __future__ import annotations
