@@ -202,3 +202,13 @@ def test_an_installed_wheel_finds_its_weights(tmp_path: Path) -> None:
         check=True,
     )
     assert Path(done.stdout.strip()) == installed / "digitzip" / "weights"
+
+
+@pytest.mark.parametrize("name", sorted(set(digitzip.__all__) - {"Fit", "__version__"}))
+def test_public_names_have_docstrings(name: str) -> None:
+    exported = getattr(digitzip, name)
+    assert exported.__doc__
+    if isinstance(exported, type):
+        for member, value in vars(exported).items():
+            if not member.startswith("_") and (callable(value) or isinstance(value, property)):
+                assert value.__doc__, f"{name}.{member}"

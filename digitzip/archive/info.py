@@ -60,7 +60,7 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionStats:
-    """The corrected images of an archive, and the bytes of their corrections, compressed alone."""
+    """The number of corrected images, and the bytes of their corrections, compressed alone."""
 
     images: int
     bytes: int

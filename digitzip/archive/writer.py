@@ -42,7 +42,9 @@ _STEP: Final = 4096  # images that are encoded at a time
 
 
 class Writer:
-    """Writes one archive, with or without a `with` block, front to back, never seeking.
+    """A writer of one archive, as `create` and `append` return it.
+
+    It works with and without a `with` block, and writes front to back without seeking.
 
     The file appears when `close` returns. Where a `with` block is left by an exception, or the
     writer is dropped without `close`, nothing appears. Holds the images of at most one chunk.

@@ -17,7 +17,7 @@ SCALE: Final = 3
 
 
 def contact_sheet(images: Images) -> Images:
-    """Arrange images uint8 [n, h, w] in rows of about equal number: uint8 [height, width]."""
+    """Return a contact sheet, uint8 [height, width], of images uint8 [n, h, w]."""
     n, height, width = images.shape
     columns = max(1, math.ceil(math.sqrt(n)))
     rows = max(1, math.ceil(n / columns))

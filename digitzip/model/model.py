@@ -32,6 +32,7 @@ class Shape:
 
     @property
     def pixels(self) -> int:
+        """The number of pixels of an image."""
         return self.height * self.width
 
 
