@@ -1,6 +1,7 @@
-"""The kernels: all that runs for every image, latent or pixel, behind one seam.
+"""The kernels: forward passes of networks, rANS, and the context coding of residuals.
 
-`Kernels` is what a backend provides. NumPy is the reference; the native backend gives the same
+CDF tables of latents (`entropy.probability`) and packets (`entropy.packets`) are not kernels.
+`Kernels` is the interface of a backend. NumPy is the reference; the native backend gives the same
 integers and the same bytes, and is used where it was built. The environment variable
 `DIGITZIP_BACKEND`, `numpy` or `native`, forces one. This room knows neither models nor files.
 """
