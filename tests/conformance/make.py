@@ -279,6 +279,10 @@ def damaged_trailers() -> dict[str, Refused]:
         change(found)
         return found.data()
 
+    def without_chunks(made: File) -> None:
+        made.frames.clear()
+        set_(flags=1)(made)
+
     def set_(**values: Any) -> Callable[[File], object]:
         return lambda found: found.__dict__.update(values)
 
@@ -299,7 +303,7 @@ def damaged_trailers() -> dict[str, Refused]:
         "trailer-says-labels-where-none-are": (changed(set_(flags=2)), damaged, "labels"),
         "trailer-hides-names": (changed(set_(flags=0), named(chunk(2), ["a", "b"])), damaged, "names"),
         "trailer-hides-labels": (changed(set_(flags=0), labelled(chunk(2), b"ab")), damaged, "labels"),
-        "trailer-names-of-no-images": (changed(lambda f: (f.frames.clear(), set_(flags=1)(f))), damaged, "of no images"),
+        "trailer-names-of-no-images": (changed(without_chunks), damaged, "of no images"),
         "trailer-more-corrected-than-images": (changed(set_(corrected=22)), damaged, "22 of 21 images"),
         "trailer-copy-of-another-header": (changed(set_(copy=bytes([head[16] ^ 1]) + head[17:-4])), damaged, "copy of the header"),
         "trailer-copy-cut": (changed(set_(copy=head[16:-5])), damaged, "copy of the header"),
