@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 from digitzip.errors import InputError, ModelError
 from digitzip.images import read_images
 from digitzip.images.labels import read_labels
-from digitzip.kernels import Network
+from digitzip.kernels import KERNELS, Network
 from digitzip.model import (
     bundled_folder,
     classifier_file,
@@ -52,7 +52,7 @@ def of_scores(scores: list[list[list[int]]], monkeypatch: pytest.MonkeyPatch) ->
     )
     given = {id(network): each for network, each in zip(classifier.networks, scores, strict=True)}
     monkeypatch.setattr(
-        Network, "__call__", lambda network, x, _: np.array(given[id(network)], np.int32)
+        KERNELS, "forward", lambda network, *_: np.array(given[id(network)], np.int32)
     )
     return classifier
 

@@ -25,7 +25,7 @@ from digitzip.fidelity import (
     promise_of,
 )
 from digitzip.format import StoredPromise
-from digitzip.kernels import Network
+from digitzip.kernels import KERNELS
 from digitzip.model import write_classifier
 from tests.toy import make_classifier
 from tests.toy_policies import (
@@ -176,7 +176,7 @@ def test_a_tie_of_scores_is_no_label(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = np.array([[5, 5, 0, 0], [5, 5, 0, 0], [4, 5, 0, 0]], np.int32)
     originals = checks.Labelled(np.array([[0], [1], [1]], np.uint8), np.zeros(3, np.int32))
     policy, recon = Policy(classifier=CLASSIFIER), some(3)
-    monkeypatch.setattr(Network, "__call__", lambda network, x, dtype: scores.copy())
+    monkeypatch.setattr(KERNELS, "forward", lambda *_: scores.copy())
     for margin, expected in (
         (0, [False, False, True]),
         (1, [False, False, True]),
