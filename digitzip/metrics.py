@@ -79,14 +79,14 @@ def ssim(x: Images, y: Images) -> float:
 
 
 def _window(size: int) -> Reals:
-    """Return the matrix [places, size] that averages a line of `size` pixels by the window."""
+    """Return the matrix [offsets, size] that averages a line of `size` pixels by the window."""
     reach = min(_REACH, size)
     weights = np.exp(-0.5 * np.square((np.arange(reach) - (reach - 1) / 2) / 1.5))
     weights /= weights.sum()
-    places = size - reach + 1
-    windows: Reals = np.zeros((places, size))
-    for place in range(places):
-        windows[place, place : place + reach] = weights
+    offsets = size - reach + 1
+    windows: Reals = np.zeros((offsets, size))
+    for offset in range(offsets):
+        windows[offset, offset : offset + reach] = weights
     return windows
 
 

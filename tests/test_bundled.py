@@ -98,7 +98,7 @@ def test_mnist_images_cost_five_bytes_and_lose_little(digits: npt.NDArray[np.uin
 def test_an_image_alone_is_a_file_of_110_bytes_at_most(digits: npt.NDArray[np.uint8]) -> None:
     assert max(len(digitzip.compress(digit[None], guard=False)) for digit in digits[:50]) <= 110
     guarded = sorted(len(digitzip.compress(digit[None])) for digit in digits[:50])
-    assert guarded[45] <= 110  # all but those that are corrected
+    assert guarded[45] <= 110  # all but the corrected ones
 
 
 @needs_mnist

@@ -49,7 +49,7 @@ effort = click.option(
     "--effort",
     type=click.IntRange(EFFORTS[0], EFFORTS[-1]),
     metavar="0-9",
-    show_default="set by the model",
+    show_default="1",
     help="Effort of the search for better codes; more is slower.",
 )
 

@@ -117,7 +117,7 @@ class Codebook(Grid):
 def latent_model(model: Model, levels: int | None = None) -> LatentModel:
     """Return the family of `model` with a quantiser, by default its first.
 
-    Raises `ModelError` where the model has no quantiser of so many levels.
+    Raises `ModelError` where the model has no quantiser with these levels.
     """
     quantiser = model.quantiser(levels)
     if not model.categorical:

@@ -55,7 +55,7 @@ class Code:
 
     dims: int = 10  # latents of an image
     levels: tuple[int, ...] = (15, 5, 9, 24)  # values of a latent; the first is the default
-    axes: int = 1  # coordinates of a latent: its values are the cells of a grid of so many axes
+    axes: int = 1  # coordinates of a latent: its values are cells of a grid with these axes
     most_bits: tuple[float, ...] = ()  # of a held-out code, for each of `levels`; 0: no bound
 
     def __post_init__(self) -> None:
@@ -78,7 +78,7 @@ class Code:
         return self.dims * self.axes
 
     def cells(self, levels: int) -> int:
-        """Return how many cells each axis of a latent of so many levels has."""
+        """Return how many cells each axis of a latent with these levels has."""
         return round(math.pow(levels, 1 / self.axes)) if self.axes > 0 else 0
 
 
@@ -168,7 +168,7 @@ class Residual:
     width: int = 176
     busy_share: float = 0.85  # of the pixels of a batch: those with ink in sight
     normal: float = 0.02  # weight of the squared logarithm of the sum of the weights of a pixel
-    coarse_every: int = 5  # one batch of so many has a bound above 0
+    coarse_every: int = 5  # one batch in this number has a bound above 0
     coarse_images: int = 256  # in such a batch
     learning: Learning = Learning(4096, rate=2e-3, warm_up=200)
 

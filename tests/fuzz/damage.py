@@ -1,4 +1,4 @@
-"""Bytes broken in the ways in which bytes break, and in those that an attacker would choose."""
+"""Damage to bytes: as disks and transfers cause it, and as an attacker would choose it."""
 
 from __future__ import annotations
 

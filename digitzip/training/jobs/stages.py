@@ -137,7 +137,7 @@ class Stage:
     def finish(self, learner: Learner[FloatModel], *, exact: bool = True) -> FloatModel:
         """Return the averaged model, with its own statistics of BatchNorm.
 
-        They are measured in float32 if `exact`; a polish keeps those that it began with.
+        They are measured in float32 if `exact`; a polish keeps its first ones.
         """
         model = learner.average.model
         if isinstance(model, PlainAutoencoder):

@@ -8,7 +8,7 @@ FloatModel = Autoencoder | PlainAutoencoder
 
 
 def build(pixels: int, recipe: Recipe) -> FloatModel:
-    """Return new networks for images of so many pixels, drawn from PyTorch's own generator."""
+    """Return new networks for images of `pixels` pixels, drawn from PyTorch's own generator."""
     if recipe.plain is not None:
         return PlainAutoencoder(pixels, recipe.plain)
     return Autoencoder(pixels, recipe)
