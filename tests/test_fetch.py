@@ -156,7 +156,9 @@ def test_a_part_of_another_file_is_given_up(
 
 
 @pytest.mark.parametrize(
-    "other", [gzip.compress(b"other"), b"<html>busy</html>", FILES[FIRST][:-9], b""]
+    "other",
+    [gzip.compress(b"other"), b"<html>busy</html>", FILES[FIRST][:-9], b""],
+    ids=["another file", "a page", "a cut file", "nothing"],
 )
 def test_a_wrong_file_is_fetched_from_the_next_mirror(
     mirrors: tuple[Mirror, ...], tmp_path: Path, other: bytes
