@@ -176,7 +176,7 @@ def with_dictionary(images: Images) -> Coder:
 
 
 def coders(cells: tuple[int, ...]) -> Iterator[Coder]:
-    """Yield the coders that are learned here, with codebooks of so many cells."""
+    """Yield the coders that are learned here, with codebooks of these sizes."""
     images = record.train_images()
     found = components(images, max(COMPONENTS))
     yield from (pca(found, k, step_of(found, k, fine)) for k in COMPONENTS for fine in FINENESS)

@@ -121,7 +121,7 @@ def versions() -> dict[str, str | None]:
 
 
 def coders(cells: tuple[int, ...]) -> Iterator[Coder]:
-    """Yield every coder, with codebooks of so many cells."""
+    """Yield every coder, with codebooks of these sizes."""
     yield from formats.CODERS.values()
     yield ours_singly()
     yield from learned.coders(cells)

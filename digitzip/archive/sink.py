@@ -38,7 +38,7 @@ class ChunkSink:
         out.write(self._header)
 
     def add(self, frame: bytes, images: int, corrected: int = 0) -> None:
-        """Write a chunk of so many images and corrected images; raises `LimitError`."""
+        """Write a chunk with its numbers of images and corrected images; raises `LimitError`."""
         if len(frame) > MAX_BYTES:
             raise LimitError(f"chunk of {len(frame)} bytes, expected at most {MAX_BYTES}")
         if len(self._entries) == MAX_ENTRIES:

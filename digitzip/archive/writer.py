@@ -189,7 +189,7 @@ class Writer:
     def _check(
         self, images: int, names: Sequence[str] | None, labels: npt.ArrayLike | None
     ) -> tuple[list[str], bytes]:
-        """Return the names and labels, if any, of so many images; raises `InputError`."""
+        """Return the checked names and labels of `images` images; raises `InputError`."""
         if self._closed:
             raise ClosedError("the writer is closed; nothing can be appended")
         checked = [] if names is None else _check_names(names)

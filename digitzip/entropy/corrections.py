@@ -85,7 +85,10 @@ class Corrections:
 def unpack_corrections(
     body: bytes, images: int, decode: Decode, residual_model: ResidualModel | None
 ) -> Corrections:
-    """Return the corrections in the layer of a chunk of so many images; raises `DamagedError`."""
+    """Return the corrections in the layer of a chunk of `images` images.
+
+    Raises `DamagedError`.
+    """
     cursor = Cursor(body, "corrections")
     kind = cursor.fixed(1)
     coded, log = kind & _CODED, kind >> 1

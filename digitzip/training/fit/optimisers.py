@@ -35,7 +35,7 @@ def optimiser_of(model: nn.Module, learning: Learning) -> torch.optim.Optimizer:
 
 
 def rate_at(learning: Learning, step: int, steps: int) -> float:
-    """Return the learning rate of a step of so many: linear warm-up, then half a cosine to 0."""
+    """Return the learning rate of one of `steps` steps: linear warm-up, then half a cosine."""
     ramp = min(1.0, (step + 1) / learning.warm_up) if learning.warm_up else 1.0
     constant = learning.schedule == "constant"
     fall = 1.0 if constant else 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
