@@ -133,9 +133,11 @@ def _is_there(path: Path, digest: str, overwrite: bool) -> bool:
     """Tell whether the right file exists; raises `OutputError` where another must be kept."""
     if not path.exists():
         return False
-    if path.is_file() and _is_right(path, digest):
+    if not path.is_file():
+        raise OutputError(f"cannot write {str(path)!r}: it exists and is not a regular file")
+    if _is_right(path, digest):
         return True
-    if not overwrite or not path.is_file():
+    if not overwrite:
         raise OutputError(f"{str(path)!r} exists and is not MNIST's; overwrite=True replaces it")
     return False
 

@@ -623,7 +623,7 @@ def test_demo_fills_a_folder_and_can_be_run_again(sample: Path) -> None:
     for folder, other in (("mine", None), ("digitzip-demo", out / "digits" / "mine.png")):
         if other:
             other.write_bytes(b"mine")
-        assert "has other files; -f writes into it" in fails(1, "demo", "-o", folder)
+        assert "has other files; name another with -o" in fails(1, "demo", "-o", folder)
     assert Path("mine/demo.dz").read_bytes() == b"mine"
     works("demo", "-f")
     assert (out / "digits" / "mine.png").read_bytes() == b"mine"

@@ -255,6 +255,10 @@ def test_other_files_are_replaced_only_by_force(
     assert stored(tmp_path) == FILES
     with pytest.raises(OutputError, match="cannot write"):
         fetch_mnist(tmp_path / FIRST, mirrors=urls(mirrors))
+    (tmp_path / FIRST).unlink()
+    (tmp_path / FIRST).mkdir()
+    with pytest.raises(OutputError, match="it exists and is not a regular file"):
+        fetch_mnist(tmp_path, mirrors=urls(mirrors), overwrite=True)
 
 
 def test_the_command_says_what_to_export(

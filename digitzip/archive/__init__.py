@@ -133,7 +133,7 @@ def decompress(
     with Archive(_bytes_of(data), model=model, threads=threads) as archive:
         if len(archive) > max_images:
             raise LimitError(
-                f"{len(archive)} images, expected at most {max_images}; raise max_images"
+                f"{len(archive)} images, expected at most {max_images}; raise max_images="
             )
         archive._store.check_stored()  # before memory for all images is allocated
         images = np.empty(archive.shape, np.uint8)

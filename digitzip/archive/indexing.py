@@ -97,5 +97,5 @@ def _check_number(images: int, most: int) -> None:
     if images > most:
         raise LimitError(
             f"{images} images at once, expected at most {most}: "
-            "read them with batches(), or raise max_images"
+            "read them with batches(), or raise max_images="
         )

@@ -120,7 +120,7 @@ class Scan:
             raise
         self._images += chunk.images
         if self._images > self._max_images:
-            raise LimitError(f"more than {self._max_images} images, the most to save (max_images)")
+            raise LimitError(f"more than {self._max_images} images to save; raise max_images=")
         verified = self._verify is not None and self._verify(chunk)
         if self._foreign_segment is not None and not verified:
             self.foreign_archive = self.foreign_archive or self._foreign_segment

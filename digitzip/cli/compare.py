@@ -70,7 +70,7 @@ def compare(
     streams.once([*originals, file])
     streams.refuse_same([*originals, file], sheet or streams.STANDARD)
     if sheet:
-        streams.refuse_existing(sheet, force)
+        streams.check_output(sheet, force)
     with (
         streams.inputs(originals) as files,
         streams.readable(file) as source,

@@ -80,7 +80,7 @@ def decompress(
     streams.refuse_same([file], out)
     if labels is not None:
         streams.refuse_same([file], labels)
-        streams.refuse_existing(labels, force)
+        streams.check_output(labels, force)
     with (
         console.about(file),
         streams.readable(file) as source,
@@ -146,7 +146,8 @@ def write(out: str, dz: Archive, rows: Sequence[int], batches: Iterable[Any], fo
             names=names, overwrite=force,
         )  # fmt: skip
     except InputError as error:
-        raise InputError(f"{error}, or decompress to a .npy file") from error
+        problem = str(error).partition("; rename ")[0]  # nothing renames images of an archive
+        raise InputError(f"{problem}; decompress to a .npy file") from error
 
 
 def _check_space(out: str, images: int, pixels: int) -> None:

@@ -69,7 +69,10 @@ def _refuse_others(folder: Path, names: list[str]) -> None:
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     ours = {SAMPLE, SHEET, *(f"{IMAGES}/{name}" for name in names)}
     if found - ours or (found and not (folder / IMAGES).is_dir()):
-        raise OutputError(f"the folder {str(folder)!r} has other files; -f writes into it")
+        raise OutputError(
+            f"the folder {str(folder)!r} has other files; name another with -o, or -f overwrites "
+            "the files that have the names of the demo's"
+        )
 
 
 def _made(folder: Path) -> Path:

@@ -139,7 +139,17 @@ def refuse_same(files: Sequence[str], out: str) -> None:
             raise click.UsageError(f"{name!r} is both input and output")
 
 
-def refuse_existing(out: str, force: bool) -> None:
-    """Refuse to replace a file unless forced, before any work; raises `OutputError`."""
-    if os.path.lexists(out) and not force:
+def check_output(out: str, force: bool) -> None:
+    """Raise `OutputError`, before any work, where no file can be written, or not unless forced."""
+    path = Path(out)
+    if path.is_dir():
+        raise OutputError(f"cannot write {out!r}: it exists and is not a regular file")
+    if os.path.lexists(path) and not force:
         raise OutputError(f"{out!r} exists; -f overwrites it")
+    check_folder(path)
+
+
+def check_folder(path: Path) -> None:
+    """Raise `OutputError` where the folder of a new file or folder does not exist."""
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")

@@ -174,13 +174,8 @@ def _recipe(
 
 def _check_files(target: Path, state: Path, *, force: bool, going_on: bool) -> None:
     """Refuse what would overwrite a file or lose the state of a run."""
-    if target.exists() and not force:
-        raise OutputError(f"{str(target)!r} exists; -f overwrites it")
-    for place in (target, state):
-        if not place.parent.is_dir():
-            raise OutputError(
-                f"cannot write {str(place)!r}: there is no folder {str(place.parent)!r}"
-            )
+    streams.check_output(str(target), force)
+    streams.check_folder(state)
     if (state / train_run.CHECKPOINT).exists() and not (going_on or force):
         raise OutputError(
             f"{str(state)!r} holds the state of an unfinished run; --resume goes on, -f starts anew"

@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from digitzip import OutputError
 from digitzip.cli import streams, train_run
 from digitzip.cli.talk import Talk, talk_options
 
@@ -53,8 +52,7 @@ def classifier(
     """
     from digitzip import read_labels
 
-    if Path(out).exists() and not force:
-        raise OutputError(f"{out!r} exists; -f overwrites it")
+    streams.check_output(out, force)
     training = train_run.training_room(threads)
     images = train_run.load(data, None, "none", Talk(quiet, verbose))
     with train_run.watcher(training, quiet) as progress:

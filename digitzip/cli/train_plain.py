@@ -120,8 +120,14 @@ def default_data() -> tuple[str, ...]:
     """Return MNIST's training images in the folder DIGITZIP_DATA; InputError without them."""
     folder = os.environ.get("DIGITZIP_DATA")
     if not folder:
-        raise InputError("no --data, and DIGITZIP_DATA does not name the folder of MNIST's files")
+        raise InputError(
+            "no --data, and DIGITZIP_DATA is not set; give --data, or name the folder of MNIST's "
+            "files, which digitzip fetch mnist downloads"
+        )
     for name in (_TRAINING, f"{_TRAINING}.gz"):
         if (path := Path(folder) / name).is_file():
             return (str(path),)
-    raise InputError(f"no --data, and DIGITZIP_DATA={folder} holds no {_TRAINING}")
+    raise InputError(
+        f"no --data, and DIGITZIP_DATA={folder} holds no {_TRAINING}; give --data, or name the "
+        "folder of MNIST's files, which digitzip fetch mnist downloads"
+    )

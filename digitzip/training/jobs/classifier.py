@@ -125,7 +125,7 @@ def batches_of(
     pixels = torch.from_numpy(images.reshape(n, -1))
     warped = round(batch * recipe.warp_share)
     order = torch.randperm(n, generator=random)
-    for rows in torch.split(order[: n // batch * batch], batch):
+    for rows in order[: n // batch * batch].reshape(-1, batch):  # none of fewer images
         x = pixels[rows].float() / 255
         for part in torch.split(x[:warped], WARPED_AT_ONCE):
             part.copy_(warp(part, height, width, random, recipe.bend))
