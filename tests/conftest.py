@@ -25,7 +25,7 @@ settings.load_profile("digitzip")
 
 @pytest.fixture(scope="session")
 def tiny() -> Model:
-    """The conformance model: 28x28, 3 numbers, 8 or 5 levels, random weights."""
+    """The conformance model: 28x28, 3 latents, 8 or 5 levels, random weights."""
     return read_model(TINY)
 
 

@@ -1,4 +1,4 @@
-"""Print SHA-256 of what a shipped model makes of fixed images and codes, in batches of a size.
+"""Print SHA-256 of what a bundled model makes of fixed images and codes, in batches of a size.
 
     python -m tests.fingerprint MODEL BATCH [numpy|torch]
 
@@ -18,15 +18,15 @@ from digitzip.codec import Codec
 from digitzip.model import load_model
 
 HERE = Path(__file__).parent / "conformance"
-IMAGES, SHIPPED = HERE / "images.npy", HERE / "shipped.json"
+IMAGES, FINGERPRINTS = HERE / "images.npy", HERE / "fingerprints.json"
 CODES = 5000
 SEARCHED = 100  # images that are encoded once more with a search
 
 
 def fixed_codes(levels: int, dims: int) -> npt.NDArray[np.uint8]:
     """Return codes uint8 [5000, dims] by arithmetic, not by a generator that may change."""
-    places = np.arange(CODES * dims, dtype=np.uint64) * 2654435761 % 2**32
-    return (places * levels >> 32).astype(np.uint8).reshape(CODES, dims)
+    hashes = np.arange(CODES * dims, dtype=np.uint64) * 2654435761 % 2**32
+    return (hashes * levels >> 32).astype(np.uint8).reshape(CODES, dims)
 
 
 def many_images() -> npt.NDArray[np.uint8]:
@@ -59,8 +59,8 @@ def fingerprint(name: str, batch: int, library: str = "numpy") -> list[str]:
             encoded = np.concatenate([codec.encode(images[i : i + batch]) for i in parts])
             decoded = np.concatenate([codec.decode(codes[i : i + batch]) for i in parts])
         searched = Codec(model, codec.levels, effort=1).encode(images[:: CODES // SEARCHED])
-        places = [codec.coder.cdf_intervals(codes, j) for j in range(model.shape.dims)]
-        owned = np.array(places, "<i8")
+        intervals = [codec.coder.cdf_intervals(codes, j) for j in range(model.shape.dims)]
+        owned = np.array(intervals, "<i8")
         arrays = (np.concatenate([encoded, searched]), decoded, owned)
         for digest, array in zip(hashes, arrays, strict=True):
             digest.update(np.ascontiguousarray(array).data)

@@ -15,27 +15,27 @@ from pathlib import Path
 import digitzip
 from digitzip.images import read_images
 from digitzip.model import bundled_folder, load_model, model_files
-from tests.fingerprint import SHIPPED, fingerprint
+from tests.fingerprint import FINGERPRINTS, fingerprint
 
-DEMO_DIGITS = 100
+DEMO_IMAGES = 100
 
 
 def main() -> int:
     source = read_images([Path(os.environ["DIGITZIP_DATA"]) / "t10k-images-idx3-ubyte.gz"])
-    digits = next(iter(source))[0][:DEMO_DIGITS]
-    names = [f"{i:03d}.png" for i in range(len(digits))]
+    images = next(iter(source))[0][:DEMO_IMAGES]
+    names = [f"{i:03d}.png" for i in range(len(images))]
     with digitzip.create(bundled_folder() / "demo.dz", effort=9, overwrite=True) as out:
-        out.append(digits, names)
-    shipped = {}
+        out.append(images, names)
+    fingerprints = {}
     for path in sorted(path for path in model_files() if path.parent == bundled_folder()):
         codes, pixels, intervals = fingerprint(path.stem, 4096)
-        shipped[path.stem] = {
+        fingerprints[path.stem] = {
             "id": load_model(path.stem).id.hex(),
             "codes": codes,
             "pixels": pixels,
             "intervals": intervals,
         }
-    SHIPPED.write_text(json.dumps(shipped, indent=1) + "\n", encoding="utf-8")
+    FINGERPRINTS.write_text(json.dumps(fingerprints, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

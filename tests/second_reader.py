@@ -199,11 +199,11 @@ class Model:
         products, low, high = 0, 0, 0
         while (prefix := f"{name}.{len(layers)}.") + "weight" in self.unused:
             out = (self.tensors[prefix + "weight"].shape or (0,))[0]
-            places, columns, window = 1, inputs, None
+            windows, columns, window = 1, inputs, None
             if prefix + "window" in self.unused:
                 window = self.tensor(prefix + "window", (4,), (1, I32[1])).values
-                places, columns = seen_by(window, inputs)
-                need(places * max(out, columns) <= 65_536, f"{prefix}window: sees too much")
+                windows, columns = seen_by(window, inputs)
+                need(windows * max(out, columns) <= 65_536, f"{prefix}window: sees too much")
             weight = self.tensor(prefix + "weight", (out, columns), types="I8 I16").rows()
             bias = self.tensor(prefix + "bias", (out,)).values
             shift = self.tensor(prefix + "shift", (out,), (0, 30)).values
@@ -212,12 +212,12 @@ class Model:
             skip = table = None
             if prefix + "skip" in self.unused:
                 (skip,) = self.tensor(prefix + "skip", (1,), (1, len(layers))).values
-                need(layers[-skip].outputs == places * out, f"{prefix}skip: another size")
+                need(layers[-skip].outputs == windows * out, f"{prefix}skip: another size")
             if prefix + "table" in self.unused:
                 table = self.tensor(prefix + "table", (high - low + 1,), CLIP).values
             for row, b in zip(weight, bias, strict=True):
                 need(sum(map(abs, row)) * largest + abs(b) < 1 << 52, f"{prefix}: not exact")
-            outputs, products = places * out, products + places * out * columns
+            outputs, products = windows * out, products + windows * out * columns
             layers.append(Layer(weight, bias, shift, low, high, skip, table, window, outputs))
             low, high = (min(table), max(table)) if table else (low, high)
             largest, inputs = max(abs(low), abs(high)), outputs

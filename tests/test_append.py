@@ -40,7 +40,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX locks, l
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -131,7 +131,7 @@ def test_names_are_for_all_or_none_and_each_is_new(old: bytes, tiny: Model, imag
     assert Path("old.dz").read_bytes() == old
 
 
-def test_a_failed_run_leaves_the_old_file(old: bytes, place: Path, images: Images) -> None:
+def test_a_failed_run_leaves_the_old_file(old: bytes, workdir: Path, images: Images) -> None:
     with pytest.raises(ZeroDivisionError):  # noqa: PT012, SIM117 - the error must pass `append`
         with digitzip.append("old.dz", model=TINY) as out:
             out.append(images)
@@ -141,25 +141,25 @@ def test_a_failed_run_leaves_the_old_file(old: bytes, place: Path, images: Image
     with pytest.raises(FileNotFoundError), digitzip.append("no.dz", model=TINY):
         pass
     assert Path("old.dz").read_bytes() == old
-    assert [path.name for path in place.iterdir()] == ["old.dz"]
+    assert [path.name for path in workdir.iterdir()] == ["old.dz"]
 
 
-def test_a_last_chunk_that_is_not_proved_is_not_filled_up(place: Path, images: Images) -> None:
+def test_a_last_chunk_that_is_not_verified_is_not_filled_up(workdir: Path, images: Images) -> None:
     poison = (VALID.parent / "invalid" / "pixel-crc.dz").read_bytes()
     Path("in.dz").write_bytes(poison)
     with pytest.raises(DamagedError, match="do not decode to the pixels their writer saw"):
         add("in.dz", images)
     assert Path("in.dz").read_bytes() == poison
-    assert [path.name for path in place.iterdir()] == ["in.dz"]
+    assert [path.name for path in workdir.iterdir()] == ["in.dz"]
 
 
-def test_a_damaged_file_is_not_appended_to(old: bytes, place: Path, images: Images) -> None:
+def test_a_damaged_file_is_not_appended_to(old: bytes, workdir: Path, images: Images) -> None:
     for data in (old[:-1], old + old, old + b"x", old[:50] + b"?" + old[51:], b""):
         Path("old.dz").write_bytes(data)
         with pytest.raises(DamagedError):
             add("old.dz", images)
         assert Path("old.dz").read_bytes() == data
-    assert [path.name for path in place.iterdir()] == ["old.dz"]
+    assert [path.name for path in workdir.iterdir()] == ["old.dz"]
 
 
 def test_the_promise_of_a_file_is_kept_for_new_images(
@@ -212,7 +212,7 @@ def test_links_are_followed_and_permissions_kept(old: bytes, images: Images, tin
 
 @posix
 def test_nobody_reads_a_new_file_who_may_not_read_the_old(
-    old: bytes, place: Path, images: Images, tiny: Model, monkeypatch: pytest.MonkeyPatch
+    old: bytes, workdir: Path, images: Images, tiny: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[tuple[str, int]] = []
 
@@ -231,7 +231,7 @@ def test_nobody_reads_a_new_file_who_may_not_read_the_old(
     status = Path("old.dz").stat()
     Path("hard.dz").hardlink_to("old.dz")
     with digitzip.append("old.dz", model=tiny, effort=0) as out:
-        (part,) = (path for path in place.iterdir() if path.suffix == ".digitzip-part")
+        (part,) = (path for path in workdir.iterdir() if path.suffix == ".digitzip-part")
         assert part.stat().st_mode & 0o777 == 0o600
         out.append(images[10:])
     group, owner = f"owner -1 {status.st_gid}", f"owner {status.st_uid} -1"
@@ -263,7 +263,7 @@ STOPS = [
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize(("owner", "name", "half", "new"), STOPS)
 def test_a_killed_run_leaves_the_old_file_or_the_new_one(
-    owner: object, name: str, half: bool, new: bool, place: Path, tiny: Model, images: Images
+    owner: object, name: str, half: bool, new: bool, workdir: Path, tiny: Model, images: Images
 ) -> None:
     Path("old.dz").write_bytes(old := pack(tiny, images[:10]))
     assert killed_at(owner, name, lambda: add("old.dz", images[10:20]), half=half)
@@ -271,13 +271,13 @@ def test_a_killed_run_leaves_the_old_file_or_the_new_one(
     assert Path("old.dz").read_bytes() == (pack(tiny, found) if new else old)
     add("old.dz", images[20:])
     assert Path("old.dz").read_bytes() == pack(tiny, np.concatenate([found, images[20:]]))
-    assert [path.name for path in place.iterdir()] == ["old.dz"]
+    assert [path.name for path in workdir.iterdir()] == ["old.dz"]
 
 
 @posix
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_command_leaves_the_old_file_and_no_lock(
-    sent: signal.Signals, old: bytes, place: Path, tiny: Model, images: Images
+    sent: signal.Signals, old: bytes, workdir: Path, tiny: Model, images: Images
 ) -> None:
     code = """
 import signal, sys
@@ -306,7 +306,7 @@ main()
     assert Path("old.dz").read_bytes() == old
     add("old.dz", images[10:])
     assert Path("old.dz").read_bytes() == pack(tiny, images)
-    assert [path.name for path in place.iterdir()] == ["old.dz"]
+    assert [path.name for path in workdir.iterdir()] == ["old.dz"]
 
 
 # The command
@@ -364,12 +364,12 @@ def test_names_that_come_back_as_one_file_are_refused(tiny: Model, images: Image
 
 
 def test_errors_of_append_are_one_line_and_change_nothing(
-    old: bytes, place: Path, images: Images
+    old: bytes, workdir: Path, images: Images
 ) -> None:
     np.save("in.npy", images)
     np.save("big.npy", np.zeros((2, 40, 40), np.uint8))
     Path("bad.dz").write_bytes(old[:-1])
-    before = sorted(place.iterdir())
+    before = sorted(workdir.iterdir())
     for code, named, *arguments in (
         (1, "missing.dz", "missing.dz", "in.npy"),
         (1, "missing.npy", "old.dz", "missing.npy"),
@@ -382,7 +382,7 @@ def test_errors_of_append_are_one_line_and_change_nothing(
         assert str(named) in done.stderr
     for arguments in (["old.dz"], ["-", "in.npy"], ["old.dz", "old.dz"], ["old.dz", ""]):
         assert run("append", *map(str, arguments)).exit_code == 2
-    assert sorted(place.iterdir()) == before
+    assert sorted(workdir.iterdir()) == before
     assert Path("old.dz").read_bytes() == old
 
 

@@ -1,4 +1,4 @@
-"""Archives: what is written comes back from any place, and no damage goes unseen."""
+"""Archives: what is written comes back from any index, and no damage goes unseen."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Images = npt.NDArray[np.uint8]
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, which is the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -88,16 +88,16 @@ def test_what_is_appended_comes_back(archive: Archive, codec: Codec, images: Ima
 
 def test_indexing_is_that_of_a_sequence_of_images(archive: Archive) -> None:
     whole = np.concatenate(list(archive.batches()))
-    places = [0, -1, 399, 400, 449]
-    for i in places:
+    indexes = [0, -1, 399, 400, 449]
+    for i in indexes:
         np.testing.assert_array_equal(archive[i], whole[i])
         assert archive.names is not None
         assert archive.names[i] == f"{i % COUNT % 10}/{i % COUNT}"
-    np.testing.assert_array_equal(archive[places], whole[places])
-    np.testing.assert_array_equal(archive[np.array(places)], whole[places])
+    np.testing.assert_array_equal(archive[indexes], whole[indexes])
+    np.testing.assert_array_equal(archive[np.array(indexes)], whole[indexes])
     np.testing.assert_array_equal(archive[390:410:3], whole[390:410:3])
     np.testing.assert_array_equal(archive[::-90], whole[::-90])
-    np.testing.assert_array_equal(archive.codes[places], archive.codes[:][places])
+    np.testing.assert_array_equal(archive.codes[indexes], archive.codes[:][indexes])
     assert archive[3:3].shape == archive[[]].shape == (0, 28, 28)
     np.testing.assert_array_equal(next(iter(archive)), whole[0])
     mask = np.zeros(COUNT, bool)
@@ -436,20 +436,20 @@ def test_chunks_are_read_on_demand(archive: Archive, stored: bytes, tiny: Model)
 
 
 def test_threads_share_an_archive(archive: Archive) -> None:
-    places = [int(i) for i in np.random.default_rng(5).integers(0, len(archive), 60)]
-    expected = [crc_of(archive, i) for i in places]
+    indexes = [int(i) for i in np.random.default_rng(5).integers(0, len(archive), 60)]
+    expected = [crc_of(archive, i) for i in indexes]
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda i: crc_of(archive, i), places)) == expected
+        assert list(pool.map(lambda i: crc_of(archive, i), indexes)) == expected
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_processes_share_an_archive(path: Path, method: str) -> None:
     with digitzip.open(path, model=TINY) as archive:
-        places = [1, 449, 400, 130]
-        expected = [crc_of(archive, i) for i in places]
+        indexes = [1, 449, 400, 130]
+        expected = [crc_of(archive, i) for i in indexes]
         with multiprocessing.get_context(method).Pool(2) as pool:
-            assert pool.starmap(crc_of, [(archive, i) for i in places]) == expected
+            assert pool.starmap(crc_of, [(archive, i) for i in indexes]) == expected
             pool.close()
             pool.join()
 
@@ -469,7 +469,7 @@ def test_a_failed_run_leaves_the_old_file(path: Path, tiny: Model, images: Image
     assert len(digitzip.decompress(path.read_bytes(), model=tiny)) == len(images)
 
 
-def test_a_writer_needs_no_with_block(place: Path, tiny: Model, images: Images) -> None:
+def test_a_writer_needs_no_with_block(workdir: Path, tiny: Model, images: Images) -> None:
     out = digitzip.create("a.dz", model=tiny, effort=0)
     out.append(images[:2])
     assert not Path("a.dz").exists()
@@ -480,24 +480,24 @@ def test_a_writer_needs_no_with_block(place: Path, tiny: Model, images: Images) 
     more.append(images[2:4])
     more.close()
     assert Path("a.dz").read_bytes() == digitzip.compress(images[:4], model=tiny, effort=0)
-    assert [path.name for path in place.iterdir()] == ["a.dz"]
+    assert [path.name for path in workdir.iterdir()] == ["a.dz"]
     for writer in (out, more):
         with pytest.raises(ClosedError, match="the writer is closed"):
             writer.append(images)
 
 
-def test_a_writer_that_is_dropped_leaves_nothing(place: Path, tiny: Model, images: Images) -> None:
+def test_a_dropped_writer_leaves_nothing(workdir: Path, tiny: Model, images: Images) -> None:
     Path("old.dz").write_bytes(old := digitzip.compress(images[:2], model=tiny))
     for writer in (digitzip.create("new.dz", model=tiny), digitzip.append("old.dz", model=tiny)):
         writer.append(images[:3])
         del writer
         gc.collect()
-    assert [path.name for path in place.iterdir()] == ["old.dz"]
+    assert [path.name for path in workdir.iterdir()] == ["old.dz"]
     assert Path("old.dz").read_bytes() == old
 
 
 def test_a_writer_that_cannot_be_closed_leaves_nothing(
-    place: Path, tiny: Model, images: Images, monkeypatch: pytest.MonkeyPatch
+    workdir: Path, tiny: Model, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = digitzip.create("a.dz", model=tiny, effort=0)
     out.append(images)
@@ -506,10 +506,10 @@ def test_a_writer_that_cannot_be_closed_leaves_nothing(
         out.close()
     with pytest.raises(ClosedError):
         out.append(images)
-    assert list(place.iterdir()) == []
+    assert list(workdir.iterdir()) == []
 
 
-def test_wrong_types_get_one_line(place: Path, tiny: Model, images: Images) -> None:
+def test_wrong_types_get_one_line(workdir: Path, tiny: Model, images: Images) -> None:
     data, path = digitzip.compress(images, model=tiny), Path("a.dz")
     path.write_bytes(data)
     wrong: list[Callable[[], Any]] = [
@@ -529,7 +529,7 @@ def test_wrong_types_get_one_line(place: Path, tiny: Model, images: Images) -> N
     for use in wrong:
         with pytest.raises(TypeError, match=r"\A.*\Z"):
             use()
-    assert [path.name for path in place.iterdir()] == ["a.dz"]
+    assert [path.name for path in workdir.iterdir()] == ["a.dz"]
 
 
 def test_any_bytes_like_object_is_decompressed(tiny: Model, images: Images) -> None:
@@ -539,7 +539,7 @@ def test_any_bytes_like_object_is_decompressed(tiny: Model, images: Images) -> N
         np.testing.assert_array_equal(digitzip.decompress(same, model=tiny), expected)  # type: ignore[arg-type]
 
 
-def test_compare_and_extract_take_paths(place: Path, tiny: Model, images: Images) -> None:
+def test_compare_and_extract_take_paths(workdir: Path, tiny: Model, images: Images) -> None:
     Path("a.dz").write_bytes(digitzip.compress(images, model=tiny))
     with digitzip.open("a.dz", model=tiny) as dz:
         expected = digitzip.compare(images, dz)
@@ -550,7 +550,7 @@ def test_compare_and_extract_take_paths(place: Path, tiny: Model, images: Images
     assert digitzip.extract(Path("b.dz"), [-1], "c.dz", model=tiny) == 1
 
 
-def test_images_of_another_size_are_fitted(place: Path, tiny: Model) -> None:
+def test_images_of_another_size_are_fitted(workdir: Path, tiny: Model) -> None:
     large = np.zeros((2, 60, 50), np.uint8)
     large[:, 20:40, 20:25] = 255
     with pytest.raises(InputError, match="images are uint8"):

@@ -31,7 +31,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="resource limits, lin
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -62,7 +62,7 @@ def run(*arguments: str) -> Result:
     ids=ascii,
 )
 def test_names_that_no_folder_can_hold_are_refused_whole_and_the_images_can_be_had(
-    names: list[str], tiny: Model, place: Path
+    names: list[str], tiny: Model, workdir: Path
 ) -> None:
     Path("in.dz").write_bytes(of_codes(tiny, random_codes(2), names))
     done = run("decompress", "in.dz", "-o", "out", "--model", str(TINY))
@@ -70,7 +70,7 @@ def test_names_that_no_folder_can_hold_are_refused_whole_and_the_images_can_be_h
     assert done.stderr.count("\n") == 1
     assert done.stderr.rstrip("\n").isprintable()
     assert "decompress to a .npy file" in done.stderr
-    assert [path.name for path in place.iterdir()] == ["in.dz"]
+    assert [path.name for path in workdir.iterdir()] == ["in.dz"]
     listed = run("list", "in.dz")
     assert all(line.isprintable() for line in listed.stdout.splitlines())
     assert len(listed.stdout.splitlines()) == 2
@@ -88,13 +88,13 @@ def test_names_that_lead_out_of_a_folder_are_in_no_archive(name: str, tiny: Mode
 
 
 @posix
-def test_no_image_is_written_through_a_link(tiny: Model, images: Images, place: Path) -> None:
+def test_no_image_is_written_through_a_link(tiny: Model, images: Images, workdir: Path) -> None:
     Path("in.dz").write_bytes(pack(tiny, images[:2], ["sub/a.png", "b.png"]))
     Path("elsewhere").mkdir()
     Path("elsewhere/b.png").write_bytes(b"mine")
     Path("out").mkdir()
-    Path("out/sub").symlink_to(place / "elsewhere")
-    Path("out/b.png").symlink_to(place / "elsewhere/b.png")
+    Path("out/sub").symlink_to(workdir / "elsewhere")
+    Path("out/b.png").symlink_to(workdir / "elsewhere/b.png")
     done = run("decompress", "in.dz", "-o", "out", "-f", "--model", str(TINY))
     assert done.exit_code == 1
     assert "in the way" in done.stderr
@@ -168,18 +168,18 @@ except InputError as error:
 
 @posix
 @pytest.mark.parametrize("fit", ["none", "resize", "mnist"])
-def test_an_image_that_claims_to_be_huge_is_refused_unread(fit: str, place: Path) -> None:
-    (place / "bomb.png").write_bytes(png(50_000, 0, 1, 1))
-    told = measured(READ, str(place / "bomb.png"), fit)
+def test_an_image_that_claims_to_be_huge_is_refused_unread(fit: str, workdir: Path) -> None:
+    (workdir / "bomb.png").write_bytes(png(50_000, 0, 1, 1))
+    told = measured(READ, str(workdir / "bomb.png"), fit)
     assert "too many pixels" in str(told["said"])
     assert told["mb"] < 100
 
 
 @posix
-def test_the_largest_image_costs_a_few_hundred_megabytes(place: Path) -> None:
-    (place / "large.png").write_bytes(png(8192, 4, 2, 8192))  # gray with transparency
-    assert (place / "large.png").stat().st_size < 2_000_000
-    told = measured(READ, str(place / "large.png"), "resize")
+def test_the_largest_image_costs_a_few_hundred_megabytes(workdir: Path) -> None:
+    (workdir / "large.png").write_bytes(png(8192, 4, 2, 8192))  # gray with transparency
+    assert (workdir / "large.png").stat().st_size < 2_000_000
+    told = measured(READ, str(workdir / "large.png"), "resize")
     assert told["said"] == "read"
     assert told["mb"] < 800
 
@@ -246,9 +246,9 @@ def test_notes_are_data_and_never_change_a_model(tiny: Model) -> None:
     notes = '"notes.a":"\\u001b[2J","notes.b":"' + "x" * 1_000_000 + '","name":"tiny"'
     model = read_model(model_with(text.replace('"name":"tiny"', notes), body))
     assert (model.id, model.name) == (tiny.id, "tiny")
-    Path("shelf").mkdir()
-    Path("hostile.safetensors").rename("shelf/hostile.safetensors")
-    done = CliRunner().invoke(command, ["models"], env={"DIGITZIP_MODELS": "shelf"})
+    Path("models").mkdir()
+    Path("hostile.safetensors").rename("models/hostile.safetensors")
+    done = CliRunner().invoke(command, ["models"], env={"DIGITZIP_MODELS": "models"})
     assert done.exit_code == 0
     assert all(line.isprintable() for line in done.stdout.splitlines())
 

@@ -19,7 +19,7 @@ from digitzip.model import DEFAULT, bundled_folder, load_model, model_files
 from tests import fingerprint
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = json.loads(fingerprint.SHIPPED.read_text("utf-8"))
+FINGERPRINTS = json.loads(fingerprint.FINGERPRINTS.read_text("utf-8"))
 DATA = os.environ.get("DIGITZIP_DATA")
 needs_mnist = pytest.mark.skipif(
     not DATA, reason="MNIST is not here: DIGITZIP_DATA names no folder of its IDX files"
@@ -53,14 +53,14 @@ def test_the_same_codes_and_pixels_whatever_computes_them(model: str, setting: s
         [sys.executable, "-W", "ignore", "-m", "tests.fingerprint", model, str(batch), library],
         cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    expected = SHIPPED[model]
+    expected = FINGERPRINTS[model]
     assert done.stdout.split() == [expected["codes"], expected["pixels"], expected["intervals"]]
 
 
 def test_every_bundled_model_loads_and_is_the_released_one() -> None:
     stored = {path.stem for path in model_files() if path.parent == bundled_folder()}
-    assert stored == set(SHIPPED)
-    for name, expected in SHIPPED.items():
+    assert stored == set(FINGERPRINTS)
+    for name, expected in FINGERPRINTS.items():
         assert load_model(name).id.hex() == expected["id"]
         assert (bundled_folder() / f"{name}.safetensors").stat().st_size <= 4_000_000
 
@@ -76,7 +76,7 @@ def test_the_bundled_sample_is_whole() -> None:
 
 
 @pytest.fixture(scope="module")
-def digits() -> npt.NDArray[np.uint8]:
+def mnist() -> npt.NDArray[np.uint8]:
     stored = Path(DATA or "") / "t10k-images-idx3-ubyte"
     inputs = [path for path in (stored.with_name(f"{stored.name}.gz"), stored) if path.exists()]
     if not inputs:
@@ -85,25 +85,25 @@ def digits() -> npt.NDArray[np.uint8]:
 
 
 @needs_mnist
-def test_mnist_images_cost_five_bytes_and_lose_little(digits: npt.NDArray[np.uint8]) -> None:
-    digits = digits[:2000]
+def test_mnist_images_cost_five_bytes_and_lose_little(mnist: npt.NDArray[np.uint8]) -> None:
+    mnist = mnist[:2000]
     for guard, most in ((False, 5.2), (True, 6.5)):  # a small file
-        data = digitzip.compress(digits, guard=guard)
-        error = (digitzip.decompress(data).astype(np.float64) - digits) / 255
-        assert len(data) / len(digits) <= most
+        data = digitzip.compress(mnist, guard=guard)
+        error = (digitzip.decompress(data).astype(np.float64) - mnist) / 255
+        assert len(data) / len(mnist) <= most
         assert np.sqrt(np.mean(error**2)) <= 0.105
 
 
 @needs_mnist
-def test_an_image_alone_is_a_file_of_110_bytes_at_most(digits: npt.NDArray[np.uint8]) -> None:
-    assert max(len(digitzip.compress(digit[None], guard=False)) for digit in digits[:50]) <= 110
-    guarded = sorted(len(digitzip.compress(digit[None])) for digit in digits[:50])
+def test_an_image_alone_is_a_file_of_110_bytes_at_most(mnist: npt.NDArray[np.uint8]) -> None:
+    assert max(len(digitzip.compress(digit[None], guard=False)) for digit in mnist[:50]) <= 110
+    guarded = sorted(len(digitzip.compress(digit[None])) for digit in mnist[:50])
     assert guarded[45] <= 110  # all but the corrected ones
 
 
 @needs_mnist
-def test_decoded_images_keep_their_code(digits: npt.NDArray[np.uint8]) -> None:
+def test_decoded_images_keep_their_code(mnist: npt.NDArray[np.uint8]) -> None:
     codec = digitzip.load_codec(threads=2)
-    codes = codec.encode(digits)
+    codes = codec.encode(mnist)
     again = codec.encode(codec.decode(codes))
     assert (again == codes).all(axis=1).mean() >= 0.99

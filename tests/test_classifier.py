@@ -106,24 +106,24 @@ def test_the_margin_of_two_networks_is_the_lesser_one(
 
 @pytest.mark.parametrize("classifier", [make_classifier(), make_pair()], ids=lambda each: each.name)
 def test_the_labels_that_are_read_have_no_margin_below_0(classifier: Classifier) -> None:
-    digits = make_images(200)
-    margins = classifier.margins(digits, classifier.read(digits))
+    images = make_images(200)
+    margins = classifier.margins(images, classifier.read(images))
     assert int(margins.min()) >= 0
     assert len(np.unique(margins)) > 50
 
 
 def test_a_pair_is_its_networks_side_by_side() -> None:
-    pair, digits = make_pair(), make_images(100)
+    pair, images = make_pair(), make_images(100)
     alone = [replace(pair, networks=(network,)) for network in pair.networks]
-    scores = np.concatenate([each.scores(digits) for each in alone], axis=1)
-    np.testing.assert_array_equal(pair.scores(digits), scores)
-    labels = pair.read(digits)
+    scores = np.concatenate([each.scores(images) for each in alone], axis=1)
+    np.testing.assert_array_equal(pair.scores(images), scores)
+    labels = pair.read(images)
     assert labels.shape == (100, 2)
     assert labels.dtype == np.uint8
     assert (labels[:, 0] != labels[:, 1]).any()
-    each = [one.margins(digits, labels[:, [k]]) for k, one in enumerate(alone)]
-    np.testing.assert_array_equal(pair.margins(digits, labels), np.minimum(*each))
-    both = pair.read_with_margins(digits)
+    each = [one.margins(images, labels[:, [k]]) for k, one in enumerate(alone)]
+    np.testing.assert_array_equal(pair.margins(images, labels), np.minimum(*each))
+    both = pair.read_with_margins(images)
     np.testing.assert_array_equal(both[0], labels)
     np.testing.assert_array_equal(both[1], np.minimum(*each))
 
@@ -131,17 +131,17 @@ def test_a_pair_is_its_networks_side_by_side() -> None:
 @pytest.mark.parametrize("name", ["toy", "pair", BUNDLED])
 def test_the_same_scores_in_batches_of_any_size(name: str) -> None:
     classifier = classifier_called(name)
-    digits = make_images(600)
-    scores = classifier.scores(digits)
+    images = make_images(600)
+    scores = classifier.scores(images)
     for size in (1, 7, 300):
-        parts = [classifier.scores(digits[start : start + size]) for start in range(0, 600, size)]
+        parts = [classifier.scores(images[start : start + size]) for start in range(0, 600, size)]
         np.testing.assert_array_equal(np.concatenate(parts), scores)
     assert scores.dtype == np.int32
 
 
-def in_64_bits(network: Network, digits: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+def in_64_bits(network: Network, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """Run a network without skips and tables, one window at a time."""
-    x = digits.reshape(len(digits), -1).astype(np.int64)
+    x = images.reshape(len(images), -1).astype(np.int64)
     for layer in network.layers:
         seen = [x]
         if (window := layer.window) is not None:
@@ -159,9 +159,9 @@ def in_64_bits(network: Network, digits: npt.NDArray[np.uint8]) -> npt.NDArray[n
 
 @pytest.mark.parametrize("name", ["toy", "pair", BUNDLED])
 def test_the_scores_are_those_of_integers_of_64_bits(name: str) -> None:
-    classifier, digits = classifier_called(name), make_images(100)
-    expected = np.stack([in_64_bits(network, digits) for network in classifier.networks], axis=1)
-    np.testing.assert_array_equal(classifier.scores(digits), expected)
+    classifier, images = classifier_called(name), make_images(100)
+    expected = np.stack([in_64_bits(network, images) for network in classifier.networks], axis=1)
+    np.testing.assert_array_equal(classifier.scores(images), expected)
 
 
 @pytest.mark.parametrize("name", ["toy", "pair"])
@@ -174,18 +174,18 @@ def test_no_images_have_no_scores(name: str) -> None:
 
 
 def test_other_arrays_are_refused() -> None:
-    classifier, digits = make_pair(), make_images(3)
+    classifier, images = make_pair(), make_images(3)
     odd: Any
-    for odd in (digits.astype(np.float32), digits[0], digits[:, :27]):
+    for odd in (images.astype(np.float32), images[0], images[:, :27]):
         with pytest.raises(InputError, match=r"expected uint8 \[n, 28, 28\]"):
             classifier.read(odd)
     for shape in ((3,), (2, 2), (3, 1), (3, 3), (3, 2, 1)):
         with pytest.raises(InputError, match=r"labels are uint8 \[.*\], expected uint8 \[3, 2\]"):
-            classifier.margins(digits, np.zeros(shape, np.uint8))
+            classifier.margins(images, np.zeros(shape, np.uint8))
     with pytest.raises(InputError, match=r"labels are int64 \[3, 2\], expected uint8 \[3, 2\]"):
-        classifier.margins(digits, np.zeros((3, 2), np.int64))
+        classifier.margins(images, np.zeros((3, 2), np.int64))
     with pytest.raises(InputError, match="a label is 4, expected below 4"):
-        classifier.margins(digits, np.array([[0, 0], [0, 4], [0, 0]], np.uint8))
+        classifier.margins(images, np.array([[0, 0], [0, 4], [0, 0]], np.uint8))
 
 
 # its file
@@ -372,12 +372,12 @@ def test_eight_networks_are_read_and_nine_refused(tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.integers(0, 2**31), st.integers(0, 7))
 def test_a_flipped_bit_gives_the_same_scores_or_a_model_error(
-    tmp_path: Path, place: int, bit: int
+    tmp_path: Path, offset: int, bit: int
 ) -> None:
     path = tmp_path / "flipped.safetensors"
     write_classifier(path, make_pair())
     data = bytearray(path.read_bytes())
-    data[place % len(data)] ^= 1 << bit
+    data[offset % len(data)] ^= 1 << bit
     path.write_bytes(data)
     try:
         classifier = read_classifier(path)
@@ -394,7 +394,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> N
         read_classifier(path)
 
 
-# the shelf
+# the registry
 
 
 def test_classifiers_are_found_by_path_by_name_and_by_id(
@@ -468,8 +468,8 @@ def test_the_bundled_classifier_reads_images_that_it_has_not_learned() -> None:
                  if (folder / f"train-images-idx3-ubyte{end}").exists())  # fmt: skip
     labels = folder / images.name.replace("images-idx3", "labels-idx1")
     last = list(read_images([images], height=28, width=28))[-3:]
-    digits = np.concatenate([batch for batch, _ in last])[-2000:]
+    images = np.concatenate([batch for batch, _ in last])[-2000:]
     truth = read_labels(labels, 60_000)[-2000:]
-    right = (load_classifier(BUNDLED).read(digits) == truth[:, None]).mean(axis=0)
+    right = (load_classifier(BUNDLED).read(images) == truth[:, None]).mean(axis=0)
     assert right.shape == (2,)
     assert (right >= 0.99).all()

@@ -35,17 +35,17 @@ CONFORMANCE = Path(__file__).parent / "conformance"
 
 
 @pytest.fixture(scope="session")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shelf")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
     write_toy(folder / "mnist-10.safetensors")
     write_toy(folder / "other.safetensors", seed=1)
     return folder
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, with a toy model in the default one's place."""
-    monkeypatch.setenv("DIGITZIP_MODELS", str(shelf))
+def workdir(tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, with a toy model as the default."""
+    monkeypatch.setenv("DIGITZIP_MODELS", str(models))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -137,8 +137,8 @@ def test_an_array_comes_back_in_the_form_that_the_output_name_asks_for(
     assert np.array_equal(found, decoded("in.dz"))
 
 
-def test_a_folder_comes_back_with_its_names_and_sub_folders(place: Path, images: Images) -> None:
-    names = write_pngs(place / "digits", images)
+def test_a_folder_comes_back_with_its_names_and_sub_folders(workdir: Path, images: Images) -> None:
+    names = write_pngs(workdir / "digits", images)
     works("compress", "digits", "-o", "in.dz")
     works("decompress", "in.dz", "-o", "out")
     files = [path.relative_to("out") for path in Path("out").rglob("*.png")]
@@ -157,7 +157,7 @@ def test_every_kind_of_input_is_compressed(images: Images) -> None:
         )
 
 
-def test_a_photograph_is_made_a_image() -> None:
+def test_a_photograph_is_made_a_digit() -> None:
     photograph = Image.new("RGB", (120, 160), (235, 230, 220))
     photograph.paste((40, 40, 60), (55, 30, 65, 130))  # a one in dark ink
     photograph.save("photo.png")
@@ -199,15 +199,15 @@ def test_a_quality_that_a_model_has_not_is_told() -> None:
 
 
 def test_dims_pick_the_model_of_so_many_numbers(
-    images: Images, shelf: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+    images: Images, models: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_toy(place / "mnist-4.safetensors", seed=5)
-    monkeypatch.setenv("DIGITZIP_MODELS", os.pathsep.join([str(place), str(shelf)]))
+    write_toy(workdir / "mnist-4.safetensors", seed=5)
+    monkeypatch.setenv("DIGITZIP_MODELS", os.pathsep.join([str(workdir), str(models)]))
     works("compress", "in.npy", "-o", "a.dz", "--dims", "4")
     data = Path("a.dz").read_bytes()
     assert data == compressed(images, dims=4) == compressed(images, model="mnist-4")
     assert data != compressed(images)
-    monkeypatch.setattr("digitzip.model.registry.bundled_folder", lambda: shelf)
+    monkeypatch.setattr("digitzip.model.registry.bundled_folder", lambda: models)
     line = fails(4, "compress", "in.npy", "-o", "b.dz", "--dims", "3")
     assert "no model named 'mnist-3'; known models: mnist-4, mnist-10" in line
     both = ("--dims", "4", "--model", "mnist-4")
@@ -216,9 +216,9 @@ def test_dims_pick_the_model_of_so_many_numbers(
     assert run("compress", "in.npy", "-o", "b.dz", "--dims", "11").exit_code == 2
 
 
-def test_a_model_can_be_given_as_a_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_can_be_given_as_a_file(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DIGITZIP_MODELS")
-    model = str(place / "mine.safetensors")
+    model = str(workdir / "mine.safetensors")
     write_toy(Path(model), seed=3, side=16)
     np.save("in.npy", make_images(3, side=16))
     works("compress", "in.npy", "-o", "in.dz", "--model", model)
@@ -359,9 +359,9 @@ def test_wrong_usage_has_its_own_exit_code(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
 
 
-def test_damage_is_told_and_leaves_nothing(archive: str, place: Path) -> None:
+def test_damage_is_told_and_leaves_nothing(archive: str, workdir: Path) -> None:
     data = bytearray(Path(archive).read_bytes())
-    before = left(place)
+    before = left(workdir)
     for position in range(0, len(data), 9):
         data[position] ^= 4
         Path(archive).write_bytes(data)
@@ -369,12 +369,12 @@ def test_damage_is_told_and_leaves_nothing(archive: str, place: Path) -> None:
             result = run("decompress", archive, "-o", out)
             assert result.exit_code in (3, 4)
             assert result.stderr.startswith("digitzip: error: in.dz: ")
-            assert left(place) == before
+            assert left(workdir) == before
         assert run("test", archive).exit_code in (3, 4)
         data[position] ^= 4
 
 
-def test_every_flipped_bit_is_told_by_test_and_decompress(place: Path) -> None:
+def test_every_flipped_bit_is_told_by_test_and_decompress(workdir: Path) -> None:
     whole = digitzip.compress(make_images(1))
     for bit in range(len(whole) * 8):
         flipped = bytearray(whole)
@@ -383,17 +383,17 @@ def test_every_flipped_bit_is_told_by_test_and_decompress(place: Path) -> None:
         assert run("test", "bad.dz").exit_code in (3, 4)
         if bit % 3 == 0:
             assert run("decompress", "bad.dz", "-o", "out.npy").exit_code in (3, 4)
-    assert left(place) == {"bad.dz"}
+    assert left(workdir) == {"bad.dz"}
 
 
-def test_pixels_that_the_writer_did_not_see_are_damage(place: Path) -> None:
+def test_pixels_that_the_writer_did_not_see_are_damage(workdir: Path) -> None:
     file = str(CONFORMANCE / "invalid" / "pixel-crc.dz")
     model = ("--model", str(CONFORMANCE / "tiny.safetensors"))
     for arguments in (["decompress", file, "-o", "out.npy"], ["test", file]):
         line = fails(3, *arguments, *model)
         assert line.startswith(f"digitzip: error: {file}: ")
         assert "do not decode" in line
-    assert left(place) == set()
+    assert left(workdir) == set()
 
 
 def test_too_many_images_are_refused_but_a_part_is_not(archive: str) -> None:
@@ -461,8 +461,8 @@ def test_labels_of_a_file_go_in_and_come_out(images: Images) -> None:
     assert not Path("a.npy").exists()
 
 
-def test_sub_folders_are_labels(place: Path, images: Images) -> None:
-    write_pngs(place / "digits", images)
+def test_sub_folders_are_labels(workdir: Path, images: Images) -> None:
+    write_pngs(workdir / "digits", images)
     works("compress", "digits", "-o", "in.dz", "--labels", "folders")
     with digitzip.open("in.dz") as dz:
         assert dz.labels is not None
@@ -558,7 +558,7 @@ def test_list_prints_names_or_numbers(archive: str, named: str) -> None:
     }
 
 
-def test_hostile_names_are_escaped_and_never_leave_the_folder(place: Path, images: Images) -> None:
+def test_hostile_names_are_escaped_and_stay_in_the_folder(workdir: Path, images: Images) -> None:
     names = ["\x1b[31mred\n", "\u202egnp.exe", "c:\\x", "é", "d", "e", "f"]
     codes = np.zeros((7, 4), np.uint8)
     Path("in.dz").write_bytes(of_codes(load_model(), codes, names))
@@ -567,11 +567,11 @@ def test_hostile_names_are_escaped_and_never_leave_the_folder(place: Path, image
     assert [each["name"] for each in json.loads(works("list", "in.dz", "--json"))] == names
     line = run("decompress", "in.dz", "-o", "out").stderr
     assert "\x1b" not in line
-    assert left(place) == {"in.npy", "in.dz"}
+    assert left(workdir) == {"in.npy", "in.dz"}
     assert "\\x1b[2J.dz" in fails(1, "info", "\x1b[2J.dz")
 
 
-def test_models_are_listed_with_the_default_marked(shelf: Path) -> None:
+def test_models_are_listed_with_the_default_marked(models: Path) -> None:
     lines = works("models").decode().splitlines()
     assert lines[0].split() == ["name", "id", "shape", "dims", "qualities", "bytes"]
     first = lines[1].split()
@@ -580,14 +580,14 @@ def test_models_are_listed_with_the_default_marked(shelf: Path) -> None:
     entries = json.loads(works("models", "--json"))
     assert [entry["default"] for entry in entries][:2] == [True, False]
     assert [entries[0][key] for key in ("qualities", "default_levels")] == [[5, 8], 8]
-    assert entries[1]["bytes"] == (shelf / "other.safetensors").stat().st_size
+    assert entries[1]["bytes"] == (models / "other.safetensors").stat().st_size
 
 
 def test_a_refused_model_is_told_and_the_others_listed(
-    place: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
+    workdir: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (place / "broken.safetensors").write_bytes(b"broken")
-    monkeypatch.setenv("DIGITZIP_MODELS", os.pathsep.join([str(place), str(shelf)]))
+    (workdir / "broken.safetensors").write_bytes(b"broken")
+    monkeypatch.setenv("DIGITZIP_MODELS", os.pathsep.join([str(workdir), str(models)]))
     result = run("models")
     assert result.exit_code == 4
     assert "broken.safetensors" in result.stderr
@@ -598,8 +598,8 @@ def test_a_refused_model_is_told_and_the_others_listed(
 
 
 @pytest.fixture
-def sample(place: Path, images: Images, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = place / "shipped"
+def sample(workdir: Path, images: Images, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = workdir / "bundled"
     folder.mkdir()
     monkeypatch.setattr("digitzip.archive.sample.bundled_folder", lambda: folder)
     (folder / "demo.dz").write_bytes(digitzip.compress(images))
@@ -630,14 +630,14 @@ def test_demo_fills_a_folder_and_can_be_run_again(sample: Path) -> None:
 
 
 def test_demo_without_its_sample_or_with_a_damaged_one_leaves_nothing(
-    sample: Path, place: Path
+    sample: Path, workdir: Path
 ) -> None:
-    before = left(place)
+    before = left(workdir)
     sample.write_bytes(sample.read_bytes()[:-3])
     assert "demo.dz" in fails(3, "demo")
     sample.unlink()
     assert "demo.dz" in fails(1, "demo")
-    assert left(place) == before
+    assert left(workdir) == before
 
 
 def test_the_contact_sheet_holds_every_image_in_a_square() -> None:
@@ -653,9 +653,9 @@ def test_the_contact_sheet_holds_every_image_in_a_square() -> None:
 
 
 @pytest.fixture
-def guarded(place: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
+def guarded(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     """A toy as the default model, with a bound on RMSE and a toy classifier."""
-    folder = place / "guarded"
+    folder = workdir / "guarded"
     folder.mkdir()
     monkeypatch.setenv("DIGITZIP_MODELS", str(folder))
     np.save("40.npy", make_images(40))
@@ -792,7 +792,7 @@ def test_the_summary_tells_what_the_guard_did(guarded: Model) -> None:
     assert "guard" not in run("compress", "40.npy", "-o", "a.dz", "-v", "--guard", "off").stderr
     assert run("compress", "40.npy", "-o", "b.dz", "-v", "-q").stderr == ""
     appended = run("append", "out.dz", "40.npy", "-v").stderr.splitlines()
-    assert appended[1].split(",")[0] == line.split(",")[0]  # of the new digits only
+    assert appended[1].split(",")[0] == line.split(",")[0]  # of the new images only
 
 
 def test_a_warning_of_the_library_is_one_line_and_none_with_q(guarded: Model) -> None:

@@ -31,18 +31,18 @@ N = 60
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
-def model(place: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
-    """A toy in the place of the default model, which asks a toy classifier."""
-    shelf = place / "shelf"
-    shelf.mkdir()
-    monkeypatch.setenv("DIGITZIP_MODELS", str(shelf))
-    return write_guarded(shelf, max_rmse=65_535)
+def model(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
+    """A toy as the default model, which asks a toy classifier."""
+    models = workdir / "models"
+    models.mkdir()
+    monkeypatch.setenv("DIGITZIP_MODELS", str(models))
+    return write_guarded(models, max_rmse=65_535)
 
 
 @pytest.fixture
@@ -124,10 +124,10 @@ def test_images_that_read_differently_are_all_counted(
 
 
 def test_an_image_shows_the_labels_of_the_first_network_that_tells_it_from_its_original(
-    images: Images, place: Path
+    images: Images, workdir: Path
 ) -> None:
     pair = make_pair()
-    write_classifier(place / "shelf" / "toy-pair.safetensors", pair)
+    write_classifier(workdir / "models" / "toy-pair.safetensors", pair)
     data = with_promise(packed(images, guard=False), StoredPromise(True, classifier=pair.id[:4]))
     before, after = pair.read(images), pair.read(digitzip.decompress(data))
     told = before != after
@@ -163,10 +163,10 @@ def test_an_empty_archive_is_like_its_no_originals(images: Images) -> None:
 
 
 def test_a_model_without_a_classifier_reads_nothing(
-    images: Images, place: Path, monkeypatch: pytest.MonkeyPatch
+    images: Images, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = packed(images, guard=False)
-    (place / "shelf" / "toy-classifier.safetensors").unlink()
+    (workdir / "models" / "toy-classifier.safetensors").unlink()
     found = compared(images, data)
     assert (found.classifier, found.label_changes) == (None, None)
     assert {each.labels for each in found.worst} == {None}

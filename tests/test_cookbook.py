@@ -23,17 +23,17 @@ BLOCK: Final = re.compile(r"^```(console|python)\n(.*?)^```", re.DOTALL | re.MUL
 
 
 @pytest.fixture(scope="module")
-def digits() -> npt.NDArray[np.uint8]:
+def images() -> npt.NDArray[np.uint8]:
     """The first images of the bundled sample, uint8 [24, 28, 28]."""
     return digitzip.decompress(digitzip.sample_path().read_bytes())[:24]
 
 
-def make_inputs(digits: npt.NDArray[np.uint8]) -> None:
+def make_inputs(images: npt.NDArray[np.uint8]) -> None:
     """Write the inputs that pages name to the present folder."""
-    labels = np.arange(len(digits), dtype=np.uint8) % 10
-    np.save("images.npy", digits)
+    labels = np.arange(len(images), dtype=np.uint8) % 10
+    np.save("images.npy", images)
     np.save("labels.npy", labels)
-    for index, (image, label) in enumerate(zip(digits, labels, strict=True)):
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
         day = Path(("monday", "tuesday", "wednesday")[index // 8])
         for path in (
             day / f"F{1001 + index // 4}-{index % 4}.png",
@@ -63,10 +63,10 @@ def steps(page: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # pages leave files open, as users do
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs(
-    page: Path, digits: npt.NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, images: npt.NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    make_inputs(digits)
+    make_inputs(images)
     names: dict[str, Any] = {}
     for kind, text in steps(page.read_text(encoding="utf-8")):
         if kind == "python":

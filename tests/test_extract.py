@@ -27,7 +27,7 @@ NAMES = ["a/1.png", "a/2.png", "b/1.png", "7", "b[1].png", "*", "é", "b1.png", 
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -53,7 +53,7 @@ def run(*arguments: str, stdin: bytes = b"") -> Result:
 
 
 @pytest.mark.parametrize(
-    ("words", "digits"),
+    ("words", "indexes"),
     [
         (["0"], [0]),
         (["9", "0"], [9, 0]),
@@ -74,9 +74,9 @@ def run(*arguments: str, stdin: bytes = b"") -> Result:
         ([], []),
     ],
 )
-def test_words_mean_images(words: list[str], digits: list[int], named: Archive) -> None:
+def test_words_mean_images(words: list[str], indexes: list[int], named: Archive) -> None:
     found = named.find(*words)
-    assert found.tolist() == digits
+    assert found.tolist() == indexes
     assert found.dtype == np.intp
 
 
@@ -118,31 +118,31 @@ def test_more_images_than_allowed_are_not_even_listed(named: Archive, tiny: Mode
 def test_each_chunk_is_located_with_the_positions_of_its_images(tiny: Model) -> None:
     one = np.zeros((1, 28, 28), np.uint8)
     dz = digitzip.open(joined(*[pack(tiny, one)] * 30, *[pack(tiny, one[[0, 0, 0]])] * 30))
-    digits = np.random.default_rng(1).integers(0, len(dz), 500)
-    chunks = dz._store.index.find(digits)
-    located = {number: positions.tolist() for number, positions, _ in dz._store.groups(digits)}
+    indexes = np.random.default_rng(1).integers(0, len(dz), 500)
+    chunks = dz._store.index.find(indexes)
+    located = {number: positions.tolist() for number, positions, _ in dz._store.groups(indexes)}
     assert list(located) == sorted(set(chunks.tolist()))
     for number, positions in located.items():
         assert positions == np.flatnonzero(chunks == number).tolist()
-    assert list(dz._store.groups(digits[:0])) == []
+    assert list(dz._store.groups(indexes[:0])) == []
 
 
 def test_extracted_images_keep_codes_pixels_names_and_promise(
     named: Archive, nameless: Archive, tiny: Model
 ) -> None:
-    digits = [9, 0, 4, 3]
+    indexes = [9, 0, 4, 3]
     for dz in (named, nameless):
         out = io.BytesIO()
-        assert digitzip.extract(dz, digits, out) == 4
+        assert digitzip.extract(dz, indexes, out) == 4
         with digitzip.open(out.getvalue(), model=tiny) as again:
             again.test()
-            np.testing.assert_array_equal(again.codes[:], dz.codes[digits])
-            np.testing.assert_array_equal(again[:], dz[digits])
+            np.testing.assert_array_equal(again.codes[:], dz.codes[indexes])
+            np.testing.assert_array_equal(again[:], dz[indexes])
             if dz.names is None:
                 assert again.names is None
             else:
                 assert again.names is not None
-                assert again.names[:] == dz.names[digits]
+                assert again.names[:] == dz.names[indexes]
     guard = StoredPromise(True, 200, 60_000)
     dz, out = (
         digitzip.open(with_promise(Path("in.dz").read_bytes(), guard), model=tiny),
@@ -235,16 +235,16 @@ def test_other_outputs_have_the_images_in_the_order_given(
 
 
 @pytest.mark.parametrize("out", ["out", "out.npy", "out-idx3-ubyte", "-", "out.dz"])
-def test_no_pixels_come_from_a_chunk_that_is_not_proved(out: str, place: Path) -> None:
+def test_no_pixels_come_from_a_chunk_that_is_not_verified(out: str, workdir: Path) -> None:
     Path("in.dz").write_bytes((VALID.parent / "invalid" / "pixel-crc.dz").read_bytes())
     done = run("extract", "in.dz", "0", "-o", out)
     assert (done.exit_code, done.stdout) == (3, "")
     assert "do not decode" in done.stderr
-    assert [path.name for path in place.iterdir()] == ["in.dz"]
+    assert [path.name for path in workdir.iterdir()] == ["in.dz"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "digits"),
+    ("arguments", "indexes"),
     [
         (["7", "-3", "0", "-o", "out.npy"], [7, 7, 0]),
         (["-o", "out.npy", "-2:", "-10", "-5:-4"], [8, 9, 0, 5]),
@@ -255,13 +255,13 @@ def test_no_pixels_come_from_a_chunk_that_is_not_proved(out: str, place: Path) -
     ],
 )
 def test_words_from_the_end_are_no_options_and_options_no_words(
-    arguments: list[str], digits: list[int], tiny: Model, images: Images
+    arguments: list[str], indexes: list[int], tiny: Model, images: Images
 ) -> None:
     names = ["-x", "-f1.png", "--force", *"abcdefg"]
     Path("in.dz").write_bytes(pack(tiny, images[:10], names))
     done = CliRunner().invoke(command, ["extract", "--model", str(TINY), "in.dz", *arguments])
     assert (done.exit_code, done.output) == (0, "")
-    expected = list(dict.fromkeys(digits))
+    expected = list(dict.fromkeys(indexes))
     if "out.npy" in "".join(arguments):
         with digitzip.open("in.dz", model=tiny) as dz:
             np.testing.assert_array_equal(np.load("out.npy"), dz[expected])
@@ -283,9 +283,9 @@ def test_extract_reads_standard_input_and_sums_up(nameless: Archive) -> None:
 
 
 def test_errors_of_extract_name_the_word_and_leave_nothing(
-    named: Archive, nameless: Archive, place: Path
+    named: Archive, nameless: Archive, workdir: Path
 ) -> None:
-    before = sorted(place.iterdir())
+    before = sorted(workdir.iterdir())
     for out in ("out", "out.npy", "out.dz", "-"):
         for code, file, word in (
             (1, "in.dz", "10"),
@@ -307,4 +307,4 @@ def test_errors_of_extract_name_the_word_and_leave_nothing(
         assert (few.exit_code, few.stderr.count("\n")) == (3, 1)
     assert run("extract", "in.dz", "-o", "out").exit_code == 2
     assert run("extract", "in.dz", "0", "-o", "in.dz", "-f").exit_code == 2
-    assert sorted(place.iterdir()) == before
+    assert sorted(workdir.iterdir()) == before

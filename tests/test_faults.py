@@ -34,7 +34,7 @@ ERRORS = {"full": (errno.ENOSPC, True), "broken once": (errno.EIO, False)}
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -235,8 +235,8 @@ def test_short_reads_give_the_same_images(path: Path) -> None:
     assert sipped.getvalue() == whole.getvalue()
 
 
-def test_a_file_that_shrinks_while_it_is_read_is_damaged(tiny: Model, place: Path) -> None:
-    path = place / "in.dz"
+def test_a_file_that_shrinks_while_it_is_read_is_damaged(tiny: Model, workdir: Path) -> None:
+    path = workdir / "in.dz"
     path.write_bytes((VALID / "three-chunks.dz").read_bytes())
     with digitzip.open(path, model=tiny) as dz, path.open("r+b") as file:
         file.truncate(100)
@@ -257,7 +257,7 @@ def test_a_read_that_fails_is_the_error_of_the_system(tiny: Model, images: Image
 @pytest.mark.parametrize("command", [["info"], ["test"], ["list"], ["cat", "-o", "x.dz"],
                                      ["recover", "-o", "x.dz"], ["decompress", "-o", "x.npy"]],
                          ids=lambda command: command[0])  # fmt: skip
-def test_a_pipe_in_place_of_a_file_is_refused_in_one_line(command: list[str], place: Path) -> None:
+def test_a_pipe_as_a_file_is_refused_in_one_line(command: list[str], workdir: Path) -> None:
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb") as pipe:
         pipe.write(FILES[0].read_bytes())
@@ -267,7 +267,7 @@ def test_a_pipe_in_place_of_a_file_is_refused_in_one_line(command: list[str], pl
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert f"/dev/fd/{reading}: it is a pipe" in done.stderr
-    assert list(place.iterdir()) == []
+    assert list(workdir.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
@@ -288,7 +288,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @posix
 @pytest.mark.parametrize("how", ERRORS)
 def test_a_disk_that_fails_leaves_the_old_checkpoint_and_the_old_model(
-    how: str, checkpoint: Path, place: Path
+    how: str, checkpoint: Path, workdir: Path
 ) -> None:
     from digitzip.model import read_model
     from digitzip.training import load_checkpoint
@@ -298,24 +298,24 @@ def test_a_disk_that_fails_leaves_the_old_checkpoint_and_the_old_model(
     error, full = ERRORS[how]
     stored, model = load_checkpoint(checkpoint), read_model(TINY)
     deeds: dict[str, Callable[[], None]] = {
-        "checkpoint.pt": lambda: save_checkpoint(place, stored),
-        "model.safetensors": lambda: save(place / "model.safetensors", model),
+        "checkpoint.pt": lambda: save_checkpoint(workdir, stored),
+        "model.safetensors": lambda: save(workdir / "model.safetensors", model),
     }
     for name, deed in deeds.items():
         deed()
-        old, at = (place / name).read_bytes() + b" ", 0
+        old, at = (workdir / name).read_bytes() + b" ", 0
         while True:
-            (place / name).write_bytes(old)
+            (workdir / name).write_bytes(old)
             disk = Disk(at, error, full)
             try:
                 with failing(disk):
                     deed()
             except OutputError as caught:
-                said, left = str(caught), (place / name).read_bytes()
+                said, left = str(caught), (workdir / name).read_bytes()
                 assert (os.strerror(error) in said, left) == (True, old)
             else:
                 if not disk.failed:
                     break
             at += 1
         assert at > 3
-        assert [path.name for path in place.iterdir() if path.name.startswith(".")] == []
+        assert [path.name for path in workdir.iterdir() if path.name.startswith(".")] == []

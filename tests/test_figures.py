@@ -43,14 +43,14 @@ def test_no_name_hides_another_or_a_point() -> None:
     boxes = {text: text.get_window_extent() for text in axes.texts if isinstance(text, Text)}
     for one, other in combinations(boxes, 2):
         assert not boxes[one].overlaps(boxes[other]), (one.get_text(), other.get_text())
-    places = [
-        place
+    positions = [
+        position
         for line in axes.lines
         if line.get_marker() not in ("", "None")
-        for place in axes.transData.transform(np.array(line.get_xydata()))
+        for position in axes.transData.transform(np.array(line.get_xydata()))
     ]
     for text, box in boxes.items():
-        assert not any(box.contains(*place) for place in places), text.get_text()
+        assert not any(box.contains(*position) for position in positions), text.get_text()
 
 
 def test_solid_peers_are_filled_and_lossless_ones_lie_on_the_axis() -> None:
@@ -61,7 +61,7 @@ def test_solid_peers_are_filled_and_lossless_ones_lie_on_the_axis() -> None:
         for x, y in np.array(line.get_xydata())
     }
     for mark in MEASURED.peers:
-        assert filled[mark.place] == mark.solid, mark
+        assert filled[mark.position] == mark.solid, mark
         assert (mark.rmse == 0) == mark.lossless
 
 
@@ -99,16 +99,16 @@ def test_the_figure_of_the_guard_shows_the_curve_and_its_default() -> None:
 
 
 def test_lines_join_what_nothing_smaller_beats() -> None:
-    places = [(3.0, 0.1), (1.0, 0.3), (2.0, 0.3), (4.0, 0.2), (5.0, 0.05)]
-    assert figure_peers.frontier(places) == [(1.0, 0.3), (3.0, 0.1), (5.0, 0.05)]
+    positions = [(3.0, 0.1), (1.0, 0.3), (2.0, 0.3), (4.0, 0.2), (5.0, 0.05)]
+    assert figure_peers.frontier(positions) == [(1.0, 0.3), (3.0, 0.1), (5.0, 0.05)]
 
 
 @given(st.lists(st.floats(0, 10), max_size=12))
-def test_names_moved_apart_keep_their_order_middle_and_pitch(places: list[float]) -> None:
-    places = sorted(places)
-    moved = figure_peers.spread(places, 1)
+def test_names_moved_apart_keep_their_order_middle_and_pitch(positions: list[float]) -> None:
+    positions = sorted(positions)
+    moved = figure_peers.spread(positions, 1)
     assert (np.diff(moved) >= 1 - 1e-9).all()
-    assert sum(moved) == pytest.approx(sum(places), abs=1e-6)
+    assert sum(moved) == pytest.approx(sum(positions), abs=1e-6)
 
 
 def test_names_move_no_further_than_they_must() -> None:

@@ -258,6 +258,6 @@ def test_connected_regions_are_those_that_a_flood_would_fill(mask: NDArray[np.bo
             nearby = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & todo
             edge.extend(nearby)
             todo -= nearby
-        assert len({int(labels[place]) for place in flood}) == 1
+        assert len({int(labels[pixel]) for pixel in flood}) == 1
         floods += 1
     assert len(np.unique(labels[mask])) == floods

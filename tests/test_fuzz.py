@@ -34,7 +34,7 @@ def small_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @posix
 @pytest.mark.parametrize("name", loop.TARGETS)
-def test_nothing_but_a_imagezip_error_escapes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_but_a_digitzip_error_escapes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "MEMORY", 1 << 40)  # what other tests took is not this one's
     report = loop.run(name, 1, lambda done, seconds: done < CASES[name])
     assert [(crash.number, crash.problem) for crash in report.crashes] == []

@@ -263,11 +263,11 @@ def test_arbitrary_bytes_give_images_or_an_error(magic: bytes, data: bytes) -> N
 
 @pytest.mark.parametrize("data", FILES.values(), ids=FILES.keys())
 @settings(max_examples=60, deadline=None)
-@given(place=st.floats(0, 0.999), change=st.binary(min_size=1, max_size=4), cut=st.booleans())
+@given(share=st.floats(0, 0.999), change=st.binary(min_size=1, max_size=4), cut=st.booleans())
 def test_a_damaged_file_gives_images_or_an_error(
-    data: bytes, place: float, change: bytes, cut: bool
+    data: bytes, share: float, change: bytes, cut: bool
 ) -> None:
-    at = int(place * len(data))
+    at = int(share * len(data))
     fuzz(data[:at] if cut else data[:at] + change + data[at + len(change) :])
 
 

@@ -59,7 +59,7 @@ def test_ssim_is_the_mean_over_all_places_of_a_gaussian_window(size: tuple[int, 
     rows, columns = (np.arange(n) - (n - 1) / 2 for n in (high, wide))
     window = np.exp(-(rows[:, None] ** 2 + columns**2) / (2 * 1.5**2))
     window /= window.sum()
-    places = []
+    windows = []
     for a, b in zip(x / 1.0, y / 1.0, strict=True):
         for top in range(size[0] - high + 1):
             for left in range(size[1] - wide + 1):
@@ -69,8 +69,8 @@ def test_ssim_is_the_mean_over_all_places_of_a_gaussian_window(size: tuple[int, 
                 both = (window * of_p * of_q).sum()
                 own = (window * of_p**2).sum() + (window * of_q**2).sum()
                 luminance = (2 * mean_p * mean_q + 6.5025) / (mean_p**2 + mean_q**2 + 6.5025)
-                places.append(luminance * (2 * both + 58.5225) / (own + 58.5225))
-    assert ssim(x, y) == pytest.approx(np.mean(places))
+                windows.append(luminance * (2 * both + 58.5225) / (own + 58.5225))
+    assert ssim(x, y) == pytest.approx(np.mean(windows))
     assert 0.2 < ssim(x, y) < 0.95
 
 

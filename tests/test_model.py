@@ -148,7 +148,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
         lambda t, m: t.update({"encoder.0.weight": np.zeros((8, 700), np.int8)}),
         "encoder maps 700 inputs",
     ),
-    "a predictor of another place": (
+    "an entropy model of another latent": (
         lambda t, m: t.update({"levels.8.predictor.1.0.weight": np.zeros((6, 2), np.int8)}),
         "predictor.1 maps 2 inputs to 8 outputs, expected 1 to 8",
     ),

@@ -69,13 +69,13 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "larger than its image": ([28, 28, 29, 1], "does not fit its image"),
     "of a size that the weight has not": ([28, 28, 5, 4], "36 weights, expected a multiple of 5^2"),
     "no channel": ([28, 28, 7, 4], "36 weights, expected a multiple of 7^2"),
-    "more places": ([28, 28, 6, 3], "for 108 inputs, expected 192"),
-    "fewer places": ([28, 28, 6, 5], "for 108 inputs, expected 75"),
+    "more windows": ([28, 28, 6, 3], "for 108 inputs, expected 192"),
+    "fewer windows": ([28, 28, 6, 5], "for 108 inputs, expected 75"),
     "another image": ([26, 26, 6, 4], "reader.1 maps 676 inputs to 4 outputs"),
     "more channels": ([28, 28, 3, 5], "reader.1 maps 3136 inputs to 4 outputs"),
     "too many numbers": ([48, 48, 6, 1], "66564 values in its windows, expected at most 65536"),
     "too many multiplications": ([400, 400, 6, 1], "more than 16777216 multiplications an image"),
-    "places without end": ([MOST, MOST, 6, 1], "more than 16777216 multiplications an image"),
+    "windows without end": ([MOST, MOST, 6, 1], "more than 16777216 multiplications an image"),
     "pixels without end": ([MOST, MOST, 6, MOST // 6], "reader.1 maps 4611686014132420609 inputs"),
     "one number, the greatest": ([MOST] * 4, "36 weights, expected a multiple of 2147483647^2"),
 }
@@ -114,9 +114,9 @@ def test_a_window_of_no_layer_is_an_unknown_tensor(tmp_path: Path) -> None:
 
 
 def test_a_plain_window_reads_as_the_matrix_but_has_another_id() -> None:
-    pair, digits = make_pair(), make_images(50)
+    pair, images = make_pair(), make_images(50)
     first, last = pair.networks[0].layers
     same = Network([replace(first, window=Window(28, 28, 28, 1)), last], 0, 255)
     other = replace(pair, networks=(same, pair.networks[1]))
-    np.testing.assert_array_equal(other.scores(digits), pair.scores(digits))
+    np.testing.assert_array_equal(other.scores(images), pair.scores(images))
     assert other.id != pair.id

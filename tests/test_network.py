@@ -131,7 +131,7 @@ def test_windows_equal_arithmetic_on_python_integers(seed: int, wide: bool, tabl
 
 
 def test_a_window_counts_pixels_row_by_row_and_channels_first() -> None:
-    window = Window(2, 3, 2, 1)  # two places, of two channels
+    window = Window(2, 3, 2, 1)  # two windows, of two channels
     layer = Layer(
         np.eye(8, dtype=np.int8), np.zeros(8, int), np.zeros(8, int), 0, 99, 0, None, window
     )

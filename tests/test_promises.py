@@ -219,14 +219,14 @@ def test_extracted_images_keep_codes_and_pixels(mixed: bytes, numbers: list[int]
 def test_recover_keeps_chunks_with_corrections(mixed: bytes) -> None:
     model = MODELS["bounded, coded"]
     with digitzip.open(mixed, model=model) as dz:
-        whole, places = dz[:], dz._store.index.slots
-    cut = mixed[: places[3].offset + 9]
+        whole, slots = dz[:], dz._store.index.slots
+    cut = mixed[: slots[3].offset + 9]
     damaged = bytearray(mixed)
-    damaged[places[1].offset + 40] ^= 1
+    damaged[slots[1].offset + 40] ^= 1
     for data, kept in ((cut, range(40)), (bytes(damaged), [*range(20), *range(35, 60)])):
         out = io.BytesIO()
         found = digitzip.recover(data, out, model=model)
-        assert (found.images, found.proved) == (len(kept), True)
+        assert (found.images, found.verified) == (len(kept), True)
         np.testing.assert_array_equal(
             digitzip.decompress(out.getvalue(), model=model), whole[list(kept)]
         )

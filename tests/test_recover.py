@@ -48,7 +48,7 @@ PARTS = [slice(start, start + 10) for start in range(0, 50, 10)]
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -86,7 +86,7 @@ def model_of(path: Path) -> Model:
 def frames_of(data: bytes) -> list[bytes]:
     """Return the header, the chunks, and the trailer of an archive."""
     with digitzip.open(data) as dz:
-        offsets = [place.offset for place in dz._store.index.slots]
+        offsets = [slot.offset for slot in dz._store.index.slots]
         offsets.append(offsets[-1] + dz._store.index.slots[-1].entry.length)
         return [data[a:b] for a, b in zip([0, *offsets], [*offsets, len(data)], strict=True)]
 
@@ -122,7 +122,7 @@ def test_a_whole_file_is_saved_byte_for_byte(whole: bytes, named: bytes, tiny: M
         assert saved == data
         assert found.whole
         assert (found.lost, found.gaps, found.end_known) == ((), (), True)
-        assert (found.left_out, found.proved) == (0, True)
+        assert (found.left_out, found.verified) == (0, True)
 
 
 @pytest.mark.parametrize("path", sorted(VALID.glob("*.dz")), ids=lambda path: path.stem)
@@ -172,8 +172,8 @@ def test_every_changed_byte_loses_one_chunk_at_most(named: bytes, tiny: Model) -
             assert found.lost == (range(10 * number, 10 * number + 10),)
             assert found.end_known
         else:
-            proved = position >= len(named) - 4  # the back-pointer, which no digest covers
-            assert (found.lost, found.end_known) == ((), proved)
+            known = position >= len(named) - 4  # the back-pointer, which no digest covers
+            assert (found.lost, found.end_known) == ((), known)
         check(named, found, saved, tiny)
 
 
@@ -194,7 +194,7 @@ def test_a_damaged_header_is_read_from_its_copy_in_the_trailer(copied: bytes, ti
 
 
 def test_a_damaged_header_is_refused_where_nothing_proves_it(
-    copied: bytes, named: bytes, place: Path
+    copied: bytes, named: bytes, workdir: Path
 ) -> None:
     changed = b"?" + copied[1:]
     with pytest.raises(DamagedError, match=r"not a \.dz file.*without its header, or a copy"):
@@ -204,7 +204,7 @@ def test_a_damaged_header_is_refused_where_nothing_proves_it(
     for data in (changed[:-5], bytes(moved), b"", b"???"):
         with pytest.raises(DamagedError):
             digitzip.recover(data, "out.dz", model=TINY)
-    assert list(place.iterdir()) == []
+    assert list(workdir.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -307,23 +307,23 @@ def test_chunks_that_do_not_decode_as_they_should_are_not_saved(tiny: Model) -> 
     with pytest.raises(DamagedError, match="no image could be saved"):
         recover((INVALID / "pixel-crc.dz").read_bytes())
     found, _ = recover((INVALID / "pixel-crc.dz").read_bytes(), None)
-    assert (found.proved, found.whole) == (False, True)
+    assert (found.verified, found.whole) == (False, True)
 
 
 def test_without_the_model_stored_bytes_are_checked(named: bytes, tiny: Model) -> None:
     changed = bytearray(named)
     changed[len(frames_of(named)[0]) + 20] ^= 1
     found, saved = recover(changed, None)
-    assert (found.lost, found.proved) == ((range(10),), False)
+    assert (found.lost, found.verified) == ((range(10),), False)
     check(named, found, saved, tiny)
     with pytest.raises(ModelError, match="the file needs model"):
         digitzip.recover(named, io.BytesIO(), model="mnist-10")
 
 
-def test_layers_of_a_newer_build_are_not_dropped(place: Path) -> None:
+def test_layers_of_a_newer_build_are_not_dropped(workdir: Path) -> None:
     with pytest.raises(UnsupportedError, match="update digitzip"):
         digitzip.recover((INVALID / "critical-layer-unknown.dz").read_bytes(), "out.dz", model=TINY)
-    assert list(place.iterdir()) == []
+    assert list(workdir.iterdir()) == []
     for name in ("labels", "unknown-ancillary-layer"):
         data = (VALID / f"{name}.dz").read_bytes()
         assert recover(data)[1] == data
@@ -400,19 +400,19 @@ def test_archives_of_two_kinds_are_told_apart(whole: bytes, tiny: Model, images:
 def test_a_stray_header_of_another_kind_costs_nothing(
     named: bytes, tiny: Model, images: Images
 ) -> None:
-    header, digits, trailer = frames_of(pack(tiny, images[:3], quality=1))
-    for place in (1, 3, 6):
+    header, chunk, trailer = frames_of(pack(tiny, images[:3], quality=1))
+    for row in (1, 3, 6):
         frames = frames_of(named)
-        frames.insert(place, header)
+        frames.insert(row, header)
         found, saved = recover(b"".join(frames))
         assert (found.whole, found.foreign_headers) == (True, 1)
         assert saved == named
-        if place < 6:
+        if row < 6:
             with pytest.raises(DamagedError, match="another model or quality begins"):
-                recover(b"".join(frames), None)  # whose digits those are is not known
-        for stranger in (header + digits, header + trailer):
+                recover(b"".join(frames), None)  # whose images those are is not known
+        for stranger in (header + chunk, header + trailer):
             with pytest.raises(DamagedError, match="another model or quality begins"):
-                recover(b"".join([*frames[:place], stranger, *frames[place + 1 :]]))
+                recover(b"".join([*frames[:row], stranger, *frames[row + 1 :]]))
     found, _ = recover(named + pack(tiny, images[:0], quality=1), None)
     assert (found.images, found.foreign_headers) == (50, 1)
 
@@ -427,14 +427,14 @@ def test_a_whole_header_before_a_damaged_file_is_refused_with_the_byte_to_cut_at
     assert recover((stray + damaged)[len(stray) :])[0].images == 50
 
 
-def test_no_more_images_are_saved_than_allowed(whole: bytes, place: Path) -> None:
+def test_no_more_images_are_saved_than_allowed(whole: bytes, workdir: Path) -> None:
     assert digitzip.recover(whole, io.BytesIO(), model=TINY, max_images=50).whole
     with pytest.raises(LimitError, match="more than 49 images"):
         digitzip.recover(whole, "out.dz", model=TINY, max_images=49)
     frames = frames_of(whole)
     with pytest.raises(LimitError, match="more than 50 images"):  # decoded and then left out
         digitzip.recover(b"".join([*frames[:2], frames[1], *frames[2:]]), "out.dz", max_images=50)
-    assert list(place.iterdir()) == []
+    assert list(workdir.iterdir()) == []
     Path("in.dz").write_bytes(whole)
     done = run("in.dz", "-o", "out.dz", "--max-images", "49")
     assert (done.exit_code, done.stderr.count("\n")) == (3, 1)
@@ -512,8 +512,8 @@ def test_an_append_in_place_that_did_not_end_keeps_the_old_file(
     check(joined(whole, whole), found, saved, tiny)
 
 
-def entry_of(frame: bytes, digits: int = 10) -> Entry:
-    return Entry(len(frame), digits, zlib.crc32(frame))
+def entry_of(frame: bytes, images: int = 10) -> Entry:
+    return Entry(len(frame), images, zlib.crc32(frame))
 
 
 @pytest.fixture
@@ -602,7 +602,7 @@ def test_the_command_tells_what_is_lost_and_exits_with_3(named: bytes, tiny: Mod
         "labels_lost": False,
         "names_shared": 0,
         "left_out": 0,
-        "proved": True,
+        "verified": True,
         "header_restored": False,
         "foreign_headers": 0,
         "whole": False,
@@ -631,10 +631,10 @@ def test_an_image_of_its_own_is_told_alone(tiny: Model, images: Images) -> None:
     assert run("in.dz", "-o", "out.dz").stderr == "digitzip: error: in.dz: image 0 is lost\n"
 
 
-def test_the_command_leaves_nothing_where_nothing_is_saved(whole: bytes, place: Path) -> None:
+def test_the_command_leaves_nothing_where_nothing_is_saved(whole: bytes, workdir: Path) -> None:
     Path("in.dz").write_bytes(whole[:60])
     Path("no.dz").write_bytes(b"no archive at all")
-    before = sorted(place.iterdir())
+    before = sorted(workdir.iterdir())
     for code, file in ((3, "in.dz"), (3, "no.dz"), (1, "missing.dz")):
         for out in ("out.dz", "-"):
             done = run(file, "-o", out)
@@ -643,4 +643,4 @@ def test_the_command_leaves_nothing_where_nothing_is_saved(whole: bytes, place: 
             assert done.stderr.count("\n") == 1
     assert run("in.dz", "-o", "in.dz", "-f").exit_code == 2
     assert run("in.dz", "-o", "-", "--json").exit_code == 2
-    assert sorted(place.iterdir()) == before
+    assert sorted(workdir.iterdir()) == before

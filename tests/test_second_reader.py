@@ -1,7 +1,7 @@
 """The pages suffice: a reader written from them alone reads the conformance files.
 
 `second_reader` is plain Python and computes each distinct code once, so that even the file of a
-thousand digits is decoded whole; no test here stops at a part of a file.
+thousand images is decoded whole; no test here stops at a part of a file.
 """
 
 import hashlib
@@ -175,7 +175,7 @@ def test_windows(tmp_path: Path) -> None:
         ("decoder.2", (10, 10, 3, 0)),
         ("decoder.2", (10, 10, 0, 1)),
         ("decoder.2", (10, 10, -3, 1)),
-        ("decoder.2", (20, 5, 3, 1)),  # fewer places
+        ("decoder.2", (20, 5, 3, 1)),  # fewer windows
         ("decoder.2", (10, 10, 3, 2)),
         ("decoder.2", (10, 10, 11, 1)),
         ("decoder.1", (10, 20, 1, 1)),

@@ -87,7 +87,7 @@ def test_types_in_public_signatures_are_exported(name: str) -> None:
             assert found.__name__ in {*digitzip.__all__, *NOT_EXPORTED}
 
 
-def test_importing_imagezip_imports_nothing_else() -> None:
+def test_importing_digitzip_imports_nothing_else() -> None:
     code = "import sys, digitzip; print(*{m.partition('.')[0] for m in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"numpy", "PIL", "rich", "torch", "zstandard", "safetensors", "click"}
@@ -127,7 +127,7 @@ def test_the_same_results_are_drawn_as_the_same_bytes() -> None:
         assert figures.image(name, results) == figures.image(name, results)
 
 
-def test_what_was_measured_is_of_the_shipped_models() -> None:
+def test_what_was_measured_is_of_the_bundled_models() -> None:
     rate = render.load("rate")
     results = {path.stem: render.load(path.stem) for path in record.RESULTS.glob("*.json")}
     ids = {name: result["model"]["id"] for name, result in results.items() if "model" in result}
@@ -186,8 +186,8 @@ def test_an_installed_wheel_finds_its_weights(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
     assert (installed / "digitzip" / "py.typed").exists()
-    shipped = sorted(path.name for path in (ROOT / "weights").glob("*"))
-    assert sorted(path.name for path in (installed / "digitzip" / "weights").glob("*")) == shipped
+    bundled = sorted(path.name for path in (ROOT / "weights").glob("*"))
+    assert sorted(path.name for path in (installed / "digitzip" / "weights").glob("*")) == bundled
     code = (
         "import digitzip, digitzip.model as m, numpy as np;"
         "digitzip.decompress(digitzip.compress(np.zeros((1, 28, 28), np.uint8)));"

@@ -37,7 +37,7 @@ TRAIN = ("train", "--data", "in.npy", "-o", "mine.safetensors", "--recipe", "toy
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(residual_model, "CALIBRATION", 2048)  # pixels, for speed
     np.save("in.npy", blobs())

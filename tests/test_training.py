@@ -81,11 +81,11 @@ def model(folder: Path, told: Listener) -> Model:
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Autoencoder, Autoencoder]:
     """The networks of a run before and after they were pruned and learned on."""
-    place = tmp_path_factory.mktemp("networks")
+    folder = tmp_path_factory.mktemp("networks")
     with pytest.raises(KeyboardInterrupt):
-        learn_toy(place, LIGHTER, Stopping(TOY.epochs + TOY.polish.epochs))
-    wide = learned_so_far(LIGHTER, data_of(LIGHTER), place)
-    light = learn_toy(place, LIGHTER, resume=True)
+        learn_toy(folder, LIGHTER, Stopping(TOY.epochs + TOY.polish.epochs))
+    wide = learned_so_far(LIGHTER, data_of(LIGHTER), folder)
+    light = learn_toy(folder, LIGHTER, resume=True)
     assert isinstance(wide, Autoencoder)
     assert isinstance(light, Autoencoder)
     return wide, light

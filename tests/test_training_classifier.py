@@ -42,8 +42,8 @@ def bars(n: int, seed: int) -> tuple[Images, Labels]:
     random = np.random.default_rng(seed)
     images = np.zeros((n, 12, 12), np.uint8)
     labels = random.integers(0, 2, n, np.uint8)
-    for image, label, place in zip(images, labels, random.integers(3, 8, n), strict=True):
-        (image if label else image.T)[place : place + 2, 2:10] = 255
+    for image, label, left in zip(images, labels, random.integers(3, 8, n), strict=True):
+        (image if label else image.T)[left : left + 2, 2:10] = 255
     return images, labels
 
 
@@ -131,13 +131,13 @@ def test_a_share_of_each_batch_is_warped_and_the_rest_is_as_it_was() -> None:
 
 
 def test_a_guarded_model_has_bounds_four_deviations_above_the_mean_and_keeps_its_id() -> None:
-    model, digits = make_model(), make_images(200)
-    known = with_bounds(model, make_classifier(), 7, digits)
+    model, images = make_model(), make_images(200)
+    known = with_bounds(model, make_classifier(), 7, images)
     assert (known.id, known.classifier_id, known.margin) == (model.id, make_classifier().id, 7)
     bounds = []
     for quantiser in known.quantisers:
         codec = Codec(model, quantiser.levels)
-        difference = (codec.decode(codec.encode(digits)).astype(np.int64) - digits) / 255
+        difference = (codec.decode(codec.encode(images)).astype(np.int64) - images) / 255
         rmse = np.sqrt((difference**2).mean(axis=(1, 2)))
         bounds.append(quantiser.max_rmse or 0)
         assert 0 <= bounds[-1] - (rmse.mean() + 4 * rmse.std()) * 65_535 < 1.001

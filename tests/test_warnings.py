@@ -60,7 +60,7 @@ def test_info_is_json_and_reads_no_chunk(model: Model) -> None:
     with digitzip.open(data) as dz:
         found = json.loads(json.dumps(dataclasses.asdict(dz.info)))
         stats = dz.stats()
-        place = dz._store.index.slots[0]
+        slot = dz._store.index.slots[0]
     assert found["images"] == 70
     assert found["model_id"] == model.id.hex()
     assert found["promise"]["max_rmse"] == 6_000 / 65_535
@@ -70,7 +70,7 @@ def test_info_is_json_and_reads_no_chunk(model: Model) -> None:
     assert found["corrections"] == stats.images > 0
     assert stats.bytes > stats.images
     broken = bytearray(data)
-    broken[place.offset + 20] ^= 1
+    broken[slot.offset + 20] ^= 1
     with digitzip.open(bytes(broken)) as dz:
         assert dataclasses.asdict(dz.info) == found
         with pytest.raises(digitzip.DamagedError, match=r"digitzip\.recover"):

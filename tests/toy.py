@@ -16,7 +16,7 @@ SIDE, DIMS, LEVELS = 28, 4, (8, 5)
 
 
 def make_model(name: str = "toy", seed: int = 0, side: int = SIDE) -> Model:
-    """Return a model that `seed` determines: random int8 networks, 4 numbers of 8 or 5 levels."""
+    """Return a model that `seed` determines: random int8 networks, 4 latents of 8 or 5 levels."""
     random = np.random.default_rng(seed)
     shape = Shape(side, side, DIMS)
     quantisers = tuple(_quantiser(random, levels) for levels in LEVELS)
@@ -87,7 +87,7 @@ def make_residual(seed: int = 0, side: int = SIDE) -> Network:
 
 
 def make_images(n: int, seed: int = 0, side: int = SIDE) -> Images:
-    """Return uint8 [n, side, side]: a bright bar each, at its own place and angle."""
+    """Return uint8 [n, side, side]: a bright bar each, with its own offset and angle."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:side, :side] - (side - 1) / 2
     angle, offset = random.uniform(0, np.pi, n), random.uniform(-6, 6, n)

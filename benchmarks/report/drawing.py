@@ -37,7 +37,7 @@ STYLE: Final = {
 BYTES: Final = "bytes per image"
 RMSE: Final = "RMSE, pixels in 0 … 1"
 
-Place = tuple[float, float]  # x, y in data
+Position = tuple[float, float]  # x, y in data
 
 
 def figure_of(size: tuple[float, float], draw: Callable[[Figure], None]) -> Figure:
@@ -75,20 +75,20 @@ def log_ticks(axes: Axes, name: Literal["x", "y"], ticks: Sequence[float]) -> No
 
 
 def points(
-    axes: Axes, places: Sequence[Place], style: str, color: str = INK, **more: object
+    axes: Axes, positions: Sequence[Position], style: str, color: str = INK, **more: object
 ) -> None:
-    """Draw places as markers, joined by a line where `style` has one."""
+    """Draw positions as markers, joined by a line where `style` has one."""
     options = {"color": color, "mec": color, "lw": 1, "ms": 6, "zorder": 2} | more
-    axes.plot(*zip(*places, strict=True), style, **options)  # type: ignore[arg-type]
+    axes.plot(*zip(*positions, strict=True), style, **options)  # type: ignore[arg-type]
 
 
 def label(
-    axes: Axes, place: Place, text: str, away: Place, *,
+    axes: Axes, position: Position, text: str, away: Position, *,
     ha: str = "left", color: str = INK, size: float = 8.5,
 ) -> None:  # fmt: skip
-    """Write `text` at a place, `away` from it in points of type."""
+    """Write `text` at a position, `away` from it in points of type."""
     axes.annotate(
-        text, place, away, textcoords="offset points", ha=ha, va="center", color=color, size=size
+        text, position, away, textcoords="offset points", ha=ha, va="center", color=color, size=size
     )
 
 

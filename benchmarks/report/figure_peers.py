@@ -17,7 +17,7 @@ from matplotlib.ticker import FixedLocator
 
 from benchmarks.peers.published import AUTOENCODERS_2016, NERD, rmse_of_d32
 from benchmarks.report import drawing
-from benchmarks.report.drawing import ACCENT, BYTES, GREY, INK, LIGHT, RMSE, Place
+from benchmarks.report.drawing import ACCENT, BYTES, GREY, INK, LIGHT, RMSE, Position
 from benchmarks.report.shown import Mark, Shown
 
 OURS: Final = "digitzip"  # with a file an image; our files of many are no peers
@@ -52,8 +52,8 @@ def draw_peers(figure: Figure, results: Shown) -> None:
     drawing.quiet(axes)
     lossless = [mark for mark in results.peers if mark.lossless]
     lossy = [mark for mark in results.peers if not mark.lossless]
-    ours = [dot.place for dot in results.ours]
-    _frame(axes, [*ours, *(mark.place for mark in results.peers)])
+    ours = [dot.position for dot in results.ours]
+    _frame(axes, [*ours, *(mark.position for mark in results.peers)])
     for name, marks in families(lossy):
         _draw_lossy(axes, name, marks)
     across = axes.get_position().width * figure.get_figwidth() * 72
@@ -76,31 +76,31 @@ def families(marks: Iterable[Mark]) -> list[tuple[str, list[Mark]]]:
     return [(name, list(family)) for name, family in groupby(marks, key=lambda mark: mark.name)]
 
 
-def frontier(places: Iterable[Place]) -> list[Place]:
-    """Return the places that lose less than every place with fewer bytes."""
-    best: list[Place] = []
-    for place in sorted(places):
-        if not best or place[1] < best[-1][1]:
-            best.append(place)
+def frontier(positions: Iterable[Position]) -> list[Position]:
+    """Return the positions that lose less than every position with fewer bytes."""
+    best: list[Position] = []
+    for position in sorted(positions):
+        if not best or position[1] < best[-1][1]:
+            best.append(position)
     return best
 
 
-def spread(places: list[float], pitch: float, most: float = math.inf) -> list[float]:
-    """Return rising places moved apart to a pitch, up to `most`, as little as crowds allow."""
-    crowds: list[tuple[float, int]] = []  # sum of `place - index * pitch`, count
-    for i, place in enumerate(places):
-        total, count = place - i * pitch, 1
+def spread(positions: list[float], pitch: float, most: float = math.inf) -> list[float]:
+    """Return rising positions moved apart to a pitch, up to `most`, as little as crowds allow."""
+    crowds: list[tuple[float, int]] = []  # sum of `position - index * pitch`, count
+    for i, position in enumerate(positions):
+        total, count = position - i * pitch, 1
         while crowds and crowds[-1][0] / crowds[-1][1] > total / count:
             before = crowds.pop()
             total, count = total + before[0], count + before[1]
         crowds.append((total, count))
     firsts = [total / count for total, count in crowds for _ in range(count)]
-    last = most - (len(places) - 1) * pitch
+    last = most - (len(positions) - 1) * pitch
     return [min(first, last) + i * pitch for i, first in enumerate(firsts)]
 
 
-def _frame(axes: Axes, places: list[Place]) -> None:
-    sizes, losses = zip(*places, strict=True)
+def _frame(axes: Axes, positions: list[Position]) -> None:
+    sizes, losses = zip(*positions, strict=True)
     highest = max(losses) * 1.06
     drawing.log_ticks(axes, "x", TICKS)
     axes.yaxis.set_major_locator(FixedLocator([i / 20 for i in range(int(highest * 20) + 1)]))
@@ -110,14 +110,14 @@ def _frame(axes: Axes, places: list[Place]) -> None:
 
 
 def _draw_lossy(axes: Axes, name: str, marks: list[Mark]) -> None:
-    places = [mark.place for mark in marks]
+    positions = [mark.position for mark in marks]
     line = "-" if marks[0].solid else "--"
-    drawing.points(axes, frontier(places), line, GREY, lw=0.9)
+    drawing.points(axes, frontier(positions), line, GREY, lw=0.9)
     for mark in marks:
         _draw(axes, mark)
     point, x, y, ha = NAMED.get(name, (0, 0, 8, "center"))
     color = ACCENT if name == OURS else INK
-    drawing.label(axes, places[point], name, (x, y), ha=ha, color=color, size=8)
+    drawing.label(axes, positions[point], name, (x, y), ha=ha, color=color, size=8)
 
 
 def _draw_published(axes: Axes) -> None:
@@ -140,8 +140,8 @@ def _draw_lossless(axes: Axes, marks: list[Mark], across: float) -> None:
     smallest = sorted((family[0] for _, family in families(marks)), key=lambda mark: mark.bytes)
     pitch = PITCH * (high - low) / across
     wanted = [math.log10(mark.bytes) for mark in smallest]
-    for mark, place in zip(smallest, spread(wanted, pitch, high - pitch / 2), strict=True):
-        at = 10**place
+    for mark, position in zip(smallest, spread(wanted, pitch, high - pitch / 2), strict=True):
+        at = 10**position
         axes.plot([mark.bytes, at], [0, -0.016], color=LIGHT, lw=0.7, zorder=1)
         axes.text(at, -0.018, mark.name, rotation=90, ha="center", va="top", size=7.5)
     for mark in marks:
@@ -154,5 +154,5 @@ def _draw(axes: Axes, mark: Mark) -> None:
     color = ACCENT if mark.name == OURS else INK
     face = color if mark.solid else "white"
     drawing.points(
-        axes, [mark.place], shape, color, mfc=face, mew=0.8, ms=5, zorder=5, clip_on=False
+        axes, [mark.position], shape, color, mfc=face, mew=0.8, ms=5, zorder=5, clip_on=False
     )

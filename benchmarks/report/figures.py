@@ -40,8 +40,8 @@ def draw_dims(figure: Figure, results: Shown) -> None:
             (others, "o", LIGHT, 3),
         ):
             if dots:
-                places = [(float(dot.dims), float(getattr(dot, key))) for dot in dots]
-                drawing.points(axes, places, style, color, lw=1.8, ms=size)
+                positions = [(float(dot.dims), float(getattr(dot, key))) for dot in dots]
+                drawing.points(axes, positions, style, color, lw=1.8, ms=size)
     one, ten = AUTOENCODERS_2016[-1], AUTOENCODERS_2016[-2]
     for point, ha, away in ((one, "left", 9), (ten, "right", -9)):
         drawing.points(above, [(point.dims, point.rmse)], "s", mfc="white", zorder=4)
@@ -76,11 +76,11 @@ def draw_rate(figure: Figure, results: Shown) -> None:
     drawing.points(axes, nerd, "--^", mfc="white")
     drawing.label(axes, nerd[2], "NERD, published (RMSE ≈ 1.235 √(D32 / 1024))", (9, 5))
     for dims in results.dims:
-        places = [dot.place for dot in results.ours if dot.dims == dims]
-        drawing.points(axes, places, "-o", ACCENT, lw=1.4, ms=3.2, zorder=3)
+        positions = [dot.position for dot in results.ours if dot.dims == dims]
+        drawing.points(axes, positions, "-o", ACCENT, lw=1.4, ms=3.2, zorder=3)
         if chosen := results.default(dims):
-            drawing.points(axes, [chosen.place], "o", ACCENT, ms=6.5, zorder=4)
-            drawing.label(axes, chosen.place, str(dims), (-5, -8), ha="right", color=ACCENT)
+            drawing.points(axes, [chosen.position], "o", ACCENT, ms=6.5, zorder=4)
+            drawing.label(axes, chosen.position, str(dims), (-5, -8), ha="right", color=ACCENT)
     books = [(size, rmse) for _, size, rmse in results.codebooks]
     drawing.points(axes, books, ":x", mew=1.4)
     few, many = results.codebooks[0][0], results.codebooks[-1][0]
@@ -90,7 +90,7 @@ def draw_rate(figure: Figure, results: Shown) -> None:
     drawing.label(axes, others[-1], "autoencoder of 2016, one float", (9, 0))
     drawing.label(axes, others[-2], "autoencoders of 2016, ten floats", (-9, -3), ha="right")
     smallest = min(results.ours, key=lambda dot: dot.rmse)
-    drawing.label(axes, smallest.place, "digitzip, by latents in a code", (9, -4), color=ACCENT)
+    drawing.label(axes, smallest.position, "digitzip, by latents in a code", (9, -4), color=ACCENT)
     axes.set(xlim=(0.42, 52), xlabel=BYTES, ylabel=RMSE, title="What a byte buys")
     axes.margins(y=0.08)
     drawing.footnote(
@@ -109,21 +109,21 @@ def draw_guard(figure: Figure, results: Shown) -> None:
         axes.plot([0, size, size], [changes, changes, 0.5], ":", color=LIGHT, lw=1.2, zorder=1)
     for held_out, color, style in ((True, GREY, "--s"), (False, ACCENT, "-o")):
         chosen = [point for point in results.guards if point.held_out == held_out]
-        places = [(p.added, max(p.label_changes, 0.5)) for p in chosen]
+        positions = [(p.added, max(p.label_changes, 0.5)) for p in chosen]
         drawing.points(
-            axes, places, style, color, mfc="white" if held_out else color, lw=1.4, ms=4.5
+            axes, positions, style, color, mfc="white" if held_out else color, lw=1.4, ms=4.5
         )
         if held_out:
             text = "held-out images, by the judge"
-            drawing.label(axes, places[-1], text, (0, -12), ha="right", color=color)
+            drawing.label(axes, positions[-1], text, (0, -12), ha="right", color=color)
             continue
         drawing.label(
-            axes, places[0], "test images, by the independent classifier", (12, 8), color=color
+            axes, positions[0], "test images, by the independent classifier", (12, 8), color=color
         )
-        for point, place in zip(chosen, places, strict=True):
+        for point, position in zip(chosen, positions, strict=True):
             if point.default:
-                drawing.points(axes, [place], "o", color, ms=9, zorder=4)
-                drawing.label(axes, place, f"default: margin {point.margin}", (9, 6))
+                drawing.points(axes, [position], "o", color, ms=9, zorder=4)
+                drawing.label(axes, position, f"default: margin {point.margin}", (9, 6))
     axes.set(
         xlabel="bytes per image that the guard adds",
         ylabel="label changes of 10,000 images",

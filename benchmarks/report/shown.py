@@ -18,7 +18,7 @@ class Dot:
     default_levels: bool
 
     @property
-    def place(self) -> tuple[float, float]:
+    def position(self) -> tuple[float, float]:
         return self.bytes, self.rmse
 
 
@@ -33,7 +33,7 @@ class Mark:
     rmse: float
 
     @property
-    def place(self) -> tuple[float, float]:
+    def position(self) -> tuple[float, float]:
         return self.bytes, self.rmse
 
 

@@ -35,7 +35,7 @@ class Recovered:
     `names_lost` and `labels_lost` say that names and labels were left out, because not all images
     had them. `names_shared` counts, for archives joined with plain `cat`, the names that are also
     in an earlier archive: the images are saved, but one folder cannot hold both. `left_out` counts
-    whole chunks that do not belong to the file. `proved` is false where the model was not found:
+    whole chunks that do not belong to the file. `verified` is false where the model was not found:
     stored bytes were checked, decoded pixels were not. `header_restored` says that the header was
     damaged and was read from its copy in the trailer. `foreign_headers` counts headers of other
     models or qualities without any images after them.
@@ -49,7 +49,7 @@ class Recovered:
     labels_lost: bool
     names_shared: int
     left_out: int
-    proved: bool
+    verified: bool
     header_restored: bool
     foreign_headers: int
 
@@ -122,7 +122,7 @@ def recover(
         labels_lost=not extras.labelled and any(each.extras.labelled for each in found),
         names_shared=shared,
         left_out=sum(each.left_out for each in saved),
-        proved=codec is not None,
+        verified=codec is not None,
         header_restored=restored,
         foreign_headers=scan.foreign_headers,
     )
@@ -133,7 +133,7 @@ def recover(
 
 def _warnings_of(found: Recovered) -> Iterator[str]:
     """Yield what a caller should know beside the images that are lost."""
-    if not found.proved:
+    if not found.verified:
         yield "the model of the file is not found here: decoded pixels were not verified"
     if found.header_restored:
         yield "the header of the file is damaged; the new one is the copy in its trailer"

@@ -94,7 +94,7 @@ def _as_json(found: Recovered) -> dict[str, object]:
         "labels_lost": found.labels_lost,
         "names_shared": found.names_shared,
         "left_out": found.left_out,
-        "proved": found.proved,
+        "verified": found.verified,
         "header_restored": found.header_restored,
         "foreign_headers": found.foreign_headers,
         "whole": found.whole,

@@ -180,8 +180,8 @@ def damaged_corrections() -> dict[str, Refused]:
     good = corrected(4, {0: (0,)}, 0, model=RESIDUAL).layers[1][1][1 + len(one) :]
     unused = corrected(4, {0: (0,)}, 1, model=RESIDUAL).layers[1][1][1 + len(one) :]
     unused = unused[:4] + b"\1\0\1\0" + unused[8:]
-    unproved = corrected(4, {0: (1,)})
-    unproved.crc = 1
+    unverified = corrected(4, {0: (1,)})
+    unverified.crc = 1
     miscounted = file(corrected(4, {0: (1,)}))
     miscounted.corrected = 2
     damaged, unknown = "DamagedError", "corrections: unknown representation"
@@ -204,7 +204,7 @@ def damaged_corrections() -> dict[str, Refused]:
         "corrections-rows-cut": (layer(b"\0\1\0\2\0"), damaged, "corrections ends early"),
         "corrections-steps-cut": (layer(b"\0", listed({0: (0, 2)}), bytes(1567)), damaged, "1567 bytes of residuals, expected 1568"),
         "corrections-steps-too-long": (layer(b"\0", one, bytes(785)), damaged, "785 bytes of residuals, expected 784"),
-        "corrections-pixel-crc": (file(unproved).data(), damaged, "do not decode"),
+        "corrections-pixel-crc": (file(unverified).data(), damaged, "do not decode"),
         "corrections-not-as-many-as-the-trailer-says": (miscounted.data(), damaged, "corrected"),
         "corrections-coded-without-a-residual-model": (layer(b"\1", one, good), damaged, "no residual (model|network)"),
         "corrections-coded-without-all-states": (layer(b"\3", one, bytes(6), model=RESIDUAL), damaged, "6 bytes, expected an even number from 8 to 1576"),
@@ -352,9 +352,9 @@ def damaged_chunks() -> dict[str, Refused]:
     no_sum = zstandard.ZstdCompressor(write_checksum=False).compress(content)
     wide = large[:4] + bytes([large[4] & ~0x20, 15 << 3]) + large[5:]  # a window of 2^25
     with_dictionary = large[:4] + bytes([large[4] | 1, 7]) + large[5:]
-    descending, unproved, twice = labelled(chunk(4), bytes(4)), chunk(7), chunk(4)
+    descending, unverified, twice = labelled(chunk(4), bytes(4)), chunk(7), chunk(4)
     descending.layers.reverse()
-    unproved.crc = 1
+    unverified.crc = 1
     twice.layers *= 2
     damaged, unsupported = "DamagedError", "UnsupportedError"
     two_names = named(chunk(2), ["a", "b"])
@@ -372,7 +372,7 @@ def damaged_chunks() -> dict[str, Refused]:
         "layers-doubled": (file(twice).data(), damaged, "ascending"),
         "layer-03": (layer(3, b"\0\0\1\0" + NONE), unsupported, "layer 0x03"),
         "critical-layer-unknown": (layer(0x7F, b"\0"), unsupported, "layer 0x7f"),
-        "pixel-crc": (file(unproved).data(), damaged, "do not decode"),
+        "pixel-crc": (file(unverified).data(), damaged, "do not decode"),
         "codes-no-latents-to-a-byte": (only(b"\x00" + bytes(21)), damaged, "unknown representation 00"),
         "codes-three-latents-of-8-levels-to-a-byte": (only(b"\x06" + bytes(7)), damaged, "unknown representation 06"),
         "codes-reserved-bit": (only(b"\x22" + bytes(21)), damaged, "unknown representation 22"),

@@ -163,7 +163,7 @@ class _Uses:
             saved = digitzip.recover(data, out, model=model, max_images=MOST)
         with self.open(out.getvalue()) as dz:
             assert len(dz) == saved.images
-            if saved.proved:
+            if saved.verified:
                 self._whole(dz)
 
     def join(self, data: bytes, random: Random) -> None:

@@ -26,7 +26,7 @@ TARGETS: Final[dict[str, Maker]] = {
     "names": names.target,
 }
 LARGEST_IMAGE: Final = 1 << 20
-"""Pixels of one image, as `max_images` is for archives; the shipped limit is tested by itself."""
+"""Pixels of one image, as `max_images` is for archives; the default limit is tested by itself."""
 MEMORY_EVERY: Final = 50
 """Cases after which memory is looked at: asking costs as much as a case."""
 

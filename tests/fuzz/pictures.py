@@ -93,16 +93,16 @@ def _png(random: Random, data: bytes) -> bytes:
         chunks.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + length]))
         at += 12 + length
     for _ in range(random.choice((1, 1, 2))):
-        place = random.randrange(len(chunks))
-        kind, body = chunks[place]
+        index = random.randrange(len(chunks))
+        kind, body = chunks[index]
         match random.randrange(5):
             case 0:
                 chunks.insert(random.randrange(len(chunks)), (kind, body))
             case 1 if len(chunks) > 1:
-                del chunks[place]
+                del chunks[index]
             case 2:
                 chunks.insert(
-                    place,
+                    index,
                     (
                         random.choice(
                             (
@@ -123,9 +123,9 @@ def _png(random: Random, data: bytes) -> bytes:
                 )
             case _ if kind == b"IDAT":
                 unpacked = zlib.decompressobj().decompress(body, 1 << 20)
-                chunks[place] = kind, zlib.compress(damage(random, unpacked), 1)
+                chunks[index] = kind, zlib.compress(damage(random, unpacked), 1)
             case _:
-                chunks[place] = kind, damage(random, body)
+                chunks[index] = kind, damage(random, body)
     return _SIGNATURE + b"".join(
         len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
         for kind, body in chunks
