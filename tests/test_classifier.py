@@ -464,10 +464,10 @@ def test_the_networks_of_the_bundled_classifier_are_unlike() -> None:
 @needs_mnist
 def test_the_bundled_classifier_reads_images_that_it_has_not_learned() -> None:
     folder = Path(DATA or "")
-    (images,) = (folder / f"train-images-idx3-ubyte{end}" for end in ("", ".gz")
+    (path,) = (folder / f"train-images-idx3-ubyte{end}" for end in ("", ".gz")
                  if (folder / f"train-images-idx3-ubyte{end}").exists())  # fmt: skip
-    labels = folder / images.name.replace("images-idx3", "labels-idx1")
-    last = list(read_images([images], height=28, width=28))[-3:]
+    labels = folder / path.name.replace("images-idx3", "labels-idx1")
+    last = list(read_images([path], height=28, width=28))[-3:]
     images = np.concatenate([batch for batch, _ in last])[-2000:]
     truth = read_labels(labels, 60_000)[-2000:]
     right = (load_classifier(BUNDLED).read(images) == truth[:, None]).mean(axis=0)

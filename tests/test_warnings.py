@@ -52,7 +52,7 @@ def test_a_promise_that_join_drops_is_told(tiny: Model, images: np.ndarray) -> N
     digitzip.join([none, none], io.BytesIO())
 
 
-@pytest.mark.filterwarnings("ignore::digitzip.DigitzipWarning")
+@pytest.mark.filterwarnings("ignore:model mnist-10 does not fit:digitzip.DigitzipWarning")
 def test_info_is_json_and_reads_no_chunk(model: Model) -> None:
     data = digitzip.compress(
         make_images(70), model=model, effort=0, labels=[7] * 70, metadata={"who": "me"}

@@ -138,7 +138,7 @@ def unmet(bars: Iterable[Bar]) -> list[str]:
 
 
 def rounded(ratio: float, *bars: float | None) -> str:
-    """Return a ratio to two decimals, or more where it takes them to stay on its side of each bar."""
+    """Return a ratio to two decimals, or more where two move it across a bar."""
     sides = [(bar, ratio >= bar) for bar in bars if bar is not None]
     texts = (f"{ratio:.{decimals}f}" for decimals in range(2, 17))
     same = (text for text in texts if all((float(text) >= bar) == side for bar, side in sides))
