@@ -5,16 +5,11 @@ import signal
 import sys
 from types import FrameType
 
-ONE_BLAS_THREAD = ("OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-"""Batches run in our own threads: small products gain nothing from more, and would contend."""
-
 STREAMS = (("stdin", "r", os.O_WRONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_WRONLY))
 
 
 def main() -> None:
     """Run the command line and exit with its code; SIGTERM cleans up as Ctrl-C does."""
-    for variable in ONE_BLAS_THREAD:
-        os.environ.setdefault(variable, "1")
     try:
         signal.signal(signal.SIGTERM, _terminate)
         _replace_closed_streams()

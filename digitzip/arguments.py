@@ -1,10 +1,11 @@
-"""Numbers given as arguments: any integer type, any real type, but no booleans."""
+"""Arguments: any integer type, any real type, but no booleans; arrays as errors state them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
 from operator import index
+from typing import Any
 
 from digitzip.errors import InputError
 
@@ -31,3 +32,8 @@ def whole(value: object) -> int | None:
 def real(value: object) -> float | None:
     """Return an argument as a `float`; None where it is of no real type, or a boolean."""
     return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
+
+
+def describe(array: Any) -> str:
+    """Return type and shape of an array as errors state them, such as uint8 [3, 28, 28]."""
+    return f"{array.dtype} {list(array.shape)}"

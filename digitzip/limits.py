@@ -14,8 +14,8 @@ LEVELS: Final = range(2, 256)
 EFFORTS: Final = range(10)
 """Efforts of the search for better codes."""
 
-THREADS: Final = range(1, 257)
-"""Number of batches processed at once."""
+JOBS: Final = range(257)
+"""Chunks processed at once; 0 stands for all cores."""
 
 MAX_IMAGES: Final = 10_000_000
 """Images that one call decodes at most, unless the caller allows more."""

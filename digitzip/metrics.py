@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.blas import one_thread
+
 Images = npt.NDArray[np.uint8]
 Reals = npt.NDArray[np.float64]
 
@@ -26,7 +28,7 @@ def rmse(x: Images, y: Images) -> float:
     """
     _check(x, y)
     difference = x.astype(np.int64) - y
-    return float(np.sqrt(np.square(difference).sum() / max(1, x.size))) / 255
+    return rmse_of(int(np.square(difference).sum()), x.size)
 
 
 def psnr(x: Images, y: Images) -> float:
@@ -35,10 +37,20 @@ def psnr(x: Images, y: Images) -> float:
     `x` and `y` are uint8 of one shape; it is `-20 log10(rmse(x, y))`, infinite for equal images.
     Raises `ValueError` for images of two shapes.
     """
-    error = rmse(x, y)
-    return -20 * math.log10(error) if error else math.inf
+    return psnr_of(rmse(x, y))
 
 
+def rmse_of(error: int, pixels: int) -> float:
+    """Return the RMSE, in 0 … 1, of a sum of squared errors over so many pixels, 0 … 255."""
+    return math.sqrt(error / max(1, pixels)) / 255
+
+
+def psnr_of(rmse: float) -> float:
+    """Return the peak signal-to-noise ratio in decibels of an RMSE in 0 … 1."""
+    return -20 * math.log10(rmse) if rmse else math.inf
+
+
+@one_thread
 def d32(x: Images, y: Images) -> float:
     """Return the mean over the images of the squared error, summed over a size of 32x32 pixels.
 
@@ -57,6 +69,7 @@ def d32(x: Images, y: Images) -> float:
     return total / max(1, len(x))
 
 
+@one_thread
 def ssim(x: Images, y: Images) -> float:
     """Return the mean structural similarity of images: 1 for equal ones.
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 import digitzip
-from digitzip.archive.builder import ChunkBuilder
+from digitzip.archive.builder import ChunkBuilder, pack_chunk
 from digitzip.archive.index import Extras
 from digitzip.archive.sink import ChunkSink
 from digitzip.codec import Codec, Codes, EncodedBatch
@@ -28,16 +28,18 @@ def of_codes(model: Model, codes: Codes, names: Sequence[str] = ()) -> bytes:
 def write_codes(out: BinaryIO, model: Model, codes: Codes, names: Sequence[str] = ()) -> None:
     """Write an archive of these codes, uint8 [n, d], without a guard."""
     codec, shape = Codec(model), model.shape
-    builder = ChunkBuilder(codec)
+    builder = ChunkBuilder()
     header = Header(model.id, shape.height, shape.width, shape.dims, codec.levels)
     sink = ChunkSink(out, header, Extras(named=bool(names)))
     for start in range(0, len(codes), 4096):
         part = slice(start, start + 4096)
         batch = EncodedBatch.plain(codes[part], codec.decode(codes[part]))
-        for chunk in builder.add(batch, names[part]):
-            sink.add(chunk.frame, chunk.images)
-    for chunk in builder.finish():
-        sink.add(chunk.frame, chunk.images)
+        complete = builder.add(batch, names[part])
+        if part.stop >= len(codes):
+            complete += builder.finish()
+        for chunk in complete:
+            built = pack_chunk(codec, chunk)
+            sink.add(built.frame, built.images)
     sink.close()
 
 

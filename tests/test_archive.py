@@ -184,14 +184,6 @@ def test_the_smallest_representation_is_kept(codec: Codec, images: Images) -> No
         assert smallest in digitzip.compress(images[:n], model=codec.model, effort=0)
 
 
-def test_threads_change_nothing(tiny: Model, images: Images) -> None:
-    many = np.concatenate([images] * 25)
-    data = digitzip.compress(many, model=tiny, threads=1)
-    assert digitzip.compress(many, model=tiny, threads=3) == data
-    one, three = (digitzip.decompress(data, model=tiny, threads=n) for n in (1, 3))
-    np.testing.assert_array_equal(one, three)
-
-
 def test_indexes_out_of_range_or_of_another_kind_are_refused(archive: Archive) -> None:
     for i in (COUNT, -COUNT - 1, [0, COUNT]):
         with pytest.raises(IndexError):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from digitzip.archive import builder
-from digitzip.archive.builder import BuiltChunk, ChunkBuilder
+from digitzip.archive.builder import BuiltChunk, ChunkBuilder, pack_chunk
 from digitzip.codec import Codec, EncodedBatch
 from tests.archives import random_codes
 
@@ -28,11 +28,11 @@ def batch_of(codec: Codec, bounds: list[int]) -> EncodedBatch:
 
 def built(codec: Codec, batch: EncodedBatch, step: int, capacity: int = 100) -> list[BuiltChunk]:
     """Return the chunks of a batch that is added `step` images at a time."""
-    chunks, building = [], ChunkBuilder(codec, capacity)
+    chunks, building = [], ChunkBuilder(capacity)
     for start in range(0, len(batch), step):
         names = [f"{i}.png" for i in range(start, min(start + step, len(batch)))]
         chunks += building.add(batch.slice(start, start + step), names)
-    return chunks + building.finish()
+    return [pack_chunk(codec, chunk) for chunk in chunks + building.finish()]
 
 
 def test_chunks_do_not_depend_on_how_images_were_added(codec: Codec) -> None:

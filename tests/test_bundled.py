@@ -103,7 +103,7 @@ def test_an_image_alone_is_a_file_of_110_bytes_at_most(mnist: npt.NDArray[np.uin
 
 @needs_mnist
 def test_decoded_images_keep_their_code(mnist: npt.NDArray[np.uint8]) -> None:
-    codec = digitzip.load_codec(threads=2)
+    codec = digitzip.load_codec()
     codes = codec.encode(mnist)
     again = codec.encode(codec.decode(codes))
     assert (again == codes).all(axis=1).mean() >= 0.99

@@ -122,8 +122,6 @@ def test_efforts_and_levels_that_are_not_there_are_refused(tiny: Model) -> None:
         Codec(tiny, effort=10)
     with pytest.raises(InputError, match=r"effort is 1.0, expected 0 to 9"):
         Codec(tiny, effort=1.0)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="threads is 0, expected 1 to 256"):
-        Codec(tiny, threads=0)
     with pytest.raises(InputError, match="effort is True, expected 0 to 9"):
         Codec(tiny, effort=True)
     with pytest.raises(ModelError, match="has 8, 5 levels, not 16"):
@@ -141,8 +139,8 @@ def test_qualities_count_levels_from_the_fewest(tiny: Model) -> None:
 
 @pytest.mark.parametrize("type_", [np.uint8, np.int64, np.array])
 def test_any_integer_type_is_an_integer(tiny: Model, type_: Any) -> None:
-    codec = Codec(tiny, levels=type_(5), effort=type_(2), threads=type_(1))
-    assert (codec.effort, codec.threads) == (2, 1)
+    codec = Codec(tiny, levels=type_(5), effort=type_(2))
+    assert codec.effort == 2
     assert type(codec.effort) is int
     assert load_codec(tiny, quality=type_(1)).levels == 5
 

@@ -74,9 +74,9 @@ Opened = Callable[[Path], Archive]
         lambda path: digitzip.open(path, model=TINY),
         lambda path: digitzip.open(path.read_bytes(), model=TINY),
         lambda path: digitzip.open(io.BytesIO(path.read_bytes()), model=TINY),
-        lambda path: digitzip.open(path, model=TINY, threads=2),
+        lambda path: digitzip.open(path, model=TINY, jobs=2),
     ],
-    ids=["path", "bytes", "file object", "decoding in threads"],
+    ids=["path", "bytes", "file object", "several jobs"],
 )
 def test_threads_that_share_an_archive_see_what_each_would_see_alone(
     opened: Opened, path: Path, expected: list[str], monkeypatch: pytest.MonkeyPatch

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from digitzip.entropy.corrections import (
     Corrections,
     corrected_rows,
-    packed_size,
     unpack_corrections,
 )
 from digitzip.entropy.residuals import ResidualModel, round_to_bounds
@@ -56,7 +55,7 @@ def assert_same(one: Corrections, other: Corrections) -> None:
 
 
 def body_of(given_: Corrections, model: ResidualModel | None) -> bytes:
-    return b"".join(given_.pack(RECON[given_.rows], model))
+    return b"".join(given_.pack(RECON[given_.rows], model).pieces)
 
 
 @settings(max_examples=30)
@@ -86,17 +85,18 @@ def test_plain_residuals_stand_by_position_even_up_odd_down() -> None:
 def test_the_smaller_representation_is_packed() -> None:
     rows, none = np.arange(IMAGES), np.zeros(IMAGES, np.uint8)
     blank = Corrections(rows, none, np.zeros_like(RECON))
-    assert blank.pack(np.zeros_like(RECON), MODEL)[0] == b"\0"  # Zstandard packs runs of 0 better
+    packed = blank.pack(np.zeros_like(RECON), MODEL)
+    assert packed.pieces[0] == b"\0"  # Zstandard packs runs of 0 better
     noise = corrections(list(rows), [30] * IMAGES)
     bodies = [noise.pack(RECON, model) for model in (MODEL, None)]
-    assert bodies[0][0] != b"\0"
-    assert packed_size(bodies[0]) < packed_size(bodies[1])
+    assert bodies[0].pieces[0] != b"\0"
+    assert bodies[0].size < bodies[1].size
 
 
 @pytest.mark.parametrize("log", range(9))
 def test_corrections_come_back_from_any_number_of_lanes(log: int) -> None:
     given_ = corrections([1, 2, 30], [0, 7, 7])
-    listed, recon = given_.pack(RECON[[1, 2, 30]], None)[1], RECON[[1, 2, 30]]
+    listed, recon = given_.pack(RECON[[1, 2, 30]], None).pieces[1], RECON[[1, 2, 30]]
     data = MODEL.encode(given_.images, recon, given_.bounds, 1 << log)
     body = bytes([1 | log << 1]) + listed + data
     assert_same(unpack_corrections(body, IMAGES, decode, MODEL), given_)
@@ -163,12 +163,16 @@ def test_coded_corrections_need_a_residual_model() -> None:
 
 
 @settings(max_examples=40)
-@given(some_corrections(), st.lists(st.integers(0, IMAGES - 1), max_size=60))
+@given(some_corrections(), st.data())
 def test_apply_corrects_the_listed_images_in_any_order(
-    given_: Corrections, rows: list[int]
+    given_: Corrections, data: st.DataObject
 ) -> None:
-    whole = RECON.copy()
-    whole[given_.rows] = given_.images
-    recon = RECON[rows]
-    np.testing.assert_array_equal(given_.apply(np.array(rows, np.intp), recon), whole[rows])
-    np.testing.assert_array_equal(recon, RECON[rows])  # is not changed
+    whole = given_.apply(RECON)
+    np.testing.assert_array_equal(whole[given_.rows], given_.images)
+    others = np.setdiff1d(np.arange(IMAGES), given_.rows)
+    np.testing.assert_array_equal(whole[others], RECON[others])
+    rows = np.array(data.draw(st.permutations(given_.rows.tolist())), np.intp)
+    assert_same(
+        given_.at(rows, np.sort(rows)),
+        Corrections(np.sort(rows), given_.bounds[np.searchsorted(given_.rows, rows)], whole[rows]),
+    )

@@ -248,7 +248,7 @@ def test_no_pixels_come_from_a_chunk_that_is_not_verified(out: str, workdir: Pat
     [
         (["7", "-3", "0", "-o", "out.npy"], [7, 7, 0]),
         (["-o", "out.npy", "-2:", "-10", "-5:-4"], [8, 9, 0, 5]),
-        (["-qfo", "out.npy", "-1", "--threads", "1", "1"], [9, 1]),
+        (["-qfo", "out.npy", "-1", "--jobs", "1", "1"], [9, 1]),
         (["-oout.npy", "--max-images=3", "--", "-1", "1"], [9, 1]),
         (["-fqo", "-1", "2"], [2]),
         (["-o", "out.npy", "3", "--", "-f*.png", "-x", "--force"], [3, 1, 0, 2]),

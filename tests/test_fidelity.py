@@ -68,7 +68,7 @@ def test_final_pixels_satisfy_the_policy(
 ) -> None:
     bounds = {"lossless": True} if lossless else {"max_rmse": max_rmse, "max_error": max_error}
     encoder = encoder_of(name, **bounds)
-    batch, used = encoder.encode(images)
+    batch, used, _ = encoder.encode(images)
     np.testing.assert_array_equal(batch.recon, encoder.codec.decode(batch.codes))
     corrected = used >= Fallback.NEAR_LOSSLESS
     np.testing.assert_array_equal(corrected, batch.bounds >= 0)
@@ -107,7 +107,7 @@ def test_each_image_uses_the_first_fallback_that_is_enough(
     )  # toy classifiers have small margins
     encoder, images = encoder_of(name), some(200)
     codec, policy = encoder.codec, encoder.policy
-    batch, used = encoder.encode(images)
+    batch, used, _ = encoder.encode(images)
     codes = codec.encode(images)
     originals = checks.label(policy, images)
     assert originals is not None
@@ -134,9 +134,9 @@ def test_each_image_uses_the_first_fallback_that_is_enough(
 @pytest.mark.parametrize("name", ["bounded", "categorical"])
 def test_batches_are_encoded_as_one_image_is(name: str) -> None:
     encoder, images = encoder_of(name), some(40)
-    together, used = encoder.encode(images)
+    together, used, _ = encoder.encode(images)
     for i, image in enumerate(images):
-        alone, fallbacks = encoder.encode(image[None])
+        alone, fallbacks, _ = encoder.encode(image[None])
         np.testing.assert_array_equal(alone.codes[0], together.codes[i])
         np.testing.assert_array_equal(alone.pixels[0], together.pixels[i])
         assert fallbacks[0] == used[i]

@@ -15,8 +15,9 @@ PACKAGE: Final = Path(__file__).parents[1] / "digitzip"
 
 # The rooms by floor, the lowest first. A module imports from its own room and from lower floors.
 FLOORS: Final = (
-    {"errors", "limits", "metrics", "version"},
-    {"arguments", "atomic", "format", "kernels"},
+    {"blas", "errors", "limits", "version"},
+    {"arguments", "jobs", "metrics"},
+    {"atomic", "format", "kernels"},
     {"entropy", "fetch", "images"},
     {"model"},
     {"codec"},
@@ -36,6 +37,7 @@ ONLY_IN: Final = {
     "rich": {"cli", "training"},
     "PIL": {"images"},
     "safetensors": {"model"},
+    "threadpoolctl": {"blas"},
     "zstandard": {"entropy", "format"},
 }
 WITHOUT_NUMPY: Final = {
@@ -46,6 +48,7 @@ WITHOUT_NUMPY: Final = {
     "errors",
     "fetch",
     "format",
+    "jobs",
     "limits",
 }
 

@@ -242,7 +242,7 @@ def update_now(bar):
         bar._progress.refresh()
 talk.Bar._update = update_now
 """
-    arguments = ("compress", "in.npy", "-o", "out.dz", "--threads", "1", "-f")
+    arguments = ("compress", "in.npy", "-o", "out.dz", "--jobs", "1", "-f")
     for patience, wait in ((0, True), (600, False)):
         program = spawn(*arguments, code=code.format(patience=patience, wait=wait) + MAIN)
         exit_code, said = on_terminal(*program)

@@ -65,11 +65,10 @@ def test_more_effort_never_costs_more_in_all(lambda_: int) -> None:
 
 @pytest.mark.parametrize("effort", [1, 9])
 @pytest.mark.parametrize("lambda_", [0, 5000])
-def test_batches_and_threads_change_no_code(effort: int, lambda_: int) -> None:
+def test_batches_change_no_code(effort: int, lambda_: int) -> None:
     model = with_lambda(make_model(seed=3), lambda_)
     images = make_images(600 if effort == 1 else 20, seed=3)
     codes = Codec(model, effort=effort).encode(images)
-    np.testing.assert_array_equal(Codec(model, effort=effort, threads=3).encode(images), codes)
     for batch in (1, 7):
         for start in range(0, 14, batch):
             part = slice(start, start + batch)

@@ -20,7 +20,6 @@ from benchmarks.peers import speed as peer_speed
 from benchmarks.peers.coder import Coder
 from benchmarks.peers.formats import CODERS
 from benchmarks.report import speed as tables
-from digitzip.__main__ import ONE_BLAS_THREAD
 from digitzip.codec import DEFAULT_EFFORT
 from digitzip.metrics import rmse
 from tests import toy
@@ -119,7 +118,6 @@ def test_a_process_with_many_threads_hands_its_part_to_one_with_one(
         ran.append((command, env))
         return SimpleNamespace(returncode=len(ran) - 1)
 
-    assert set(ONE_BLAS_THREAD) <= set(timing.THREADS)
     monkeypatch.setattr(subprocess, "run", remember)
     monkeypatch.setattr(sys, "argv", ["benchmarks", "scale", "--full"])
     for name, value in timing.ONE_THREAD.items():

@@ -137,7 +137,7 @@ def run_of(n: int, images: Images, effort: int, rounds: int, one_thread: bool = 
             "index_bytes": index_bytes(packed),
         }
         if one_thread:
-            one = ("--threads", "1")
+            one = ("--jobs", "1")
             run["one_thread"] = {
                 "compress": measured(rounds, *compress, str(packed_1), *one),
                 "decompress": measured(rounds, *decompress, str(back_1), *one),

@@ -25,7 +25,7 @@ from benchmarks.peers.rate import versions
 from benchmarks.record import Images, Result
 from benchmarks.report import speed as tables
 from digitzip.codec import DEFAULT_EFFORT
-from digitzip.limits import THREADS
+from digitzip.limits import JOBS
 from digitzip.model import Model, load_model
 
 ROUNDS: Final = {1: 21, 100: 7, 10_000: 5}
@@ -38,7 +38,7 @@ GROUP: Final = 10
 TRIAL: Final = 100
 """Images that tell how many the budget allows."""
 STEPS: Final = (100, 200, 500, 1_000, 2_000, 5_000, 10_000)
-CORES: Final = min(record.cores(), THREADS[-1])
+CORES: Final = min(record.cores(), JOBS[-1])
 OUR_THREADS: Final = {1: "one thread"} | ({CORES: "all cores"} if CORES > 1 else {})
 EFFORTS: Final = (0, DEFAULT_EFFORT)
 SEARCH: Final = f"effort {DEFAULT_EFFORT}, "
@@ -68,7 +68,7 @@ def checked_ours(images: Images, model: Model) -> bytes:
     """Return our file of these images; raise `ValueError` if it depends on the threads."""
     for effort in EFFORTS:
         files = {
-            digitzip.compress(images, model=model, effort=effort, threads=threads, guard=False)
+            digitzip.compress(images, model=model, effort=effort, jobs=threads, guard=False)
             for threads in OUR_THREADS
         }
         if len(files) != 1:
@@ -77,7 +77,7 @@ def checked_ours(images: Images, model: Model) -> bytes:
     with digitzip.open(data, model=model) as dz:
         recon = dz.codec.decode(dz.codes[:])
     for threads, title in OUR_THREADS.items():
-        if not np.array_equal(digitzip.decompress(data, model=model, threads=threads), recon):
+        if not np.array_equal(digitzip.decompress(data, model=model, jobs=threads), recon):
             raise ValueError(f"digitzip, {title}: other images came back")
     return data
 
@@ -89,12 +89,12 @@ def our_tasks(images: Images) -> Tasks:
     compress = partial(digitzip.compress, images, model=model, guard=False)
     decompress = partial(digitzip.decompress, data, model=model)
     tasks: Tasks = {
-        ("compress", f"effort {effort}, {title}"): partial(compress, effort=effort, threads=threads)
+        ("compress", f"effort {effort}, {title}"): partial(compress, effort=effort, jobs=threads)
         for effort in EFFORTS
         for threads, title in OUR_THREADS.items()
     }
     return tasks | {
-        ("decompress", title): partial(decompress, threads=threads)
+        ("decompress", title): partial(decompress, jobs=threads)
         for threads, title in OUR_THREADS.items()
     }
 

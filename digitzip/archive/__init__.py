@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive.appending import append
-from digitzip.archive.archive import Archive
+from digitzip.archive.archive import Archive, open_archive
 from digitzip.archive.comparing import ComparedImage, Comparison, ImageGroup, compare
 from digitzip.archive.extracting import extract
 from digitzip.archive.info import CorrectionStats, Info, Promise
@@ -23,6 +23,7 @@ from digitzip.archive.joining import join
 from digitzip.archive.recovery import Recovered, recover
 from digitzip.archive.sink import Writable
 from digitzip.archive.storage import Readable
+from digitzip.archive.store import Opening
 from digitzip.archive.writer import Writer
 from digitzip.archive.writer import create as _create
 from digitzip.codec import Images, load_codec
@@ -71,7 +72,7 @@ def compress(
     margin: int | None = None,
     fit: Fit = "none",
     chunk: int = DEFAULT_CHUNK_IMAGES,
-    threads: int = 1,
+    jobs: int = 1,
 ) -> bytes:
     """Compress images uint8 [n, height, width] to the bytes of a `.dz` file.
 
@@ -89,8 +90,10 @@ def compress(
     of strings, by default the version of digitzip. `fit` brings images of another size to that of
     the model: "resize" scales them, "mnist" extracts the ink and centres it as MNIST does, "none"
     refuses them. `chunk` is the number of images in a chunk, the
-    unit of random access and of loss, 1 … 16,384. `threads` is the number of batches encoded at
-    once.
+    unit of random access and of loss, 1 … 16,384.
+
+    `jobs` is how many parts of the work are done at once, 0 for all cores: in threads with the
+    native backend, in processes with NumPy. It does not change the bytes.
 
     Raises `InputError` for other arrays and arguments, `ModelError` for a model or classifier that
     is refused or not found. Warns (`DigitzipWarning`) where the guard verifies nothing, and where
@@ -111,7 +114,7 @@ def compress(
         margin=margin,
         fit=fit,
         chunk=chunk,
-        threads=threads,
+        jobs=jobs,
     ) as writer:
         writer.append(images, names, labels)
     return out.getvalue()
@@ -122,15 +125,15 @@ def decompress(
     *,
     model: str | Path | Model | None = None,
     max_images: int = MAX_IMAGES,
-    threads: int = 1,
+    jobs: int = 1,
 ) -> Images:
     """Decompress the bytes of a `.dz` file to images uint8 [n, height, width], all verified.
 
-    `data` is any bytes-like object; `model` and `threads` are as for `open`. Raises `DamagedError`
+    `data` is any bytes-like object; `model` and `jobs` are as for `open`. Raises `DamagedError`
     for bytes that no writer wrote, `ModelError` when their model is not found, and `LimitError` for
     more than `max_images` images.
     """
-    with Archive(_bytes_of(data), model=model, threads=threads) as archive:
+    with open(_bytes_of(data), model=model, jobs=jobs) as archive:
         if len(archive) > max_images:
             raise LimitError(
                 f"{len(archive)} images, expected at most {max_images}; raise max_images="
@@ -150,16 +153,16 @@ def open(
     model: str | Path | Model | None = None,
     rebuild: bool = False,
     max_images: int = MAX_IMAGES,
-    threads: int = 1,
+    jobs: int = 1,
 ) -> Archive:
     """Open a `.dz` file: a path, bytes, or a seekable binary file object.
 
     `model` is needed only when no known folder holds the model that the file names. `rebuild`
     opens a file without a valid trailer as far as its chunks are whole; `info` and `test` then
-    report it as damaged. `max_images` bounds what one index or slice may decode, `threads` is how
-    many batches are decoded at once.
+    report it as damaged. `max_images` bounds what one index or slice may decode. `jobs` is how
+    many chunks iteration, `batches` and `test` decode at once, 0 for all cores.
     """
-    return Archive(file, model=model, rebuild=rebuild, max_images=max_images, threads=threads)
+    return open_archive(file, Opening(model, rebuild, max_images, jobs))
 
 
 def create(
@@ -177,16 +180,18 @@ def create(
     margin: int | None = None,
     fit: Fit = "none",
     chunk: int = DEFAULT_CHUNK_IMAGES,
-    threads: int = 1,
+    jobs: int = 1,
+    progress: Callable[[int], object] | None = None,
     overwrite: bool = False,
 ) -> Writer:
     """Return a `Writer` of a new `.dz` file at a path, or to a binary file object.
 
-    The file appears when the writer is closed, by `close` or by the end of a `with` block. Other
-    arguments and errors are those of `compress`; `OutputError` where the path exists and
-    `overwrite` is false, or cannot be written.
+    The file appears when the writer is closed, by `close` or by the end of a `with` block.
+    `progress` gets the number of images that are encoded so far. Other arguments and errors are
+    those of `compress`; `OutputError` where the path exists and `overwrite` is false, or cannot be
+    written.
     """
-    codec = load_codec(model, dims=dims, quality=quality, effort=effort, threads=threads)
+    codec = load_codec(model, dims=dims, quality=quality, effort=effort)
     encoder = encoder_from_arguments(
         codec, guard=guard, max_rmse=max_rmse, max_error=max_error, lossless=lossless, margin=margin
     )
@@ -198,7 +203,15 @@ def create(
             stacklevel=2,
         )
     return _create(
-        file, codec, encoder, metadata=metadata, chunk=chunk, fit=fit, overwrite=overwrite
+        file,
+        codec,
+        encoder,
+        metadata=metadata,
+        chunk=chunk,
+        fit=fit,
+        jobs=jobs,
+        progress=progress,
+        overwrite=overwrite,
     )
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
 from digitzip import atomic
-from digitzip.archive.store import ChunkStore
+from digitzip.archive.store import ChunkStore, Opening
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
 from digitzip.errors import OutputError
@@ -32,14 +32,16 @@ def append(
     effort: int | None = None,
     fit: Fit = "none",
     chunk: int = DEFAULT_CHUNK_IMAGES,
-    threads: int = 1,
+    jobs: int = 1,
+    progress: Callable[[int], object] | None = None,
 ) -> Writer:
     """Return a `Writer` that adds images after those of the archive at `path`.
 
     They get the model, the quality and the promise of the file; `model` is needed only when no
-    known folder holds that model. The file changes when the writer is closed, or not at all: at
-    every moment it is the old one or the new one, with the same permissions and, where that is
-    allowed, owner and group. A symbolic link is followed; hard links keep the old file.
+    known folder holds that model. `jobs` and `progress` are as for `create`. The file changes when
+    the writer is closed, or not at all: at every moment it is the old one or the new one, with the
+    same permissions and, where that is allowed, owner and group. A symbolic link is followed; hard
+    links keep the old file.
 
     Raises `OutputError` where the file cannot be written, or another run appends to it or changes
     it meanwhile, `DamagedError` where it is damaged, and `BoundError` where it promises labels by
@@ -52,12 +54,20 @@ def append(
         out = pending.enter_context(atomic.file(target, overwrite=True))
         _like(out, before)  # before private data is written
         pending.enter_context(_unchanged(target, before))
-        store = ChunkStore(old, model=model)
-        codec = Codec(store.codec.model, store.header.levels, effort, threads)
+        store = ChunkStore(old, Opening(model))
+        codec = Codec(store.codec.model, store.header.levels, effort)
         encoder = encoder_from_promise(codec, store.header.promise)
         outputs = ExitStack()
         writer = Writer(
-            out, codec, encoder, chunk=chunk, fit=fit, header=store.header, outputs=outputs
+            out,
+            codec,
+            encoder,
+            chunk=chunk,
+            fit=fit,
+            header=store.header,
+            jobs=jobs,
+            progress=progress,
+            outputs=outputs,
         )
         writer.resume(store)
         if sys.platform == "win32":

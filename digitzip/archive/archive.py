@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -17,12 +16,11 @@ import numpy.typing as npt
 from digitzip.archive.finding import find
 from digitzip.archive.info import CorrectionStats, Info, info_of, stats_of
 from digitzip.archive.storage import Readable
-from digitzip.archive.store import ChunkStore
+from digitzip.archive.store import ChunkStore, Opening
 from digitzip.archive.views import CodesView, LabelsView, NamesView
 from digitzip.codec import Codec, Images
 from digitzip.errors import DamagedError, InputError
 from digitzip.images.sheet import sheet_png
-from digitzip.limits import MAX_IMAGES
 from digitzip.model import Model
 
 _SHEET: Final = 100  # images on a contact sheet
@@ -39,21 +37,8 @@ class Archive:
     the decoded pixels of every chunk they use as a whole.
     """
 
-    def __init__(
-        self,
-        file: Readable,
-        *,
-        model: str | Path | Model | None = None,
-        rebuild: bool = False,
-        max_images: int = MAX_IMAGES,
-        threads: int = 1,
-    ) -> None:
-        self._reopen = partial(
-            Archive, model=model, rebuild=rebuild, max_images=max_images, threads=threads
-        )
-        self._store = ChunkStore(
-            file, model=model, rebuild=rebuild, max_images=max_images, threads=threads
-        )
+    def __init__(self, store: ChunkStore) -> None:
+        self._store = store
         self.codes = CodesView(self._store)
         self.names: NamesView | None = NamesView(self._store) if self._store.named else None
         self.labels: LabelsView | None = LabelsView(self._store) if self._store.labelled else None
@@ -124,27 +109,27 @@ class Archive:
         if n < 1:
             raise InputError(f"batches of {n} images, expected 1 or more")
         start, stop, _ = slice(start, stop).indices(len(self))
-        for number in self._store.numbers:
-            span = self._store.span(number)
-            low, high = max(start, span.start), min(stop, span.stop)
-            if low < high:
-                images = self._store.chunk_images(number, low - span.start, high - span.start)
-                yield from (images[i : i + n] for i in range(0, len(images), n))
+        for images in self._store.chunks_between(start, stop):
+            yield from (images[i : i + n] for i in range(0, len(images), n))
 
-    def test(self, rows: Any = None) -> None:
+    def test(self, rows: Any = None, *, progress: Callable[[int], object] | None = None) -> None:
         """Verify the decoded pixels of every chunk by its pixel CRC; raises `DamagedError`.
 
         Also check names, labels and the trailer. With `rows`, any key that `dz[rows]` takes, only
-        verify the chunks that hold these images.
+        verify the chunks that hold these images. `progress` gets the number of images of the file
+        that are verified so far.
         """
         self._store.check_open()
         if rows is not None:
             self._store.verify(self._store.select(rows).rows)
             return
-        for number in self._store.numbers:
-            self._store.chunk_images(number)
+        numbers = self._store.numbers
+        chunks = self._store.whole_chunks(numbers)
+        for number, _ in zip(numbers, chunks, strict=True):
             self._store.chunk_names(number)
             self._store.chunk_labels(number)
+            if progress is not None:
+                progress(self._store.span(number).stop)
         self._store.check_corrected()
         if self._store.index.damaged:
             raise DamagedError("the file has no valid trailer")
@@ -188,18 +173,26 @@ class Archive:
         source = self._store.storage.source
         if not isinstance(source, str | PathLike | bytes):
             raise TypeError("only an archive opened by path or from bytes can be pickled")
-        return self._reopen, (source,)
+        return open_archive, (source, self._store.opening)
+
+
+def open_archive(file: Readable, opening: Opening) -> Archive:
+    """Open a path, bytes or a binary file."""
+    return Archive(ChunkStore(file, opening))
 
 
 @contextmanager
 def opened_archive(
-    file: Readable | Archive, model: str | Path | Model | None = None
+    file: Readable | Archive, model: str | Path | Model | None, jobs: int | None
 ) -> Iterator[Archive]:
     """Yield an open archive as it is, or open a path, bytes or a binary file for the block."""
     if not isinstance(file, Archive):
-        with Archive(file, model=model) as dz:
+        with open_archive(file, Opening(model=model, jobs=1 if jobs is None else jobs)) as dz:
             yield dz
-    elif model is not None:
-        raise InputError("model= is for a file that is opened; an open archive has its model")
-    else:
-        yield file
+        return
+    for name, value in (("model", model), ("jobs", jobs)):
+        if value is not None:
+            raise InputError(
+                f"{name}= is for a file that is opened; an open archive has its {name}"
+            )
+    yield file

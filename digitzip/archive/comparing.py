@@ -5,7 +5,6 @@ Sums over all images are kept, and the worst few images.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -23,9 +22,11 @@ from digitzip.archive.store import ChunkStore
 from digitzip.arguments import integer
 from digitzip.codec import Images
 from digitzip.errors import DigitzipWarning, InputError, ModelError
-from digitzip.fidelity import Policy, within_bounds
+from digitzip.fidelity import Errors, Policy
+from digitzip.jobs import Jobs, Line
+from digitzip.kernels import RELEASES_GIL
 from digitzip.limits import MAX_IMAGES
-from digitzip.metrics import ssim
+from digitzip.metrics import psnr_of, rmse_of, ssim
 from digitzip.model import Model, find_classifier
 from digitzip.model.classifier import Classifier, Labels
 
@@ -93,31 +94,39 @@ def compare(
     *,
     model: str | Path | Model | None = None,
     worst: int = 10,
+    jobs: int | None = None,
 ) -> Comparison:
     """Compare the images of an archive with their originals.
 
     `originals` are an array uint8 [n, height, width], or batches of such with a name each or None,
     as `read_images` gives them; `file` is an open archive, or a path, bytes or a binary file, and
-    `model` is as for `open`. Originals are matched by name where both sides have names, else in
-    order. The `worst` images of a kind are listed, by RMSE, those that have any error.
+    `model` and `jobs` are as for `open`. Originals are matched by name where both sides have names,
+    else in order. The `worst` images of a kind are listed, by RMSE, those that have any error.
 
     Raises `InputError` for originals that are not one for each image, or of another shape;
     otherwise what reading the archive raises. Warns (`DigitzipWarning`) where the file promises
     labels and their classifier is not found.
     """
     most = integer("worst", worst, range(MAX_IMAGES + 1))
-    with opened_archive(file, model) as dz:
+    with opened_archive(file, model, jobs) as dz:
         return _compare(originals, dz._store, most)
 
 
 def _compare(originals: Originals, store: ChunkStore, worst: int) -> Comparison:
-    matching, sums = Matching(store), _Sums(store, worst)
-    for images, names in _windows(originals, store):
-        rows = matching.find(len(images), names)
-        order = np.argsort(rows, kind="stable")
-        for start in range(0, len(order), _STEP):
-            part = order[start : start + _STEP]
-            sums.take(rows[part], images[part], store.batch_of(rows[part]).pixels)
+    matching, rules = Matching(store), _Rules.of(store)
+    sums = _Sums(store, rules, worst)
+    with Jobs(store.opening.jobs, rules, processes=not RELEASES_GIL) as jobs:
+        line: Line[_Pairs, _Measured] = Line(jobs, _Rules.measure)
+        for images, names in _windows(originals, store):
+            rows = matching.find(len(images), names)
+            order = np.argsort(rows, kind="stable")
+            for start in range(0, len(order), _STEP):
+                part = order[start : start + _STEP]
+                pairs = _Pairs.of(store, rows[part], images[part])
+                for each in line.put(pairs, pairs.originals, pairs.recon):
+                    sums.take(*each)
+        for each in line.finish():
+            sums.take(*each)
     matching.end()
     return sums.comparison()
 
@@ -159,105 +168,118 @@ def _batches(originals: Originals) -> Iterator[tuple[npt.NDArray[Any], Sequence[
         yield batch
 
 
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What images are compared by: the classifier, if it is found, and the promise of the file."""
+
+    classifier: Classifier | None
+    bounds: Policy
+    labels_promised: bool
+
+    @classmethod
+    def of(cls, store: ChunkStore) -> _Rules:
+        promise = store.header.promise
+        bounds = Policy(promise.max_rmse, promise.max_error)
+        return cls(_classifier_of(store), bounds, promise.classifier is not None)
+
+    def measure(self, originals: Images, recon: Images) -> _Measured:
+        """Measure some images uint8 [n, height, width] beside their originals."""
+        errors = Errors.of(originals, recon)
+        broken = ~errors.within(self.bounds, recon[0].size)
+        labels = None
+        if self.classifier is not None:
+            labels = self.classifier.read(originals), self.classifier.read(recon)
+            if self.labels_promised:
+                broken |= _differ(labels)
+        return _Measured(errors, ssim(originals, recon), labels, broken)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """Errors of n images, their mean SSIM, the labels of both sides, and who breaks the promise."""
+
+    errors: Errors
+    ssim: float
+    labels: tuple[Labels, Labels] | None
+    broken: Flags
+
+    @property
+    def label_changes(self) -> Flags:
+        """Which images have another label than their originals, bool [n]."""
+        return np.zeros(len(self.broken), np.bool_) if self.labels is None else _differ(self.labels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """Some images and their originals."""
+
+    indices: npt.NDArray[np.intp]
+    names: Sequence[str] | None
+    originals: Images
+    recon: Images
+
+    @classmethod
+    def of(cls, store: ChunkStore, indices: npt.NDArray[np.intp], originals: Images) -> _Pairs:
+        names = store.names_of(indices) if store.named else None
+        return cls(indices, names, originals, store.batch_of(indices).pixels)
+
+    def compared(self, row: int, measured: _Measured) -> ComparedImage:
+        """Return one of the images, with a copy of its pixels."""
+        labels, errors = measured.labels, measured.errors
+        return ComparedImage(
+            index=int(self.indices[row]),
+            name=None if self.names is None else self.names[row],
+            rmse=rmse_of(int(errors.squared[row]), self.recon[row].size),
+            max_error=int(errors.largest[row]),
+            labels=None if labels is None else _shown(labels[0][row], labels[1][row]),
+            original=self.originals[row].copy(),
+            recon=self.recon[row].copy(),
+        )
+
+
 class _Sums:
     """The sums over the images so far, and the worst of them."""
 
-    def __init__(self, store: ChunkStore, worst: int) -> None:
-        self._store, self._promise = store, store.header.promise
-        self._classifier = _classifier_of(store)
-        self._bounds = Policy(self._promise.max_rmse, self._promise.max_error)
+    def __init__(self, store: ChunkStore, rules: _Rules, worst: int) -> None:
+        self._store, self._rules = store, rules
         self._images = self._error = self._max_error = 0
         self._ssim = 0.0
         self._worst, self._label_changes, self._broken = (_Worst(worst) for _ in range(3))
 
-    def take(self, indices: npt.NDArray[np.intp], originals: Images, recon: Images) -> None:
-        """Add the images with these numbers, intp [n], and their originals."""
-        pairs = _Pairs.of(self._store, indices, originals, recon, self._classifier)
-        self._images += len(indices)
-        self._error += int(pairs.errors.sum())
-        self._max_error = max(self._max_error, int(pairs.max_errors.max()))
-        self._ssim += ssim(originals, recon) * len(indices)
-        label_changes = pairs.label_changes
-        broken = ~within_bounds(self._bounds, originals, recon)
-        if self._promise.classifier is not None:
-            broken |= label_changes
+    def take(self, pairs: _Pairs, measured: _Measured) -> None:
+        """Add some images."""
+        errors, count = measured.errors, len(pairs.indices)
+        self._images += count
+        self._error += int(errors.squared.sum())
+        self._max_error = max(self._max_error, int(errors.largest.max()))
+        self._ssim += measured.ssim * count
         for kind, flags in (
-            (self._worst, pairs.errors > 0),
-            (self._label_changes, label_changes),
-            (self._broken, broken),
+            (self._worst, errors.squared > 0),
+            (self._label_changes, measured.label_changes),
+            (self._broken, measured.broken),
         ):
-            kind.take(pairs, flags)
+            kind.take(pairs, measured, flags)
 
     def comparison(self) -> Comparison:
-        pixels = self._store.header.height * self._store.header.width
-        rmse = math.sqrt(self._error / max(1, self._images * pixels)) / 255
-        if self._promise.classifier is not None and self._classifier is None:
+        header, classifier = self._store.header, self._rules.classifier
+        rmse = rmse_of(self._error, self._images * header.height * header.width)
+        if header.promise.classifier is not None and classifier is None:
             warnings.warn(
                 "labels were not compared: the classifier of the file is not found here "
-                f"({self._promise.classifier.hex()})",
+                f"({header.promise.classifier.hex()})",
                 DigitzipWarning,
                 stacklevel=4,
             )
         return Comparison(
             images=self._images,
             rmse=rmse,
-            psnr=-20 * math.log10(rmse) if rmse else math.inf,
+            psnr=psnr_of(rmse),
             ssim=self._ssim / self._images if self._images else 1.0,
             max_error=self._max_error,
-            classifier=None if self._classifier is None else self._classifier.name,
+            classifier=None if classifier is None else classifier.name,
             worst=self._worst.listed().worst,
-            label_changes=None if self._classifier is None else self._label_changes.listed(),
-            broken=self._broken.listed() if self._promise.on else None,
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Pairs:
-    """Some images and their originals: squared errors and largest pixel errors, int [n]."""
-
-    indices: npt.NDArray[np.intp]
-    names: Sequence[str] | None
-    originals: Images
-    recon: Images
-    errors: npt.NDArray[np.int64]
-    max_errors: npt.NDArray[np.int64]
-    labels: tuple[Labels, Labels] | None
-
-    @classmethod
-    def of(
-        cls,
-        store: ChunkStore,
-        indices: npt.NDArray[np.intp],
-        originals: Images,
-        recon: Images,
-        classifier: Classifier | None,
-    ) -> _Pairs:
-        difference = np.abs(originals.astype(np.int64) - recon).reshape(len(indices), -1)
-        errors = np.einsum("np,np->n", difference, difference)
-        names = store.names_of(indices) if store.named else None
-        labels = (
-            None if classifier is None else (classifier.read(originals), classifier.read(recon))
-        )
-        return cls(indices, names, originals, recon, errors, difference.max(axis=1), labels)
-
-    @property
-    def label_changes(self) -> Flags:
-        """Which images have another label than their originals, bool [n]."""
-        if self.labels is None:
-            return np.zeros(len(self.indices), np.bool_)
-        flags: Flags = (self.labels[0] != self.labels[1]).any(axis=1)
-        return flags
-
-    def compared(self, row: int) -> ComparedImage:
-        """Return one of the images, with a copy of its pixels."""
-        return ComparedImage(
-            index=int(self.indices[row]),
-            name=None if self.names is None else self.names[row],
-            rmse=math.sqrt(int(self.errors[row]) / self.recon[row].size) / 255,
-            max_error=int(self.max_errors[row]),
-            labels=None if self.labels is None else _shown(*(side[row] for side in self.labels)),
-            original=self.originals[row].copy(),
-            recon=self.recon[row].copy(),
+            label_changes=None if classifier is None else self._label_changes.listed(),
+            broken=self._broken.listed() if header.promise.on else None,
         )
 
 
@@ -268,16 +290,22 @@ class _Worst:
         self._most, self._images = most, 0
         self._held: list[ComparedImage] = []
 
-    def take(self, pairs: _Pairs, flags: Flags) -> None:
+    def take(self, pairs: _Pairs, measured: _Measured, flags: Flags) -> None:
         """Add those of the pairs that are flagged, bool [n]."""
         (rows,) = np.nonzero(flags)
         self._images += rows.size
-        order = np.lexsort((pairs.indices[rows], -pairs.errors[rows]))[: self._most]
-        both = [*self._held, *(pairs.compared(row) for row in rows[order].tolist())]
+        order = np.lexsort((pairs.indices[rows], -measured.errors.squared[rows]))[: self._most]
+        both = [*self._held, *(pairs.compared(row, measured) for row in rows[order].tolist())]
         self._held = sorted(both, key=lambda each: (-each.rmse, each.index))[: self._most]
 
     def listed(self) -> ImageGroup:
         return ImageGroup(self._images, tuple(self._held))
+
+
+def _differ(labels: tuple[Labels, Labels]) -> Flags:
+    """Return whether any network gives both sides different labels, bool [n]."""
+    flags: Flags = (labels[0] != labels[1]).any(axis=1)
+    return flags
 
 
 def _shown(original: Labels, recon: Labels) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive.archive import Archive, opened_archive
-from digitzip.archive.builder import BuiltChunk, ChunkBuilder
+from digitzip.archive.assembly import Assembly
 from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable
 from digitzip.archive.store import ChunkStore
@@ -28,16 +28,18 @@ def extract(
     *,
     model: str | Path | Model | None = None,
     overwrite: bool = False,
+    jobs: int | None = None,
 ) -> int:
     """Write some images of an archive as an archive of their own; return their number.
 
     `file` is an open archive, or a path, bytes or a binary file; `images` are indexed as in an
-    archive, and `model` is as for `open`. They come in the order given and keep codes, corrections,
-    names and labels, so they decode to the same pixels. The chunks that hold them are verified as
-    a whole. A path appears whole or not at all. Raises `DamagedError` for chunks that do not decode
-    as their writer saw, and `UnsupportedError` for images with a layer unknown to this build.
+    archive, and `model` and `jobs` are as for `open`. They come in the order given and keep codes,
+    corrections, names and labels, so they decode to the same pixels. The chunks that hold them are
+    verified as a whole. A path appears whole or not at all. Raises `DamagedError` for chunks that
+    do not decode as their writer saw, and `UnsupportedError` for images with a layer unknown to
+    this build.
     """
-    with opened_archive(file, model) as dz:
+    with opened_archive(file, model, jobs) as dz:
         return _extract(dz._store, images, out, overwrite)
 
 
@@ -52,18 +54,13 @@ def _extract(store: ChunkStore, images: Any, out: Writable, overwrite: bool) -> 
     step = max(1, _PIXELS // (store.header.height * store.header.width))
     with opened(out, overwrite=overwrite) as target:
         sink = ChunkSink(target, store.header, store.index.extras)
-        builder = ChunkBuilder(store.codec)
-
-        def write(chunks: Sequence[BuiltChunk]) -> None:
-            for chunk in chunks:
-                sink.add(chunk.frame, chunk.images, chunk.corrected)
-
-        for start in range(0, len(rows), step):
-            part = rows[start : start + step]
-            store.verify(part)
-            names = store.names_of(part) if store.named else ()
-            labels = store.labels_of(part).tobytes() if store.labelled else b""
-            write(builder.add(store.batch_of(part), names, labels))
-        write(builder.finish())
+        with Assembly(store.codec, None, sink, jobs=store.opening.jobs) as assembly:
+            for start in range(0, len(rows), step):
+                part = rows[start : start + step]
+                store.verify(part)
+                names = store.names_of(part) if store.named else ()
+                labels = store.labels_of(part).tobytes() if store.labelled else b""
+                assembly.add_encoded(store.batch_of(part), names, labels)
+            assembly.finish()
         sink.close()
     return len(rows)

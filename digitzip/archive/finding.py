@@ -32,10 +32,12 @@ def find(store: ChunkStore, words: Sequence[str]) -> npt.NDArray[np.intp]:
     found: dict[int, None] = {}
     for word in words:
         rows = _numbers(word, len(store)) if _is_number(word) else named[word]
-        if len(rows) <= store.max_images:
+        if len(rows) <= store.opening.max_images:
             found |= dict.fromkeys(rows)
-        if max(len(rows), len(found)) > store.max_images:
-            raise LimitError(f"more than {store.max_images} images at once: ask for fewer of them")
+        if max(len(rows), len(found)) > store.opening.max_images:
+            raise LimitError(
+                f"more than {store.opening.max_images} images at once: ask for fewer of them"
+            )
     return np.array(list(found), np.intp)
 
 

@@ -34,6 +34,19 @@ class Extras:
         names, labels = chunk.layer(LayerType.NAMES), chunk.layer(LayerType.LABELS)
         return cls(names is not None, labels is not None)
 
+    def disagreement(self, other: Extras) -> str | None:
+        """Return what only one of the two has, "names" or "labels"; None where they agree.
+
+        All images of an archive have names or none has, and likewise labels.
+        """
+        if self.named != other.named:
+            return "names"
+        return "labels" if self.labelled != other.labelled else None
+
+    def has(self, what: str) -> bool:
+        """Return whether there are "names" or "labels"."""
+        return self.named if what == "names" else self.labelled
+
     def allow(self, type_: int) -> bool:
         """Return whether a chunk of a file with these extras may have this layer."""
         if type_ == LayerType.NAMES:

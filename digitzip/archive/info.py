@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from digitzip.archive.store import ChunkStore
-from digitzip.entropy.corrections import packed_size
+from digitzip.entropy.packed import packed_size
 from digitzip.errors import ModelError
 from digitzip.fidelity import RMSE_UNIT
 from digitzip.format import StoredPromise

@@ -82,16 +82,13 @@ class _JoinedFiles:
             return
         if self._first is None:
             self._first, self.extras = label, store.index.extras
-        for what, before, has in (
-            ("names", self.extras.named, store.named),
-            ("labels", self.extras.labelled, store.labelled),
-        ):
-            if before != has:
-                with_, without = (label, self._first) if has else (self._first, label)
-                raise InputError(
-                    f"{without}: its images have no {what}, those of {with_} do; "
-                    f"give {what} to all images, or to none"
-                )
+        if what := self.extras.disagreement(store.index.extras):
+            has = store.index.extras.has(what)
+            with_, without = (label, self._first) if has else (self._first, label)
+            raise InputError(
+                f"{without}: its images have no {what}, those of {with_} do; "
+                f"give {what} to all images, or to none"
+            )
         own: dict[str, str] = {}
         for name in NamesView(store) if store.named else ():
             if (other := self._from.get(key := file_key(name))) is not None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 from pathlib import Path
 
 from digitzip.archive.index import Extras, last_trailer, read_header
-from digitzip.archive.scanning import Scan
+from digitzip.archive.scanning import Checks, Scan
 from digitzip.archive.segments import SavedChunks, Segment, names_shared
 from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable, Storage
 from digitzip.archive.store import codec_for, decode_chunk
+from digitzip.arguments import integer
 from digitzip.codec import Codec
 from digitzip.errors import DamagedError, DigitzipWarning, ModelError, UnsupportedError
 from digitzip.format import Chunk, Header, Trailer
-from digitzip.limits import MAX_IMAGES
+from digitzip.jobs import Jobs, Line
+from digitzip.kernels import RELEASES_GIL
+from digitzip.limits import JOBS, MAX_IMAGES
 from digitzip.model import Model
 
 
@@ -72,7 +75,8 @@ def recover(
     model: str | Path | Model | None = None,
     overwrite: bool = False,
     max_images: int = MAX_IMAGES,
-    threads: int = 1,
+    jobs: int = 1,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Recovered:
     """Save every image that is still whole in a damaged `.dz` file to a new one.
 
@@ -81,7 +85,8 @@ def recover(
     saw where the model is known or given. They are copied byte for byte in their order, with names
     and labels where all images have them; several archives that plain `cat` joined become one,
     where names may come twice. A damaged header is rebuilt from its copy in the trailer. A path
-    appears whole or not at all.
+    appears whole or not at all. `jobs` is how many chunks are decoded at once, 0 for all cores;
+    `progress` gets the number of bytes that were searched so far, and of all.
 
     Raises `DamagedError` when nothing can be saved or there are images of two models, and
     `LimitError` for more than `max_images` or a file that was made to be slow to scan. Warns
@@ -92,10 +97,11 @@ def recover(
     try:
         with opened(out, overwrite=overwrite) as target:
             header, restored = _find_header(storage)
-            codec = _codec(header, model, threads)
+            codec = _codec(header, model)
             start = 0 if restored else header.size
-            verify = None if codec is None else partial(_verify, codec)
-            scan = Scan(storage, header, verify, start, max_images)
+            with Jobs(integer("jobs", jobs, JOBS), codec, processes=not RELEASES_GIL) as workers:
+                checks: Checks | None = None if codec is None else Line(workers, _verify)
+                scan = Scan(storage, header, checks, start, max_images, progress)
             segments, header = scan.segments, _common_header(scan)
             saved = [segment.saved_chunks() for segment in segments]
             found = [each for chosen in saved for each in chosen.chunks]
@@ -167,10 +173,10 @@ def _find_header(storage: Storage) -> tuple[Header, bool]:
         ) from error
 
 
-def _codec(header: Header, model: str | Path | Model | None, threads: int) -> Codec | None:
+def _codec(header: Header, model: str | Path | Model | None) -> Codec | None:
     """Return the codec of a file; None where its model is neither given nor known."""
     try:
-        return codec_for(header, model, threads)
+        return codec_for(header, model)
     except ModelError:
         if model is not None:
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from digitzip.archive.index import Extras
@@ -18,6 +19,7 @@ from digitzip.format.header import MAGIC as HEADER_MAGIC
 from digitzip.format.header import claimed_size as claimed_header_size
 from digitzip.format.trailer import HEAD_SIZE, claimed_size
 from digitzip.format.trailer import MAGIC as TRAILER_MAGIC
+from digitzip.jobs import Line
 
 CHUNK_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 WORK: Final = 64 << 20
@@ -26,8 +28,20 @@ WORK_PER_BYTE: Final = 16
 
 _MAGIC: Final = re.compile(b"|".join(map(re.escape, (CHUNK_MAGIC, HEADER_MAGIC, TRAILER_MAGIC))))
 
-Verify = Callable[[Chunk], bool]
-"""Tells whether the decoded pixels of a chunk match its pixel CRC."""
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A whole chunk, the segment it stands in, and the foreign header before it, if any."""
+
+    offset: int
+    entry: Entry
+    chunk: Chunk
+    segment: Segment
+    foreign: Segment | None
+
+
+Checks = Line[_Place, bool]
+"""Tells of each chunk whether its decoded pixels match its pixel CRC."""
 
 
 class Scan:
@@ -35,20 +49,27 @@ class Scan:
 
     A foreign header has another model or quality than `header`, the header of the file.
     `foreign_headers` counts them; `foreign_archive` begins with the first foreign header that is
-    followed by its own images. `verify` checks decoded pixels; None where the model is not known.
+    followed by its own images. `checks` are None where the model is not known. `progress` gets the
+    bytes that were scanned so far, and those of the file.
     Raises `LimitError` for more than `max_images` and for a file whose false frames make it slow to
     scan, and `UnsupportedError` for a layer that needs a newer build.
     """
 
     def __init__(
-        self, storage: Storage, header: Header, verify: Verify | None, start: int, max_images: int
+        self,
+        storage: Storage,
+        header: Header,
+        checks: Checks | None,
+        start: int,
+        max_images: int,
+        progress: Callable[[int, int], object] | None = None,
     ) -> None:
         self.segments = [Segment(header, 0)]
         self.foreign_headers = 0
         self.foreign_archive: Segment | None = None
         self.wasted = 0
         self._storage = storage
-        self._verify = verify
+        self._checks = checks
         self._max_images = max_images
         self._images = 0
         self._foreign_segment: Segment | None = None  # since the last header, where that is foreign
@@ -58,7 +79,11 @@ class Scan:
                 offset = found + self._take(window.at(found)[:MAX_BYTES], found)
             except DamagedError:
                 offset = found + 1
+            if progress is not None:
+                progress(offset, storage.size)
         self.segments[-1].end = storage.size
+        for place, verified in checks.finish() if checks is not None else ():
+            self._put(place, verified)
 
     def _take(self, view: memoryview, offset: int) -> int:
         """Take the frame at `offset` and return its size; raises `DamagedError` for no frame."""
@@ -101,7 +126,7 @@ class Scan:
                 self._waste(size + len(segment.stored))
                 continue
             if segment is self._foreign_segment and trailer.images:
-                self.foreign_archive = self.foreign_archive or segment
+                self._note_foreign(segment)
             segment.trailers.append(range(offset, offset + size))
             if segment.trailer is None or trailer.images >= segment.trailer.images:
                 segment.trailer, segment.trailer_end = trailer, offset + size
@@ -121,14 +146,27 @@ class Scan:
         self._images += chunk.images
         if self._images > self._max_images:
             raise LimitError(f"more than {self._max_images} images to save; raise max_images=")
-        verified = self._verify is not None and self._verify(chunk)
-        if self._foreign_segment is not None and not verified:
-            self.foreign_archive = self.foreign_archive or self._foreign_segment
-        elif verified or self._verify is None:
-            entry = Entry(walk.size, chunk.images, zlib.crc32(data))
-            found = FoundChunk(offset, entry, _extras(chunk), corrected_in(chunk))
-            self.segments[-1].chunks.append(found)
+        entry = Entry(walk.size, chunk.images, zlib.crc32(data))
+        place = _Place(offset, entry, chunk, self.segments[-1], self._foreign_segment)
+        if self._checks is None:
+            self._put(place, verified=self._foreign_segment is None)
+        else:
+            for each, verified in self._checks.put(place, chunk):
+                self._put(each, verified)
         return walk.size
+
+    def _put(self, place: _Place, verified: bool) -> None:
+        """Put a chunk into its segment, unless its pixels show that it does not belong there."""
+        if verified:
+            extras, corrected = _extras(place.chunk), corrected_in(place.chunk)
+            found = FoundChunk(place.offset, place.entry, extras, corrected)
+            place.segment.chunks.append(found)
+        elif place.foreign is not None:
+            self._note_foreign(place.foreign)
+
+    def _note_foreign(self, segment: Segment) -> None:
+        if self.foreign_archive is None or segment.offset < self.foreign_archive.offset:
+            self.foreign_archive = segment
 
     def _waste(self, work: int) -> None:
         """Count the work spent on a false frame; raises `LimitError` for too much in all."""

@@ -8,7 +8,8 @@ the pixel CRC.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,7 @@ from digitzip.archive.index import (
 )
 from digitzip.archive.indexing import Rows, Selection, select
 from digitzip.archive.storage import Readable, Storage
+from digitzip.arguments import integer
 from digitzip.codec import Codec, Codes, EncodedBatch, Images
 from digitzip.codec.encoded import UNCORRECTED
 from digitzip.entropy.corrections import Corrections, corrected_rows, unpack_corrections
@@ -34,7 +36,9 @@ from digitzip.errors import ClosedError, DamagedError, ModelError
 from digitzip.format import Chunk, Header, LayerType
 from digitzip.format import labels as format_labels
 from digitzip.format import names as format_names
-from digitzip.limits import MAX_IMAGES
+from digitzip.jobs import Jobs
+from digitzip.kernels import RELEASES_GIL
+from digitzip.limits import JOBS, MAX_IMAGES
 from digitzip.model import Model, find_model, load_model
 
 _CACHED: Final = 16 << 20  # bytes of chunks, of codes and of names each that are remembered
@@ -42,6 +46,19 @@ _CACHED_CORRECTIONS: Final = 48 << 20
 _KNOWN: Final = frozenset(LayerType)
 
 Labels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a file is opened; see `digitzip.open`."""
+
+    model: str | Path | Model | None = None
+    rebuild: bool = False
+    max_images: int = MAX_IMAGES
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        integer("jobs", self.jobs, JOBS)
 
 
 class ChunkStore:
@@ -54,22 +71,12 @@ class ChunkStore:
     so names, labels and stored bytes need no model. Safe to use from several threads.
     """
 
-    def __init__(
-        self,
-        file: Readable,
-        *,
-        model: str | Path | Model | None = None,
-        rebuild: bool = False,
-        max_images: int = MAX_IMAGES,
-        threads: int = 1,
-    ) -> None:
-        self.storage = Storage(file)
+    def __init__(self, file: Readable, opening: Opening = Opening()) -> None:
+        self.opening, self.storage = opening, Storage(file)
         try:
             self.header: Header = read_header(self.storage)
-            self.index = self._find_chunks(rebuild)
-            self.max_images = max_images
-            self._model, self._threads = model, threads
-            if model is not None:
+            self.index = self._find_chunks()
+            if opening.model is not None:
                 _ = self.codec  # refuse a wrong model at once
             self._verified: set[int] = set()
             self.read_chunk = LRUCache(self._load_chunk, _chunk_size, _CACHED)
@@ -86,18 +93,18 @@ class ChunkStore:
             self.close()
             raise
 
-    def _find_chunks(self, rebuild: bool) -> Index:
+    def _find_chunks(self) -> Index:
         try:
             return read_index(self.storage, self.header)
         except DamagedError as error:
-            if not rebuild:
+            if not self.opening.rebuild:
                 raise DamagedError(f"{error}; digitzip.recover saves what is whole") from error
             return rebuild_index(self.storage, self.header)
 
     @cached_property
     def codec(self) -> Codec:
         """The codec of the file; raises `ModelError` when no known folder holds its model."""
-        return codec_for(self.header, self._model, self._threads)
+        return codec_for(self.header, self.opening.model)
 
     def __len__(self) -> int:
         """Return the number of images in the file."""
@@ -118,6 +125,13 @@ class ChunkStore:
         """The numbers of the chunks, in file order."""
         return range(len(self.index.slots))
 
+    def numbers_between(self, start: int, stop: int) -> range:
+        """Return the numbers of the chunks that hold some of the images from `start` to `stop`."""
+        if start >= stop:
+            return range(0)
+        first, last = self.index.find(np.array([start, stop - 1])).tolist()
+        return range(first, last + 1)
+
     def span(self, number: int) -> range:
         """Return the rows of a chunk."""
         slot = self.index.slots[number]
@@ -134,7 +148,7 @@ class ChunkStore:
     def select(self, key: Any, shape: tuple[int, ...] = ()) -> Selection:
         """Return the rows and the index of `array[key]`, for an array [images, *shape]."""
         self.check_open()
-        return select(key, (len(self), *shape), self.max_images)
+        return select(key, (len(self), *shape), self.opening.max_images)
 
     def groups(self, rows: Rows) -> Iterator[tuple[int, Rows, Rows]]:
         """Yield each chunk that holds some of `rows` [n]: number, positions in `rows`, in chunk."""
@@ -169,26 +183,19 @@ class ChunkStore:
 
     def batch_of(self, rows: Rows) -> EncodedBatch:
         """Decode `rows`; each chunk that holds some of them is unpacked once, in any order."""
-        codes = np.empty((rows.size, self.header.dims), np.uint8)
-        bounds = np.full(rows.size, UNCORRECTED, np.int16)
-        corrected = []
+        codes, bounds = self.codes_of(rows), np.full(rows.size, UNCORRECTED, np.int16)
+        found = []
         for number, positions, inside in self.groups(rows):
-            codes[positions] = self.chunk_codes(number)[inside]
             listed = np.isin(inside, self.corrected_rows(number))
             if listed.any():  # else no correction is decoded
-                found = self._chunk_corrections(number)
-                mine = np.searchsorted(found.rows, inside[listed])
-                bounds[positions[listed]] = found.bounds[mine]
-                corrected.append((positions[listed], found.images[mine]))
+                corrections = self._chunk_corrections(number)
+                found.append(corrections.at(inside[listed], positions[listed]))
+                bounds[found[-1].rows] = found[-1].bounds
         recon = self.codec.decode(codes)
-        if not corrected:
-            return EncodedBatch(codes, recon, recon, bounds)
-        pixels = recon.copy()
-        for positions, images in corrected:
-            pixels[positions] = images
+        pixels = Corrections.join(found).apply(recon) if found else recon
         return EncodedBatch(codes, recon, pixels, bounds)
 
-    def chunk_images(self, number: int, low: int = 0, high: int | None = None) -> Images:
+    def images_of(self, number: int, low: int = 0, high: int | None = None) -> Images:
         """Decode the images `low` ... `high - 1` of a chunk, uint8 [n, height, width].
 
         A chunk that is decoded as a whole is verified by its pixel CRC.
@@ -197,19 +204,40 @@ class ChunkStore:
         rows = np.arange(span.start, span.stop, dtype=np.intp)[low:high]
         images = self.batch_of(rows).pixels
         if len(rows) == len(span):
-            if zlib.crc32(images.data) != self.read_chunk(number).pixel_crc:
-                raise DamagedError(
-                    f"images {span.start} to {span.stop - 1} do not decode "
-                    "to the pixels their writer saw; digitzip.recover saves the other chunks"
-                )
+            check_pixels(images, self.read_chunk(number), span)
             self._verified.add(number)
         return images
 
+    def whole_chunks(self, numbers: Sequence[int]) -> Iterator[Images]:
+        """Yield the images of whole chunks, verified, in order; several are decoded at once.
+
+        Nothing that is unpacked on the way is remembered.
+        """
+        work = ((self.read_chunk(number), self.span(number)) for number in numbers)
+        with Jobs(self.opening.jobs, self.codec, processes=not RELEASES_GIL) as jobs:
+            for number, images in zip(numbers, jobs.map(_decode_verified, work), strict=True):
+                self._verified.add(number)
+                yield images
+
+    def chunks_between(self, start: int, stop: int) -> Iterator[Images]:
+        """Yield the images from `start` to `stop`, chunk by chunk; whole chunks are verified."""
+        spans = {number: self.span(number) for number in self.numbers_between(start, stop)}
+        whole = [n for n, span in spans.items() if start <= span.start and span.stop <= stop]
+        chunks = self.whole_chunks(whole)
+        for number, span in spans.items():
+            if start <= span.start and span.stop <= stop:
+                yield next(chunks)
+            else:
+                yield self.images_of(number, max(start - span.start, 0), stop - span.start)
+
     def verify(self, rows: Rows) -> None:
         """Verify the chunks that hold `rows` by their pixel CRCs, once each."""
-        for number in np.unique(self.index.find(rows)).tolist():
-            if number not in self._verified:
-                self.chunk_images(number)
+        numbers = np.unique(self.index.find(rows)).tolist()
+        missing = [number for number in numbers if number not in self._verified]
+        # Threads share what the store remembers, and what is verified is often decoded next.
+        with Jobs(self.opening.jobs if RELEASES_GIL else 1, self) as jobs:
+            for _ in jobs.map(ChunkStore.images_of, missing):
+                pass
 
     def divisible(self, number: int) -> bool:
         """Return whether this build knows all layers of a chunk."""
@@ -244,15 +272,11 @@ class ChunkStore:
         if chunk.images != len(images):
             raise DamagedError(f"a chunk holds {chunk.images} images, expected {len(images)}")
         found = Extras.of(chunk)
-        for what, has, expected in (
-            ("names", found.named, extras.named),
-            ("labels", found.labelled, extras.labelled),
-        ):
-            if has != expected:
-                they = f"images {images.start} to {images.stop - 1}"
-                raise DamagedError(
-                    f"{they} have {'' if has else 'no '}{what}, and the trailer says otherwise"
-                )
+        if what := extras.disagreement(found):
+            raise DamagedError(
+                f"images {images.start} to {images.stop - 1} have "
+                f"{'' if found.has(what) else 'no '}{what}, and the trailer says otherwise"
+            )
         return chunk
 
     def _types(self, number: int) -> set[int]:
@@ -302,10 +326,26 @@ def decode_chunk(codec: Codec, chunk: Chunk) -> Images:
     recon = codec.decode(codes)
     if chunk.layer(LayerType.CORRECTIONS) is None:
         return recon
-    return unpack_corrected(codec, chunk, codes).apply(np.arange(len(codes)), recon)
+    return unpack_corrected(codec, chunk, codes).apply(recon)
 
 
-def codec_for(header: Header, model: str | Path | Model | None, threads: int) -> Codec:
+def check_pixels(images: Images, chunk: Chunk, span: range) -> None:
+    """Compare decoded images with the pixel CRC of their chunk; raises `DamagedError`."""
+    if zlib.crc32(images.data) != chunk.pixel_crc:
+        raise DamagedError(
+            f"images {span.start} to {span.stop - 1} do not decode "
+            "to the pixels their writer saw; digitzip.recover saves the other chunks"
+        )
+
+
+def _decode_verified(codec: Codec, work: tuple[Chunk, range]) -> Images:
+    chunk, span = work
+    images = decode_chunk(codec, chunk)
+    check_pixels(images, chunk, span)
+    return images
+
+
+def codec_for(header: Header, model: str | Path | Model | None) -> Codec:
     """Return the codec of a file with this header, whose model `model` must be if it is given.
 
     Raises `ModelError` when the model is another one, or when no known folder holds it.
@@ -321,7 +361,7 @@ def codec_for(header: Header, model: str | Path | Model | None, threads: int) ->
     shape = (found.shape.height, found.shape.width, found.shape.dims)
     if shape != (header.height, header.width, header.dims):
         raise DamagedError("header: height, width or dims are not those of its model")
-    return Codec(found, header.levels, 0, threads)
+    return Codec(found, header.levels, 0)
 
 
 def _chunk_size(chunk: Chunk) -> int:

@@ -1,32 +1,26 @@
-"""Write archives: images in, chunks out, with memory for one chunk."""
+"""Write archives: images in, chunks out, with memory for a few chunks a job."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import Any, BinaryIO, Final, get_args
+from typing import Any, BinaryIO, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.archive.builder import BuiltChunk, ChunkBuilder
+from digitzip.archive.assembly import Assembly
 from digitzip.archive.index import Extras
 from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.store import ChunkStore
 from digitzip.archive.views import NamesView
-from digitzip.arguments import integer
-from digitzip.codec import Codec, EncodedBatch, Images
-from digitzip.entropy.corrections import packed_size
+from digitzip.arguments import describe, integer
+from digitzip.codec import Codec
+from digitzip.entropy.packed import packed_size
 from digitzip.errors import ClosedError, DigitzipWarning, InputError
-from digitzip.fidelity import (
-    FidelityCounts,
-    FidelityEncoder,
-    Policy,
-    promise_of,
-    within_bounds,
-)
+from digitzip.fidelity import FidelityCounts, FidelityEncoder, promise_of
 from digitzip.format import Header
 from digitzip.format.metadata import WRITER_KEY
 from digitzip.format.metadata import check as check_metadata
@@ -34,11 +28,9 @@ from digitzip.format.names import check as check_name
 from digitzip.images import Fit
 from digitzip.images.fit_arrays import fit_images
 from digitzip.images.taken_names import TakenNames
-from digitzip.limits import DEFAULT_CHUNK_IMAGES, MAX_CHUNK_IMAGES
+from digitzip.limits import DEFAULT_CHUNK_IMAGES, JOBS, MAX_CHUNK_IMAGES
 from digitzip.model import Shape
 from digitzip.version import __version__
-
-_STEP: Final = 4096  # images that are encoded at a time
 
 
 class Writer:
@@ -47,7 +39,8 @@ class Writer:
     It works with and without a `with` block, and writes front to back without seeking.
 
     The file appears when `close` returns. Where a `with` block is left by an exception, or the
-    writer is dropped without `close`, nothing appears. Holds the images of at most one chunk.
+    writer is dropped without `close`, nothing appears. Images are encoded some hundred at a time,
+    up to `jobs` times as many at once, so `counts` are complete when `close` returns.
     """
 
     def __init__(
@@ -60,6 +53,8 @@ class Writer:
         chunk: int = DEFAULT_CHUNK_IMAGES,
         header: Header | None = None,
         fit: Fit = "none",
+        jobs: int = 1,
+        progress: Callable[[int], object] | None = None,
         outputs: ExitStack | None = None,
     ) -> None:
         """Write images that go through `encoder` to `out`.
@@ -75,12 +70,18 @@ class Writer:
             header = Header(codec.model.id, *sizes, promise_of(encoder), texts)
         if fit not in get_args(Fit):
             raise InputError(f"fit is {fit!r}, expected one of {get_args(Fit)}")
-        self._codec, self._encoder, self._fit = codec, encoder, fit
-        self._sink, self._builder = ChunkSink(out, header), ChunkBuilder(codec, self._chunk)
+        self._codec, self._fit = codec, fit
+        self._sink = ChunkSink(out, header)
+        self._assembly = Assembly(
+            codec,
+            encoder,
+            self._sink,
+            capacity=self._chunk,
+            jobs=integer("jobs", jobs, JOBS),
+            progress=progress,
+        )
         self._extras: Extras | None = None
         self._taken = TakenNames()
-        self.counts = FidelityCounts()
-        self._above_bound = self._images = 0  # reconstructions beyond the bound of the model
         self._outputs = outputs or ExitStack()
         self._closed = False
 
@@ -88,6 +89,11 @@ class Writer:
     def shape(self) -> Shape:
         """Height and width of an image, and the latents of a code."""
         return self._codec.model.shape
+
+    @property
+    def counts(self) -> FidelityCounts:
+        """What the guard did so far."""
+        return self._assembly.counts
 
     @property
     def named(self) -> bool | None:
@@ -120,24 +126,7 @@ class Writer:
             images = fit_images(images, self._fit, self.shape.height, self.shape.width)
         images = self._codec.check(images)
         checked, label_bytes = self._check(len(images), names, labels)
-        for start in range(0, len(images), _STEP):
-            part = slice(start, start + _STEP)
-            batch = self._encode(images[part])
-            self._write(self._builder.add(batch, checked[part], label_bytes[part]))
-
-    def _encode(self, images: Images) -> EncodedBatch:
-        """Encode images; correct those that fail the checks of the encoder."""
-        if self._encoder is None:
-            codes = self._codec.encode(images)
-            batch = EncodedBatch.plain(codes, self._codec.decode(codes))
-        else:
-            batch, used = self._encoder.encode(images)
-            self.counts.add(used)
-        if (bound := self._codec.max_rmse) is not None:
-            within = within_bounds(Policy(max_rmse=bound), images, batch.recon)
-            self._images += len(images)
-            self._above_bound += int((~within).sum())
-        return batch
+        self._assembly.add(images, checked, label_bytes)
 
     def resume(self, store: ChunkStore) -> None:
         """Copy all images of a file of the same model and levels, before any are appended.
@@ -157,7 +146,7 @@ class Writer:
                     # only count what new images add
                     self.counts.correction_bytes -= packed_size((body,))
                 batch, labels = store.batch_of(rows), store.chunk_labels(number)
-                self._write(self._builder.add(batch, store.chunk_names(number), labels))
+                self._assembly.add_encoded(batch, store.chunk_names(number), labels)
             else:
                 self._sink.copy(store.chunk_bytes(number))
         if store.named:
@@ -170,21 +159,17 @@ class Writer:
         if self._closed:
             return
         self._closed = True
-        with self._outputs:
-            self._write(self._builder.finish())
+        with self._outputs, self._assembly:
+            self._assembly.finish()
             self._sink.close()
-        if 2 * self._above_bound > self._images:
+        if 2 * self._assembly.unfit > self._assembly.images:
             warnings.warn(
-                f"model {self._codec.model.name} does not fit these images: of {self._images} "
-                f"reconstructions, {self._above_bound} exceed its bound; train a model for them",
+                f"model {self._codec.model.name} does not fit these images: of "
+                f"{self._assembly.images} reconstructions, {self._assembly.unfit} exceed its "
+                "bound; train a model for them",
                 DigitzipWarning,
                 stacklevel=2,
             )
-
-    def _write(self, chunks: Sequence[BuiltChunk]) -> None:
-        for chunk in chunks:
-            self._sink.add(chunk.frame, chunk.images, chunk.corrected)
-            self.counts.correction_bytes += chunk.correction_bytes
 
     def _check(
         self, images: int, names: Sequence[str] | None, labels: npt.ArrayLike | None
@@ -203,15 +188,10 @@ class Writer:
             if given and count != images:
                 raise InputError(f"{count} {what} for {images} images")
         extras = Extras(names is not None, labels is not None)
-        if self._extras is not None:
-            for what, before, now in (
-                ("names", self._extras.named, extras.named),
-                ("labels", self._extras.labelled, extras.labelled),
-            ):
-                if before != now:
-                    raise InputError(
-                        f"some images have {what} and others none; give {what} to all, or to none"
-                    )
+        if self._extras is not None and (only := self._extras.disagreement(extras)):
+            raise InputError(
+                f"some images have {only} and others none; give {only} to all, or to none"
+            )
         self._taken.take_all(checked)  # raises where two images would be one file
         self._extras = self._sink.extras = extras
         return checked, label_bytes
@@ -229,6 +209,7 @@ class Writer:
             self.close()
         elif not self._closed:
             self._closed = True
+            self._assembly.close()
             self._outputs.__exit__(kind, error, trace)
 
 
@@ -240,6 +221,8 @@ def create(
     metadata: Mapping[str, str] | None = None,
     chunk: int = DEFAULT_CHUNK_IMAGES,
     fit: Fit = "none",
+    jobs: int = 1,
+    progress: Callable[[int], object] | None = None,
     overwrite: bool = False,
 ) -> Writer:
     """Return a `Writer` to a path or a binary file object.
@@ -249,7 +232,15 @@ def create(
     with ExitStack() as pending:
         out, outputs = pending.enter_context(opened(file, overwrite=overwrite)), ExitStack()
         writer = Writer(
-            out, codec, encoder, metadata=metadata, chunk=chunk, fit=fit, outputs=outputs
+            out,
+            codec,
+            encoder,
+            metadata=metadata,
+            chunk=chunk,
+            fit=fit,
+            jobs=jobs,
+            progress=progress,
+            outputs=outputs,
         )
         outputs.push(pending.pop_all())
         return writer
@@ -266,7 +257,7 @@ def _check_labels(labels: npt.ArrayLike) -> bytes:
     """Return labels [n] as bytes; raises `InputError` for any but integers from 0 to 255."""
     array = np.asarray(labels)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise InputError(f"labels are {array.dtype} {list(array.shape)}, expected integers [n]")
+        raise InputError(f"labels are {describe(array)}, expected integers [n]")
     if array.size and not 0 <= int(array.min()) <= int(array.max()) <= 255:
         raise InputError(f"labels are {array.min()} to {array.max()}, expected 0 to 255")
     return array.astype(np.uint8).tobytes()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @options.effort
 @options.fit
 @extras.labels_option
-@options.threads
+@options.jobs
 @talk_options
 def append(
     file: str,
@@ -31,7 +31,7 @@ def append(
     effort: int | None,
     fit: Fit,
     labels: str | None,
-    threads: int,
+    jobs: int,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -49,17 +49,17 @@ def append(
     with talk.bar() as bar, ExitStack() as stack:
         with console.about(file):
             writer = stack.enter_context(
-                digitzip.append(file, model=model, effort=effort, threads=threads)
+                digitzip.append(file, model=model, effort=effort, jobs=jobs, progress=bar.count)
             )
         files = stack.enter_context(streams.inputs(inputs))
         source = digitzip.read_images(
             files, height=writer.shape.height, width=writer.shape.width, fit=fit,
-            batch=options.BATCH * threads, named=bool(writer.named),
+            batch=options.BATCH, named=bool(writer.named),
         )  # fmt: skip
         numbers = extras.read_labels(labels, inputs, source.count)
         bar.total = source.count
         count = 0
-        for images, names in bar.follow(source, lambda batch: len(batch[0])):
+        for images, names in source:
             part = slice(count, count + len(images))
             writer.append(images, names, None if numbers is None else numbers[part])
             count += len(images)

@@ -44,6 +44,7 @@ _GROUND: Final = 96
 )
 @options.model
 @options.fit
+@options.jobs
 @options.force
 @talk_options
 def compare(
@@ -54,6 +55,7 @@ def compare(
     worst: int,
     model: str | None,
     fit: Fit,
+    jobs: int,
     force: bool,
     quiet: bool,
     verbose: bool,
@@ -75,7 +77,7 @@ def compare(
         streams.inputs(originals) as files,
         streams.readable(file) as source,
         console.about(file, InputError),
-        digitzip.open(source, model=model) as dz,
+        digitzip.open(source, model=model, jobs=jobs) as dz,
         talk.bar() as bar,
     ):
         info = dz.info

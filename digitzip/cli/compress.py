@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Images per chunk, the unit of access and of loss; smaller chunks give larger files.",
 )
-@options.threads
+@options.jobs
 @options.force
 @talk_options
 def compress(
@@ -92,7 +92,7 @@ def compress(
     labels: str | None,
     texts: tuple[str, ...],
     chunk: int,
-    threads: int,
+    jobs: int,
     force: bool,
     quiet: bool,
     verbose: bool,
@@ -119,19 +119,18 @@ def compress(
             digitzip.create(
                 target, metadata=metadata, model=model, dims=dims, quality=quality, effort=effort,
                 guard=guard == "on", max_rmse=max_rmse, max_error=max_error, lossless=lossless,
-                margin=margin, chunk=chunk, threads=threads, overwrite=force,
+                margin=margin, chunk=chunk, jobs=jobs, progress=bar.count, overwrite=force,
             ) as writer,
             streams.inputs(inputs) as files,
         ):  # fmt: skip
             shape = writer.shape
             source = digitzip.read_images(
-                files, height=shape.height, width=shape.width, fit=fit,
-                batch=options.BATCH * threads,
-            )  # fmt: skip
+                files, height=shape.height, width=shape.width, fit=fit, batch=options.BATCH
+            )
             numbers = extras.read_labels(labels, inputs, source.count)
             bar.total = source.count
             count = 0
-            for images, names in bar.follow(source, lambda batch: len(batch[0])):
+            for images, names in source:
                 part = slice(count, count + len(images))
                 writer.append(images, names, None if numbers is None else numbers[part])
                 count += len(images)

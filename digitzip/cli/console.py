@@ -51,7 +51,7 @@ _OPTIONS: Final = {
     **{
         f"{name}=": f"--{name.replace('_', '-')}"
         for name in ("chunk", "dims", "effort", "fit", "labels", "margin", "max_error",
-                     "max_images", "max_rmse", "metadata", "model", "quality", "threads")
+                     "jobs", "max_images", "max_rmse", "metadata", "model", "quality")
     },
     "mirrors=": "--mirror",
 }  # fmt: skip

@@ -54,7 +54,7 @@ def _parse_range(ctx: click.Context, param: click.Parameter, value: str | None) 
 )
 @options.model
 @options.max_images
-@options.threads
+@options.jobs
 @options.force
 @talk_options
 def decompress(
@@ -64,7 +64,7 @@ def decompress(
     labels: str | None,
     model: str | None,
     max_images: int,
-    threads: int,
+    jobs: int,
     force: bool,
     quiet: bool,
     verbose: bool,
@@ -84,7 +84,7 @@ def decompress(
     with (
         console.about(file),
         streams.readable(file) as source,
-        digitzip.open(source, model=model, max_images=max_images, threads=threads) as dz,
+        digitzip.open(source, model=model, max_images=max_images, jobs=jobs) as dz,
     ):
         rows = _rows(part, len(dz))
         if len(rows) > max_images:

@@ -66,7 +66,7 @@ class _Command(click.Command):
 )
 @options.model
 @options.max_images
-@options.threads
+@options.jobs
 @options.force
 @talk_options
 def extract(
@@ -75,7 +75,7 @@ def extract(
     out: str,
     model: str | None,
     max_images: int,
-    threads: int,
+    jobs: int,
     force: bool,
     quiet: bool,
     verbose: bool,
@@ -97,7 +97,7 @@ def extract(
     with (
         console.about(file),
         streams.readable(file) as source,
-        digitzip.open(source, model=model, max_images=max_images, threads=threads) as dz,
+        digitzip.open(source, model=model, max_images=max_images, jobs=jobs) as dz,
     ):
         rows = dz.find(*words)
         if out.lower().endswith(_ARCHIVE):

@@ -38,8 +38,9 @@ def info(file: str, as_json: bool, model: str | None) -> None:
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE.dz...", callback=streams.not_empty)
 @options.model
+@options.jobs
 @talk_options
-def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) -> None:
+def test(files: tuple[str, ...], model: str | None, jobs: int, quiet: bool, verbose: bool) -> None:
     """Verify .dz files.
 
     Every image is decoded and must give the pixels that its writer saw. The promises of the file
@@ -49,8 +50,8 @@ def test(files: tuple[str, ...], model: str | None, quiet: bool, verbose: bool) 
     for file in files:
         talk = Talk(quiet, verbose)
         try:
-            with _opened(file, model) as dz, talk.bar():
-                dz.test()
+            with _opened(file, model, jobs) as dz, talk.bar(len(dz)) as bar:
+                dz.test(progress=bar.count)
                 found = dz.info
         except (DigitzipError, OSError, MemoryError) as error:
             console.complain(error)
@@ -91,13 +92,13 @@ def _listed(index: int, name: str | None, label: Any) -> dict[str, object]:
 
 
 @contextmanager
-def _opened(file: str, model: str | None) -> Iterator[Archive]:
+def _opened(file: str, model: str | None, jobs: int = 1) -> Iterator[Archive]:
     import digitzip
 
     with (
         console.about(file),
         streams.readable(file) as source,
-        digitzip.open(source, model=model) as dz,
+        digitzip.open(source, model=model, jobs=jobs) as dz,
     ):
         yield dz
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import click
 
 from digitzip.cli import streams
-from digitzip.limits import EFFORTS, MAX_IMAGES, THREADS
+from digitzip.limits import EFFORTS, JOBS, MAX_IMAGES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,13 +35,12 @@ max_images = click.option(
     help="Refuse to write more images.",
 )
 
-threads = click.option(
-    "--threads",
-    type=click.IntRange(THREADS[0], THREADS[-1]),
-    default=lambda: os.cpu_count() or 1,
-    show_default="all cores",
+jobs = click.option(
+    "--jobs",
+    type=click.IntRange(JOBS[0], JOBS[-1]),
+    default=0,
     metavar="N",
-    help="Batches to process at once; the result does not change.",
+    help="Parts to process at once, 0 for all cores; the result does not change.",
 )
 
 effort = click.option(
@@ -63,4 +61,4 @@ fit = click.option(
 json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 BATCH: Final = 512
-"""Images per thread between two updates of the progress bar."""
+"""Images that are read at a time."""

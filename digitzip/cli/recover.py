@@ -24,7 +24,7 @@ LOST: Final = console.exit_code(DamagedError())
 @options.json
 @options.model
 @options.max_images
-@options.threads
+@options.jobs
 @options.force
 @talk_options
 def recover(
@@ -33,7 +33,7 @@ def recover(
     as_json: bool,
     model: str | None,
     max_images: int,
-    threads: int,
+    jobs: int,
     force: bool,
     quiet: bool,
     verbose: bool,
@@ -54,11 +54,12 @@ def recover(
         console.about(file),
         streams.readable(file) as source,
         streams.writable(out, force) as target,
-        talk.bar(),
+        talk.bar(unit="bytes") as bar,
     ):
         found = digitzip.recover(
-            source, target, model=model, overwrite=force, max_images=max_images, threads=threads
-        )
+            source, target, model=model, overwrite=force, max_images=max_images, jobs=jobs,
+            progress=bar.reach,
+        )  # fmt: skip
     for line in _lines(found):
         console.complain(DamagedError(f"{file}: {line}"))
     if as_json:

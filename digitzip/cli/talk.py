@@ -87,6 +87,11 @@ class Bar:
             yield item
             self._done += size(item)
 
+    def count(self, done: int) -> None:
+        """Set the bar to `done` of its total."""
+        self._done = done
+        self._update()
+
     def reach(self, done: int, total: int | None, what: str = "") -> None:
         """Set the bar to `done` of `total`, with a description."""
         self._done, self.total, self._what = done, total, what

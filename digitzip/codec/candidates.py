@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from digitzip import jobs
 from digitzip.model import LatentModel
 
 Codes = npt.NDArray[np.uint8]
@@ -67,6 +68,7 @@ class Candidates:
         """Keep the best of the present codes and the trials uint8 [k, n, d] that are allowed."""
         n, dims = self.codes.shape
         for start in range(0, len(trials), _TOGETHER):
+            jobs.check()
             some = trials[start : start + _TOGETHER]
             flat = some.reshape(-1, dims)
             recon, rates = latents.decode(flat), rates_of(flat, latents)

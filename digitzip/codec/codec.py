@@ -10,14 +10,16 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.arguments import integer
+from digitzip import jobs
+from digitzip.arguments import describe, integer
+from digitzip.blas import one_thread
 from digitzip.codec.effort import EFFORT
 from digitzip.codec.search import search, search_near
 from digitzip.entropy.codes import CodeCoder
 from digitzip.entropy.packets import pack_code, unpack_code
 from digitzip.entropy.residuals import ResidualModel
 from digitzip.errors import InputError
-from digitzip.limits import DIMS, EFFORTS, LEVELS, THREADS
+from digitzip.limits import DIMS, EFFORTS, LEVELS
 from digitzip.model import DEFAULT, DIMS_NAME, Model, latent_model, load_model
 
 Codes = npt.NDArray[np.uint8]
@@ -37,20 +39,12 @@ class Codec:
     `effort`, 0 to 9, is how long `encode` searches for better codes; 0 takes the code that the
     encoder gives, except for a single latent, all values of which are tried. All arithmetic is on
     integers: the same images, levels and effort give the same codes on every machine, and the same
-    codes the same images. `threads` is how many batches are processed at once; it helps where the
-    matrix library itself uses one thread.
+    codes the same images. Safe to use from several threads.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        levels: int | None = None,
-        effort: int | None = None,
-        threads: int = 1,
-    ) -> None:
+    def __init__(self, model: Model, levels: int | None = None, effort: int | None = None) -> None:
         self.model = model
         self.effort = integer("effort", DEFAULT_EFFORT if effort is None else effort, EFFORTS)
-        self.threads = integer("threads", threads, THREADS)
         levels = None if levels is None else integer("levels", levels, LEVELS)
         self._latents = latent_model(model, levels)
         self.coder = CodeCoder(self.levels, self._latents.scores)
@@ -86,7 +80,7 @@ class Codec:
         codes = np.asarray(codes)
         shape = self.model.shape
         if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != shape.dims:
-            raise InputError(f"codes are {_describe(codes)}, expected uint8 [n, {shape.dims}]")
+            raise InputError(f"codes are {describe(codes)}, expected uint8 [n, {shape.dims}]")
         self._check_range(codes)
         pixels = self._in_batches(self._latents.decode, codes, shape.pixels)
         return pixels.reshape(-1, shape.height, shape.width)
@@ -100,7 +94,7 @@ class Codec:
         """
         code, dims = np.asarray(code), self.model.shape.dims
         if code.dtype != np.uint8 or code.shape != (dims,):
-            raise InputError(f"code is {_describe(code)}, expected uint8 [{dims}]")
+            raise InputError(f"code is {describe(code)}, expected uint8 [{dims}]")
         self._check_range(code)
         return pack_code(code, self.coder.cdf)
 
@@ -114,6 +108,7 @@ class Codec:
             raise InputError(f"data is of type {type(data).__name__}, expected bytes")
         return unpack_code(bytes(data), self.model.shape.dims, self.coder.cdf)
 
+    @one_thread
     def search_near(
         self,
         images: Images,
@@ -142,7 +137,7 @@ class Codec:
         shape = (self.model.shape.height, self.model.shape.width)
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != shape:
             raise InputError(
-                f"images are {_describe(images)}, expected uint8 [n, {shape[0]}, {shape[1]}]"
+                f"images are {describe(images)}, expected uint8 [n, {shape[0]}, {shape[1]}]"
             )
         return images
 
@@ -154,26 +149,18 @@ class Codec:
         """Return images uint8 [n, height, width] as uint8 [n, height * width]."""
         return images.reshape(len(images), self.model.shape.pixels)
 
+    @one_thread
     def _encode_rows(self, pixels: Pixels) -> Codes:
         """Encode pixels uint8 [n, height * width] to codes uint8 [n, d]."""
         return search(pixels, self._latents.encode(pixels), self._latents, EFFORT[self.effort])
 
     def _in_batches(self, work: Callable[[Codes], Codes], rows: Codes, width: int) -> Codes:
-        """Apply `work` to all rows in batches, some at once; returns uint8 [n, width]."""
+        """Apply `work` to all rows in batches; returns uint8 [n, width]."""
         out = np.empty((len(rows), width), np.uint8)
-        parts = [slice(start, start + _BATCH) for start in range(0, len(rows), _BATCH)]
-
-        def fill(part: slice) -> None:
+        for start in range(0, len(rows), _BATCH):
+            jobs.check()
+            part = slice(start, start + _BATCH)
             out[part] = work(rows[part])
-
-        if self.threads == 1 or len(parts) < 2:
-            for part in parts:
-                fill(part)
-        else:
-            from concurrent.futures import ThreadPoolExecutor  # slow to import, rarely needed
-
-            with ThreadPoolExecutor(self.threads) as pool:
-                list(pool.map(fill, parts))
         return out
 
 
@@ -183,7 +170,6 @@ def load_codec(
     dims: int | None = None,
     quality: int | None = None,
     effort: int | None = None,
-    threads: int = 1,
 ) -> Codec:
     """Load the codec of a model: by name, by the path of its file, or the one with `dims` latents.
 
@@ -196,8 +182,4 @@ def load_codec(
             raise InputError("both model and dims are given; give one of them")
         model = DIMS_NAME.format(integer("dims", dims, DIMS))
     loaded = model if isinstance(model, Model) else load_model(DEFAULT if model is None else model)
-    return Codec(loaded, loaded.levels_of(quality), effort, threads)
-
-
-def _describe(array: npt.NDArray[Any]) -> str:
-    return f"{array.dtype} {list(array.shape)}"
+    return Codec(loaded, loaded.levels_of(quality), effort)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,20 +34,6 @@ class EncodedBatch:
     def plain(cls, codes: Codes, recon: Images) -> EncodedBatch:
         """Return a batch without corrections."""
         return cls(codes, recon, recon, np.full(len(codes), UNCORRECTED, np.int16))
-
-    @classmethod
-    def join(cls, batches: Sequence[EncodedBatch]) -> EncodedBatch:
-        """Return one batch or more, one after another, as one."""
-        if len(batches) == 1:
-            return batches[0]
-        recon = np.concatenate([batch.recon for batch in batches])
-        plain = all(batch.pixels is batch.recon for batch in batches)
-        return cls(
-            np.concatenate([batch.codes for batch in batches]),
-            recon,
-            recon if plain else np.concatenate([batch.pixels for batch in batches]),
-            np.concatenate([batch.bounds for batch in batches]),
-        )
 
     def __len__(self) -> int:
         return len(self.codes)

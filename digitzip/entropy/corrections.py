@@ -6,14 +6,14 @@ model files and no chunks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import zstandard
 
+from digitzip.entropy.packed import Packed, smallest
 from digitzip.entropy.residuals import (
     MAX_BOUND,
     ResidualModel,
@@ -25,7 +25,8 @@ from digitzip.format.wire import Cursor, varint
 
 Images = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.integer[Any]]
-Decode = Callable[[npt.NDArray[np.intp]], Images]
+Rows = npt.NDArray[np.intp]
+Decode = Callable[[Rows], Images]
 """Rows of a chunk intp [k] -> their reconstructions uint8 [k, h, w]."""
 
 MAX_PIXELS: Final = 1 << 24  # of all images of a coded layer
@@ -36,7 +37,6 @@ _MAX_IMAGES_PER_LANE: Final = 1024
 _IMAGES_PER_LANE: Final = 16  # fewer images a lane cost bytes, more cost time,
 _IMAGES_PER_FIRST_LANES: Final = 4  # but NumPy decodes up to 32 lanes as fast as one
 _FIRST_LANES: Final = 32
-_ZSTD_LEVEL: Final = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,20 +54,30 @@ class Corrections:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def apply(self, rows: Integers, recon: Images) -> Images:
-        """Return the final pixels [n, h, w] of the images at `rows` [n], in any order."""
+    @classmethod
+    def join(cls, parts: Sequence[Corrections]) -> Corrections:
+        """Return one or more, of ascending rows, as one."""
+        return cls(
+            np.concatenate([part.rows for part in parts]),
+            np.concatenate([part.bounds for part in parts]),
+            np.concatenate([part.images for part in parts]),
+        )
+
+    def at(self, rows: Rows, positions: Rows) -> Corrections:
+        """Return the corrections of `rows` [n], all of which have one, as those of `positions`."""
+        mine = np.searchsorted(self.rows, rows)
+        return Corrections(positions, self.bounds[mine], self.images[mine])
+
+    def apply(self, recon: Images) -> Images:
+        """Return the final pixels of reconstructions uint8 [n, h, w] that `rows` count from 0."""
         if not len(self):
             return recon
-        mine = np.minimum(np.searchsorted(self.rows, rows), len(self) - 1)
-        (listed,) = np.nonzero(self.rows[mine] == rows)
-        if not listed.size:
-            return recon
         final = recon.copy()
-        final[listed] = self.images[mine[listed]]
+        final[self.rows] = self.images
         return final
 
-    def pack(self, recon: Images, residual_model: ResidualModel | None) -> tuple[bytes, ...]:
-        """Return the smallest body of the layer, in pieces of different statistics.
+    def pack(self, recon: Images, residual_model: ResidualModel | None) -> Packed:
+        """Return the smallest body of the layer.
 
         `recon` uint8 [k, h, w] are the reconstructions of these images.
         """
@@ -76,10 +86,10 @@ class Corrections:
         listed, recon = _pack_rows(rows, bounds), recon[order]
         plain = bytes([0]), listed, _pack_plain(images, recon, bounds)
         if residual_model is None or images.size > MAX_PIXELS:
-            return plain
+            return smallest([plain])
         log = _lanes_log(len(rows))
         data = residual_model.encode(images, recon, bounds, 1 << log)
-        return min((bytes([_CODED | log << 1]), listed, data), plain, key=packed_size)
+        return smallest([(bytes([_CODED | log << 1]), listed, data), plain])
 
 
 def unpack_corrections(
@@ -122,11 +132,6 @@ def corrected_rows(body: bytes, images: int) -> npt.NDArray[np.intp]:
     cursor = Cursor(body, "corrections")
     cursor.take(1)
     return np.sort(_unpack_rows(cursor, images)[0])
-
-
-def packed_size(pieces: tuple[bytes, ...]) -> int:
-    """Return the size of the body of a layer, compressed alone."""
-    return len(zstandard.compress(b"".join(pieces), _ZSTD_LEVEL))
 
 
 def _lanes_log(images: int) -> int:

@@ -4,10 +4,12 @@ This room knows codecs, classifiers and corrections. It does not know files, bey
 a header states.
 """
 
-from digitzip.fidelity.checks import within_bounds
+from digitzip.fidelity.checks import Errors
 from digitzip.fidelity.counts import FidelityCounts
 from digitzip.fidelity.encoder import (
+    Encoded,
     FidelityEncoder,
+    encode_unchecked,
     encoder_from_arguments,
     encoder_from_promise,
     promise_of,
@@ -17,12 +19,14 @@ from digitzip.fidelity.policy import RMSE_UNIT, Policy
 
 __all__ = [
     "RMSE_UNIT",
+    "Encoded",
+    "Errors",
     "Fallback",
     "FidelityCounts",
     "FidelityEncoder",
     "Policy",
+    "encode_unchecked",
     "encoder_from_arguments",
     "encoder_from_promise",
     "promise_of",
-    "within_bounds",
 ]

@@ -28,16 +28,39 @@ class Labelled:
         return Labelled(self.labels[rows], self.margins[rows])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Errors:
+    """Of each image, its squared error over all pixels, int64 [n], and its largest, int [n]."""
+
+    squared: Integers
+    largest: Integers
+
+    @classmethod
+    def of(cls, images: Images, recon: Images) -> Errors:
+        """Return the errors of reconstructions of images, both uint8 [n, h, w]."""
+        pixels = images[0].size if len(images) else 0
+        residual = (images.astype(np.int32) - recon).reshape(len(images), pixels)
+        squared = np.einsum("np,np->n", residual, residual)  # below 2^31 for 64 x 64 pixels
+        return cls(squared.astype(np.int64), np.abs(residual).max(axis=1, initial=0))
+
+    def at(self, rows: Integers) -> Errors:
+        """Return the errors of some images."""
+        return Errors(self.squared[rows], self.largest[rows])
+
+    def within(self, policy: Policy, pixels: int) -> Flags:
+        """Return which images of so many pixels are within the bounds of a policy, bool [n]."""
+        passed = np.ones(len(self.squared), np.bool_)
+        if policy.max_error is not None:
+            passed &= self.largest <= policy.max_error
+        if policy.max_rmse is not None:
+            limit = pixels * (policy.max_rmse * 255) ** 2  # both sides are below 2^61
+            passed &= self.squared * RMSE_UNIT**2 <= limit
+        return passed
+
+
 def within_bounds(policy: Policy, images: Images, recon: Images) -> Flags:
     """Return which images uint8 [n, h, w] are within the bounds of RMSE and pixels, bool [n]."""
-    residual = images.astype(np.int64) - recon
-    passed = np.ones(len(images), np.bool_)
-    if policy.max_error is not None:
-        passed &= (np.abs(residual) <= policy.max_error).all(axis=(1, 2))
-    if policy.max_rmse is not None:
-        error = np.einsum("nhw,nhw->n", residual, residual) * RMSE_UNIT**2  # below 2^61
-        passed &= error <= images[0].size * (policy.max_rmse * 255) ** 2
-    return passed
+    return Errors.of(images, recon).within(policy, images[0].size if len(images) else 0)
 
 
 def label(policy: Policy, images: Images) -> Labelled | None:

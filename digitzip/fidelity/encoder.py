@@ -6,7 +6,7 @@ correction, and at last a lossless one. The first that passes the checks is used
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from digitzip.codec import Codec, Codes, EncodedBatch, Images
 from digitzip.entropy.residuals import round_to_bounds
 from digitzip.fidelity import checks
-from digitzip.fidelity.checks import Flags, Labelled
+from digitzip.fidelity.checks import Errors, Flags, Labelled
 from digitzip.fidelity.fallback import Fallback
 from digitzip.fidelity.policy import Policy, policy_from_arguments, policy_from_promise
 from digitzip.format import StoredPromise
@@ -25,6 +25,17 @@ _OTHER_CODE_MARGIN: Final = 32  # added to the margin, since the code is chosen 
 _NEAREST: Final = 32  # codes near a given one that are checked
 
 
+class Encoded(NamedTuple):
+    """Encoded images, the `Fallback` of each one, uint8 [n], and how many do not fit the model.
+
+    An image does not fit where its reconstruction exceeds the bound of the model.
+    """
+
+    batch: EncodedBatch
+    used: npt.NDArray[np.uint8]
+    unfit: int = 0
+
+
 class FidelityEncoder:
     """Encode images so that the final pixels of each one satisfy a policy."""
 
@@ -32,25 +43,24 @@ class FidelityEncoder:
         self.codec = codec
         self.policy = policy
 
-    def encode(self, images: Images) -> tuple[EncodedBatch, npt.NDArray[np.uint8]]:
-        """Encode images uint8 [n, h, w]; also return the `Fallback` of each one, uint8 [n].
-
-        Raises `InputError` for other arrays.
-        """
+    def encode(self, images: Images) -> Encoded:
+        """Encode images uint8 [n, h, w]; raises `InputError` for other arrays."""
         codes = self.codec.encode(images)
         recon = self.codec.decode(codes)
         used = np.zeros(len(images), np.uint8)
         if not len(images):
-            return EncodedBatch.plain(codes, recon), used
+            return Encoded(EncodedBatch.plain(codes, recon), used)
+        errors = Errors.of(images, recon)
+        unfit = _count_unfit(self.codec, errors)
         originals = checks.label(self.policy, images)
-        passed = self._code_passes(images, recon, originals)
+        passed = self._code_passes(errors, recon, originals)
         failed = np.flatnonzero(~passed)
         if failed.size and originals is not None:
-            found = self._use_other_codes(images, codes, recon, originals, failed)
+            found = self._use_other_codes(images, codes, recon, errors, originals, failed)
             used[found] = Fallback.OTHER_CODE
             failed = np.setdiff1d(failed, found)
         if not failed.size:
-            return EncodedBatch.plain(codes, recon), used
+            return Encoded(EncodedBatch.plain(codes, recon), used, unfit)
         bounds, pixels = np.full(len(images), -1, np.int16), recon.copy()
         used[failed], bounds[failed], pixels[failed] = Fallback.LOSSLESS, 0, images[failed]
         if self.policy.correction_bound:
@@ -59,26 +69,32 @@ class FidelityEncoder:
             near = failed[enough]
             used[near], bounds[near] = Fallback.NEAR_LOSSLESS, self.policy.correction_bound
             pixels[near] = corrected[enough]
-        return EncodedBatch(codes, recon, pixels, bounds), used
+        return Encoded(EncodedBatch(codes, recon, pixels, bounds), used, unfit)
 
-    def _code_passes(self, images: Images, recon: Images, originals: Labelled | None) -> Flags:
+    def _code_passes(self, errors: Errors, recon: Images, originals: Labelled | None) -> Flags:
         """Return which images pass by their code alone, bool [n]."""
-        passed = checks.within_bounds(self.policy, images, recon)
+        passed = errors.within(self.policy, recon[0].size)
         if originals is not None:
             passed &= originals.margins >= self.policy.margin
             passed &= checks.same_label(self.policy, originals, recon, self.policy.margin)
-        passed |= (recon == images).all(axis=(1, 2))
+        passed |= errors.squared == 0
         return passed
 
     def _use_other_codes(
-        self, images: Images, codes: Codes, recon: Images, originals: Labelled, failed: Integers
+        self,
+        images: Images,
+        codes: Codes,
+        recon: Images,
+        errors: Errors,
+        originals: Labelled,
+        failed: Integers,
     ) -> Integers:
         """Search other codes for images that fail only by their label; return the replaced rows.
 
         An image qualifies where its reconstruction is within the bounds and the margin of the
         original is large enough. Replaces rows of `codes` and `recon`.
         """
-        near = checks.within_bounds(self.policy, images[failed], recon[failed])
+        near = errors.at(failed).within(self.policy, recon[0].size)
         rows = failed[near & (originals.margins[failed] >= self.policy.margin)]
         if not rows.size:
             return rows
@@ -105,10 +121,25 @@ class FidelityEncoder:
         pixels = round_to_bounds(images, recon, self.policy.correction_bound)
         quarter = 0 if originals is None else originals.margins // 4
         margins = np.clip(quarter, 1, max(self.policy.margin, 1))
-        same = checks.same_label(self.policy, originals, pixels, margins) | (pixels == images).all(
-            (1, 2)
-        )
-        return pixels, checks.within_bounds(self.policy, images, pixels) & same
+        errors = Errors.of(images, pixels)
+        same = checks.same_label(self.policy, originals, pixels, margins) | (errors.squared == 0)
+        return pixels, errors.within(self.policy, pixels[0].size) & same
+
+
+def encode_unchecked(codec: Codec, images: Images) -> Encoded:
+    """Encode images uint8 [n, h, w] without a policy; raises `InputError` for other arrays."""
+    codes = codec.encode(images)
+    recon = codec.decode(codes)
+    unfit = 0 if codec.max_rmse is None else _count_unfit(codec, Errors.of(images, recon))
+    return Encoded(EncodedBatch.plain(codes, recon), np.zeros(len(images), np.uint8), unfit)
+
+
+def _count_unfit(codec: Codec, errors: Errors) -> int:
+    """Return how many reconstructions exceed the bound of the model; 0 where it has none."""
+    if codec.max_rmse is None:
+        return 0
+    fits = errors.within(Policy(max_rmse=codec.max_rmse), codec.model.shape.pixels)
+    return int((~fits).sum())
 
 
 def encoder_from_arguments(

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.blas import one_thread
 from digitzip.errors import InputError
 from digitzip.kernels import rans, residuals
 from digitzip.kernels.layers import Integers, Layer, Window
@@ -26,6 +27,7 @@ Images = npt.NDArray[np.uint8]
 
 __all__ = [
     "KERNELS",
+    "RELEASES_GIL",
     "Integers",
     "Kernels",
     "Layer",
@@ -76,13 +78,14 @@ class NumPyKernels:
     """The reference."""
 
     @staticmethod
+    @one_thread
     def forward(network: Network, x: Integers, dtype: type[Any] = np.int32) -> npt.NDArray[Any]:
         return network(x, dtype)
 
     rans_encode = staticmethod(rans.encode)
     rans_decoder = staticmethod(rans.Decoder)
-    encode_residuals = staticmethod(residuals.encode)
-    decode_residuals = staticmethod(residuals.decode)
+    encode_residuals = staticmethod(one_thread(residuals.encode))
+    decode_residuals = staticmethod(one_thread(residuals.decode))
 
 
 def select_kernels(name: str | None) -> Kernels:
@@ -105,3 +108,5 @@ def backend() -> str:
 
 KERNELS: Final[Kernels] = select_kernels(os.environ.get("DIGITZIP_BACKEND"))
 """The backend in use."""
+RELEASES_GIL: Final = isinstance(KERNELS, NativeKernels)
+"""Whether threads make it faster; else processes do."""

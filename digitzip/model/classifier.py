@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.arguments import describe
 from digitzip.errors import InputError
 from digitzip.kernels import KERNELS, Network
 from digitzip.model.tensors import Integers, Tensors, identify, network_tensors
@@ -56,7 +57,7 @@ class Classifier:
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != (self.height, self.width):
             raise InputError(
-                f"images are {_describe(images)}, expected uint8 [n, {self.height}, {self.width}]"
+                f"images are {describe(images)}, expected uint8 [n, {self.height}, {self.width}]"
             )
         pixels = images.reshape(len(images), self.height * self.width)
         return np.stack([KERNELS.forward(each, pixels) for each in self.networks], axis=1)
@@ -78,7 +79,7 @@ class Classifier:
         scores, labels = self.scores(images), np.asarray(labels)
         if labels.dtype != np.uint8 or labels.shape != scores.shape[:2]:
             raise InputError(
-                f"labels are {_describe(labels)}, expected uint8 {list(scores.shape[:2])}"
+                f"labels are {describe(labels)}, expected uint8 {list(scores.shape[:2])}"
             )
         if labels.size and int(labels.max()) >= self.classes:
             raise InputError(f"a label is {labels.max()}, expected below {self.classes}")
@@ -113,7 +114,3 @@ def _ahead(scores: Scores, labels: Labels) -> Scores:
     np.put_along_axis(scores, index, np.iinfo(np.int32).min, axis=2)
     margins: Scores = (own - scores.max(axis=2)).min(axis=1)
     return margins
-
-
-def _describe(array: npt.NDArray[Any]) -> str:
-    return f"{array.dtype} {list(array.shape)}"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from digitzip.errors import ModelError
-from digitzip.model.registry import DEFAULT, load_model, model_files
+from digitzip.model.registry import DEFAULT, load_model, model_files, natural
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def list_models() -> list[ModelInfo]:
     """
     paths = list(model_files())
     folders = list(dict.fromkeys(path.parent for path in paths))
-    paths.sort(key=lambda path: (folders.index(path.parent), _natural(path.stem)))
+    paths.sort(key=lambda path: (folders.index(path.parent), natural(path.stem)))
     first = next((path for path in paths if path.stem == DEFAULT), None)  # it hides later ones
     return [_info(path, default=path == first) for path in paths]
 
@@ -55,9 +53,3 @@ def _info(path: Path, *, default: bool) -> ModelInfo:
         path.stem, str(path), model.id.hex(), shape.height, shape.width, shape.dims,
         model.qualities, model.levels_of(), size, default,
     )  # fmt: skip
-
-
-def _natural(name: str) -> Sequence[tuple[int, str]]:
-    """Return a key that sorts mnist-2 before mnist-10."""
-    parts = re.split(r"([0-9]+)", name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

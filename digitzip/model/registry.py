@@ -101,9 +101,7 @@ def _load(kind: _WeightsReader[T], named: str | Path) -> T:
         return kind.read(path)
     if found := _first_good(kind, _files(kind, str(named))):
         return found
-    known = (
-        ", ".join(sorted({candidate.stem for candidate in _files(kind)}, key=_natural)) or "none"
-    )
+    known = ", ".join(sorted({candidate.stem for candidate in _files(kind)}, key=natural)) or "none"
     raise ModelError(
         f"no {kind.name} named {str(named)[:80]!r}; known {kind.name}s: {known} "
         f"(others: give a path, or set {FOLDERS_VARIABLE} to their folder)"
@@ -123,7 +121,7 @@ def _files(kind: _WeightsReader[T], name: str | None = None) -> Iterator[Path]:
     """Yield the files of a kind in the known folders, only those with `name` if one is given."""
     for folder in _folders():
         if folder.is_dir():
-            for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: _natural(path.stem)):
+            for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: natural(path.stem)):
                 wanted = name in (None, path.stem) and path.is_file()
                 if wanted and _claimed(path).get("format") != kind.other_format:
                     yield path
@@ -158,7 +156,7 @@ def _first_good(kind: _WeightsReader[T], paths: Iterable[Path]) -> T | None:
     return None
 
 
-def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Return a key that sorts mnist-2 before mnist-10."""
+def natural(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Return a key that sorts the name mnist-2 before mnist-10."""
     parts = re.split(r"([0-9]+)", name)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], name

@@ -1,7 +1,6 @@
 """A trained float model -> a model file: integers, entropy models, lambdas, residual model."""
 
 import math
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -11,9 +10,9 @@ import torch
 
 from digitzip import archive
 from digitzip.codec import Codec, Images
-from digitzip.limits import THREADS
 from digitzip.metrics import rmse
 from digitzip.model import Model, Quantiser
+from digitzip.training.export.encoding import encode
 from digitzip.training.export.lambdas import Point, error_of, measured, with_lambdas, within
 from digitzip.training.export.rounding import round_model
 from digitzip.training.export.saving import save
@@ -49,7 +48,6 @@ def export_model(
     Raises `ModelError` when NumPy and PyTorch disagree on one byte; nothing is written then.
     """
     watcher.say("rounding to integers, then learning an entropy model for each number of levels")
-    threads = min(THREADS[-1], os.cpu_count() or 1)
     images, held_out = data.as_images(data.train), data.as_images(data.held_out)
     pixels = images[0].size
     integer = round_model(model, recipe, images)
@@ -57,8 +55,8 @@ def export_model(
     learned: list[Quantiser] = []
     points: list[Point] = []
     for quantiser in integer.quantisers:
-        codec = Codec(integer, quantiser.levels, recipe.entropy.effort, threads)
-        codes, found = codec.encode(images[: recipe.entropy.images]), codec.encode(held_out)
+        codec = Codec(integer, quantiser.levels, recipe.entropy.effort)
+        codes, found = (encode(codec, each) for each in (images[: recipe.entropy.images], held_out))
         quantiser, bits = with_entropy_model(quantiser, codes, found, recipe)
         before = evaluate(model, data.held_out, recipe.code.cells(quantiser.levels))
         rounding = (before.rmse**2 - before.smooth_rmse**2) * pixels * 255**2
@@ -93,7 +91,7 @@ def export_model(
     if recipe.residual.steps:
         learned_from = images[: max(1, recipe.residual.pixels // pixels)]
         (integer,) = with_residual_model(
-            [integer], learned_from, recipe.residual, watcher, seed=recipe.seed, threads=threads
+            [integer], learned_from, recipe.residual, watcher, seed=recipe.seed
         )
     return finish(integer, data, out)
 

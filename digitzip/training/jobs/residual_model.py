@@ -18,6 +18,7 @@ from digitzip.entropy.residuals import MAX_BOUND
 from digitzip.kernels import Network
 from digitzip.kernels.context import VALUES, Context, input_size, pad_final, pad_recon
 from digitzip.model import Model
+from digitzip.training.export.encoding import encode
 from digitzip.training.export.fold import fold_residual_network
 from digitzip.training.export.integers import Output, round_chain
 from digitzip.training.fit.loop import Learner, chunks, fit, seeded
@@ -40,15 +41,12 @@ def with_residual_model(
     watcher: Watcher,
     *,
     seed: int = SEED,
-    threads: int = 1,
 ) -> list[Model]:
     """Return models with one residual model, learned from images uint8 [n, h, w].
 
     The default number of levels of each model compresses most of the images.
     """
-    codecs = [
-        Codec(model, levels, threads=threads) for model in models for levels in model.qualities
-    ]
+    codecs = [Codec(model, levels) for model in models for levels in model.qualities]
     codecs.sort(key=lambda codec: codec.levels != codec.model.quantisers[0].levels)
     recon = reconstructed(images, codecs, seed)
     network = learn_residuals(images, recon, recipe, watcher, seed=seed)
@@ -66,7 +64,7 @@ def reconstructed(images: Images, codecs: Sequence[Codec], seed: int) -> Images:
     drawn = np.random.default_rng(seed).choice(len(codecs), len(images), p=chances)
     recon = np.empty_like(images)
     for number, codec in enumerate(codecs):
-        recon[drawn == number] = codec.decode(codec.encode(images[drawn == number]))
+        recon[drawn == number] = codec.decode(encode(codec, images[drawn == number]))
     return recon
 
 
