@@ -17,6 +17,8 @@ PARTS: Final = {
     "dims": "measure.dims",
     "speed": "measure.speed",
     "peer_speed": "peers.speed",
+    "backends": "measure.backends",
+    "cores": "measure.cores",
     "startup": "measure.startup",
     "scale": "measure.scale",
     "access": "measure.access",
@@ -33,7 +35,9 @@ SEPARATE: Final = {
     "experiment": "measure.experiment",
 }
 """Parts that run only when they are named."""
-TIMED: Final = {"speed", "peer_speed", "startup", "scale", "access", "guard", "--quick"}
+TIMED: Final = {
+    "speed", "peer_speed", "backends", "cores", "startup", "scale", "access", "guard", "--quick",
+}  # fmt: skip
 """Parts that run in a process with one thread."""
 
 

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks import record
+from digitzip.training.fit.device import bfloat16_helps
 from digitzip.training.fit.loop import Learner, fit, measure_statistics
 from digitzip.training.fit.warp import warp
 from digitzip.training.recipe import Learning
@@ -104,7 +105,7 @@ def train(
     learning = Learning(rate=recipe.learning_rate, warm_up=200, average=recipe.average)
     learner = Learner(network, learning, random)
     learner.optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
-    per_epoch = len(x) // recipe.batch
+    per_epoch, faster = len(x) // recipe.batch, bfloat16_helps(x.device)
 
     def batches(epoch: int) -> Iterable[Tensor]:
         order = torch.randperm(len(x), generator=random)
@@ -112,7 +113,7 @@ def train(
 
     def loss(rows: Tensor) -> Tensor:
         pixels = augmented(x[rows], recipe.warp_share, random)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=faster):
             scores = network(pixels.contiguous(memory_format=torch.channels_last))
         return F.cross_entropy(scores.float(), y[rows], label_smoothing=recipe.smoothing)
 

@@ -34,8 +34,8 @@ PAGES: Final = (
 )
 BLOCK: Final = re.compile(r"<!-- (?P<name>[a-z-]+) -->\n.*?<!-- /(?P=name) -->", re.DOTALL)
 PARTS: Final = (
-    "rate", "dims", "speed", "peer_speed", "startup", "scale", "scale_full", "access", "peers",
-    "looks", "guard", "margins", "experiment",
+    "rate", "dims", "speed", "peer_speed", "backends", "cores", "startup", "scale", "scale_full",
+    "access", "peers", "looks", "guard", "margins", "experiment",
 )  # fmt: skip
 NOT_YET: Final = "Not measured yet."
 
@@ -80,6 +80,8 @@ BLOCKS: Final[dict[str, tuple[Callable[..., str], str]]] = {
     "peers": (peers.table, "rate peers"),
     "throughput": (speed.throughput, "speed"),
     "efforts": (speed.efforts, "rate speed"),
+    "native": (speed.native, "backends"),
+    "all-cores": (speed.all_cores, "cores"),
     "pace": (speed.pace, "peer_speed scale"),
     "beside": (speed.beside, "peer_speed"),
     "start": (speed.start, "startup"),

@@ -1,4 +1,4 @@
-"""Tables of `speed`, `peer_speed`, `startup`, `scale` and `access`: time and memory."""
+"""Tables of time and memory: throughput, backends, cores, starting, scale, access."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from benchmarks.record import Result
 from benchmarks.report.tables import between, cells, ratio, short, table, wrapped
 
 THREADS: Final = ("one thread", "all cores")
+NATIVE_BARS: Final = {
+    "lossless compress": 8, "lossless decompress": 8, "one image of a cold chunk of 10,000": 8,
+    "decompress, 100 images": 2, "decompress, 1 image": 2,
+}  # fmt: skip
+"""How many times as fast as NumPy the native backend has to be."""
+CORES_BAR: Final = 0.9
+"""Share of the cores that all of them together have to use."""
 
 
 def throughput(speed: Result) -> str:
@@ -98,6 +105,45 @@ def ratios_of(sizes: list[Result]) -> str:
     """Return the ratio at each number of images, that of the most images with its spread."""
     *fewer, most = sizes
     return " / ".join([*(short(found["median"]) for found in fewer), ratio(most)])
+
+
+def native(backends: Result) -> str:
+    """Return how many times as fast the native backend is, and how close to its processor."""
+    rows = []
+    for task, found in backends["native_over_numpy"].items():
+        bar = NATIVE_BARS.get(task)
+        met = "" if bar is None else "cleared" if found["median"] >= bar else "missed"
+        rows.append((task, ratio(found), "" if bar is None else f"≥ {bar}", met))
+    return table(("", "native / NumPy", "bar", ""), *rows) + "\n\n" + roofline(backends["roofline"])
+
+
+def roofline(found: Result) -> str:
+    """Return the multiplications a second that the networks reach, and those of registers alone."""
+    reached = ", ".join(
+        f"the {name} {rate / 1e9:.0f} billion" for name, rate in found["reached"].items()
+    )
+    peaks = ", ".join(
+        f"{rate / 1e9:.0f} billion ({name.replace('_', ', ')})"
+        for name, rate in found["peak"].items()
+    )
+    shares = [rate / peak for rate in found["reached"].values() for peak in found["peak"].values()]
+    return wrapped(
+        f"Multiplications a second, {found['backend']}: {reached}. Registers alone reach "
+        f"{peaks or 'an unknown number'}"
+        + (f": the networks use {min(shares):.0%} to {max(shares):.0%} of it." if shares else ".")
+    )
+
+
+def all_cores(cores: Result) -> str:
+    """Return how many times as fast all cores are as one."""
+    bar = CORES_BAR * cores["jobs"]
+    rows = [
+        (task, between(cores["images_per_second"][task]["1"]), ratio(found),
+         "cleared" if found["median"] >= bar else "missed")
+        for task, found in cores["all_over_one"].items()
+    ]  # fmt: skip
+    head = ("", "images per second, one core", f"{cores['jobs']} cores / one", f"≥ {bar:g}")
+    return table(head, *rows)
 
 
 def start(startup: Result) -> str:
