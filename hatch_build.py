@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,8 @@ def compile_library(folder: Path) -> str | None:
     if compiler is None:
         return "no C compiler was found"
     target = folder / LIBRARY
-    command = [compiler, *FLAGS, "-o", str(target), str(SOURCE)]
+    architecture = shlex.split(os.environ.get("ARCHFLAGS", ""))  # of wheels for macOS
+    command = [compiler, *FLAGS, *architecture, "-o", str(target), str(SOURCE)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode or not target.is_file():
         return f"{' '.join(command)} failed: {done.stderr.strip()[:500]}"
