@@ -18,205 +18,89 @@ Names are loaded when they are first used: importing digitzip imports no other p
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from digitzip.version import __version__
+from digitzip.version import __version__ as __version__
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for type checkers, which do not see what __getattr__ finds
     from digitzip.archive import (
-        Archive,
-        ComparedImage,
-        Comparison,
-        CorrectionStats,
-        ImageGroup,
-        Info,
-        Promise,
-        Recovered,
-        Writer,
-        append,
-        compare,
-        compress,
-        create,
-        decompress,
-        extract,
-        join,
-        open,
-        recover,
+        Archive as Archive,
+        ComparedImage as ComparedImage,
+        Comparison as Comparison,
+        CorrectionStats as CorrectionStats,
+        ImageGroup as ImageGroup,
+        Info as Info,
+        Promise as Promise,
+        Recovered as Recovered,
+        Writer as Writer,
+        append as append,
+        compare as compare,
+        compress as compress,
+        create as create,
+        decompress as decompress,
+        extract as extract,
+        join as join,
+        open as open,
+        recover as recover,
     )
-    from digitzip.archive.sample import (
-        sample_path,
-    )
-    from digitzip.codec import (
-        Codec,
-        load_codec,
-    )
+    from digitzip.archive.sample import sample_path as sample_path
+    from digitzip.codec import Codec as Codec, load_codec as load_codec
     from digitzip.errors import (
-        BoundError,
-        ClosedError,
-        DamagedError,
-        DigitzipError,
-        DigitzipWarning,
-        ExistsError,
-        InputError,
-        LimitError,
-        ModelError,
-        OutputError,
-        UnsupportedError,
+        BoundError as BoundError,
+        ClosedError as ClosedError,
+        DamagedError as DamagedError,
+        DigitzipError as DigitzipError,
+        DigitzipWarning as DigitzipWarning,
+        ExistsError as ExistsError,
+        InputError as InputError,
+        LimitError as LimitError,
+        ModelError as ModelError,
+        OutputError as OutputError,
+        UnsupportedError as UnsupportedError,
     )
-    from digitzip.fetch import (
-        fetch_mnist,
-    )
-    from digitzip.fidelity import (
-        Fallback,
-        FidelityCounts,
-    )
+    from digitzip.fetch import fetch_mnist as fetch_mnist
+    from digitzip.fidelity import Fallback as Fallback, FidelityCounts as FidelityCounts
     from digitzip.images import (
-        Fit,
-        ImageSource,
-        read_images,
-        read_labels,
-        write_images,
-        write_labels,
+        Fit as Fit,
+        ImageSource as ImageSource,
+        read_images as read_images,
+        read_labels as read_labels,
+        write_images as write_images,
+        write_labels as write_labels,
     )
-    from digitzip.images.sheet import (
-        contact_sheet,
-    )
-    from digitzip.kernels import (
-        backend,
-    )
-    from digitzip.model import (
-        Model,
-        Shape,
-    )
-    from digitzip.model.listing import (
-        ModelInfo,
-        list_models,
-    )
+    from digitzip.images.sheet import contact_sheet as contact_sheet
+    from digitzip.kernels import backend as backend
+    from digitzip.model import Model as Model, Shape as Shape
+    from digitzip.model.listing import ModelInfo as ModelInfo, list_models as list_models
+else:
+    _ROOMS = {
+        "archive": (
+            "Archive ComparedImage Comparison CorrectionStats ImageGroup Info Promise Recovered "
+            "Writer append compare compress create decompress extract join open recover"
+        ),
+        "archive.sample": "sample_path",
+        "codec": "Codec load_codec",
+        "errors": (
+            "BoundError ClosedError DamagedError DigitzipError DigitzipWarning ExistsError "
+            "InputError LimitError ModelError OutputError UnsupportedError"
+        ),
+        "fetch": "fetch_mnist",
+        "fidelity": "Fallback FidelityCounts",
+        "images": "Fit ImageSource read_images read_labels write_images write_labels",
+        "images.sheet": "contact_sheet",
+        "kernels": "backend",
+        "model": "Model Shape",
+        "model.listing": "ModelInfo list_models",
+    }
+    _HOME = {name: room for room, names in _ROOMS.items() for name in names.split()}
+    __all__ = [*_HOME, "__version__"]
 
-_ROOMS = {
-    "archive": (
-        "Archive",
-        "ComparedImage",
-        "Comparison",
-        "CorrectionStats",
-        "ImageGroup",
-        "Info",
-        "Promise",
-        "Recovered",
-        "Writer",
-        "append",
-        "compare",
-        "compress",
-        "create",
-        "decompress",
-        "extract",
-        "join",
-        "open",
-        "recover",
-    ),
-    "archive.sample": ("sample_path",),
-    "codec": (
-        "Codec",
-        "load_codec",
-    ),
-    "errors": (
-        "BoundError",
-        "ClosedError",
-        "DamagedError",
-        "DigitzipError",
-        "DigitzipWarning",
-        "ExistsError",
-        "InputError",
-        "LimitError",
-        "ModelError",
-        "OutputError",
-        "UnsupportedError",
-    ),
-    "fetch": ("fetch_mnist",),
-    "fidelity": (
-        "Fallback",
-        "FidelityCounts",
-    ),
-    "images": (
-        "Fit",
-        "ImageSource",
-        "read_images",
-        "read_labels",
-        "write_images",
-        "write_labels",
-    ),
-    "images.sheet": ("contact_sheet",),
-    "kernels": ("backend",),
-    "model": (
-        "Model",
-        "Shape",
-    ),
-    "model.listing": (
-        "ModelInfo",
-        "list_models",
-    ),
-}
-_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module 'digitzip' has no attribute {name!r}")
+        value = getattr(import_module(f"digitzip.{_HOME[name]}"), name)
+        if isinstance(value, type):
+            value.__module__ = __name__  # where it is exported, in tracebacks and documents
+        globals()[name] = value
+        return value
 
-__all__ = [  # noqa: RUF022 - by room
-    "Archive",
-    "ComparedImage",
-    "Comparison",
-    "CorrectionStats",
-    "ImageGroup",
-    "Info",
-    "Promise",
-    "Recovered",
-    "Writer",
-    "append",
-    "compare",
-    "compress",
-    "create",
-    "decompress",
-    "extract",
-    "join",
-    "open",
-    "recover",
-    "sample_path",
-    "Codec",
-    "load_codec",
-    "BoundError",
-    "ClosedError",
-    "DamagedError",
-    "DigitzipError",
-    "DigitzipWarning",
-    "ExistsError",
-    "InputError",
-    "LimitError",
-    "ModelError",
-    "OutputError",
-    "UnsupportedError",
-    "fetch_mnist",
-    "Fallback",
-    "FidelityCounts",
-    "Fit",
-    "ImageSource",
-    "read_images",
-    "read_labels",
-    "write_images",
-    "write_labels",
-    "contact_sheet",
-    "backend",
-    "Model",
-    "Shape",
-    "ModelInfo",
-    "list_models",
-    "__version__",
-]
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'digitzip' has no attribute {name!r}")
-    value: object = getattr(import_module(f"digitzip.{_HOME[name]}"), name)
-    if isinstance(value, type):
-        value.__module__ = __name__  # where it is exported, in tracebacks and documents
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    def __dir__() -> list[str]:
+        return sorted(__all__)
