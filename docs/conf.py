@@ -33,8 +33,8 @@ ARRAY = re.compile(
 )
 
 LONG_NAME = re.compile(r"(?:~[\w.]*\.|\bnpt\.)(\w+)")
-MADE_BY_FUNCTIONS = ("digitzip.Writer", "digitzip.Model", "digitzip.ImageSource")
-"""Classes that users never construct."""
+CONSTRUCTED = ("digitzip.Archive", "digitzip.Codec", "digitzip.Shape")
+"""Classes that users construct; functions return the others, and errors take a message."""
 
 
 def shorten_types(
@@ -47,7 +47,7 @@ def shorten_types(
     returns: str | None,
 ) -> tuple[str | None, str | None]:
     """Write types in signatures as users do, `NDArray[uint8]`; hide private constructors."""
-    if name in MADE_BY_FUNCTIONS:
+    if what in ("class", "exception") and name not in CONSTRUCTED:
         return "", None
     return signature and _short(signature), returns and _short(returns)
 

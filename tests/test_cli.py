@@ -577,6 +577,9 @@ def test_models_are_listed_with_the_default_marked(models: Path) -> None:
     first = lines[1].split()
     assert first[:2] == ["mnist-10", "*"]
     assert first[3:9] == ["28", "x", "28", "4", "1:5", "2:8*"]
+    path = str(models / "mnist-10.safetensors")
+    assert path not in works("models").decode()
+    assert works("models", "-v").decode().splitlines()[1].endswith(f"  {path}")
     entries = json.loads(works("models", "--json"))
     assert [entry["default"] for entry in entries][:2] == [True, False]
     assert [entries[0][key] for key in ("qualities", "default_levels")] == [[5, 8], 8]

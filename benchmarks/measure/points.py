@@ -20,6 +20,7 @@ from benchmarks.measure import classifier
 from benchmarks.record import Images, Labels
 from digitzip.codec import Codec, Codes
 from digitzip.entropy.probability import ideal_bits
+from digitzip.format import Chunk
 from digitzip.metrics import d32, psnr, rmse, ssim
 from digitzip.model import bundled_folder, load_model
 
@@ -145,26 +146,28 @@ def measure_once(case: Case) -> Point:
 
 
 def overhead(data: bytes) -> int:
-    """Return how many bytes of a file without names or corrections are not codes.
+    """Return how many bytes of a file without names, labels or corrections are not codes.
 
-    The first Zstandard block of a chunk is its head, the others are codes. Headers of frames and
-    blocks, checksums, header and trailer of the file are overhead.
+    Headers of frames and blocks, checksums, header and trailer of the file are overhead. So is the
+    head of a chunk up to the representation of its codes, a few bytes that do not compress.
     """
     offset, codes = 0, 0
     while offset < len(data):
         if int.from_bytes(data[offset : offset + 4], "little") >> 4 == _SKIPPABLE:
             offset += 8 + int.from_bytes(data[offset + 4 : offset + 8], "little")
             continue
+        start, last = offset, False
         offset += zstandard.frame_header_size(data[offset : offset + 18])
-        first, last = True, False
         while not last:
             block = int.from_bytes(data[offset : offset + 3], "little")
             last, kind, size = bool(block & 1), block >> 1 & 3, block >> 3
             stored = 1 if kind == _REPEATED else size
-            codes += 0 if first else stored
+            codes += stored
             offset += 3 + stored
-            first = False
         offset += 4  # checksum
+        frame = data[start:offset]
+        (layer,) = Chunk.from_bytes(frame).layers
+        codes -= zstandard.frame_content_size(frame) - len(layer.body) + 1
     return len(data) - codes
 
 

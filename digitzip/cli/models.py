@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.json
-def models(as_json: bool) -> None:
+@click.option("-v", "--verbose", is_flag=True, help="Print the path of each model, too.")
+def models(as_json: bool, verbose: bool) -> None:
     """List the models that can be named.
 
     Models in the folders of DIGITZIP_MODELS come first, then the bundled ones; * marks defaults.
@@ -33,12 +34,12 @@ def models(as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(model) for model in sound], indent=2))
     else:
-        _print(sound)
+        _print(sound, verbose)
     if len(sound) < len(found):
         click.get_current_context().exit(console.exit_code(ModelError()))
 
 
-def _print(models: Sequence[ModelInfo]) -> None:
+def _print(models: Sequence[ModelInfo], verbose: bool) -> None:
     rows = [
         (
             model.name + " *" * model.default,
@@ -47,10 +48,12 @@ def _print(models: Sequence[ModelInfo]) -> None:
             str(model.dims),
             _qualities(model),
             f"{model.bytes:,}",
+            *([model.path] if verbose else []),
         )
         for model in models
     ]
-    table.show(("name", "id", "shape", "dims", "qualities", "bytes"), rows)
+    heads = ("name", "id", "shape", "dims", "qualities", "bytes", *(["path"] if verbose else []))
+    table.show(heads, rows)
 
 
 def _qualities(model: ModelInfo) -> str:

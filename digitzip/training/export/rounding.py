@@ -1,4 +1,8 @@
-"""A float autoencoder -> an integer encoder, decoder and quantisers."""
+"""A float autoencoder -> an integer encoder, decoder and quantisers.
+
+Calibration calls networks directly, which is the NumPy reference, and not through the backend that
+`digitzip.kernels` selected: the integers of a model must not depend on what is built here.
+"""
 
 from typing import Final
 
