@@ -17,8 +17,6 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import digitzip
-from digitzip import atomic
-from digitzip.archive import appending
 from digitzip.cli import digitzip as command
 from digitzip.errors import (
     BoundError,
@@ -31,7 +29,6 @@ from digitzip.format import StoredPromise
 from digitzip.model import Model
 from tests.archives import chunk_sizes, with_promise
 from tests.conftest import TINY
-from tests.stops import killed_at
 from tests.test_join import VALID, pack
 
 Images = npt.NDArray[np.uint8]
@@ -182,25 +179,6 @@ def test_a_promise_that_cannot_be_kept_is_refused(old: bytes, images: Images) ->
 
 
 @posix
-def test_two_runs_do_not_append_at_once(old: bytes, tiny: Model, images: Images) -> None:
-    with digitzip.append("old.dz", model=tiny, effort=0) as out:
-        out.append(images[10:20])
-        with pytest.raises(OutputError, match="another run is appending"):
-            add("old.dz", images[20:])
-        out.append(images[20:])
-    assert Path("old.dz").read_bytes() == pack(tiny, images)
-
-
-def test_a_file_that_was_changed_meanwhile_is_left(old: bytes, tiny: Model, images: Images) -> None:
-    other = pack(tiny, images[:3])
-    with pytest.raises(OutputError, match="changed meanwhile"):  # noqa: PT012, SIM117
-        with digitzip.append("old.dz", model=tiny, effort=0) as out:
-            out.append(images)
-            Path("old.dz").write_bytes(other)
-    assert Path("old.dz").read_bytes() == other
-
-
-@posix
 def test_links_are_followed_and_permissions_kept(old: bytes, images: Images, tiny: Model) -> None:
     Path("old.dz").chmod(0o640)
     Path("link.dz").symlink_to("old.dz")
@@ -246,32 +224,6 @@ def test_the_owner_is_kept(old: bytes, images: Images) -> None:
     os.chown("old.dz", 1234, 2345)
     add("old.dz", images)
     assert (Path("old.dz").stat().st_uid, Path("old.dz").stat().st_gid) == (1234, 2345)
-
-
-# Where a run is killed, and whether the new file is there then.
-STOPS = [
-    pytest.param(appending, "_like", False, False, id="before anything is written"),
-    pytest.param(atomic._Part, "write", False, False, id="before the new file is written"),
-    pytest.param(atomic._Part, "write", True, False, id="when half of it is written"),
-    pytest.param(os, "fsync", False, False, id="before it is on the disk"),
-    pytest.param(atomic, "_rename", False, False, id="before it is renamed"),
-    pytest.param(atomic, "_sync_folder", False, True, id="after it is renamed"),
-]
-
-
-@posix
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-@pytest.mark.parametrize(("owner", "name", "half", "new"), STOPS)
-def test_a_killed_run_leaves_the_old_file_or_the_new_one(
-    owner: object, name: str, half: bool, new: bool, workdir: Path, tiny: Model, images: Images
-) -> None:
-    Path("old.dz").write_bytes(old := pack(tiny, images[:10]))
-    assert killed_at(owner, name, lambda: add("old.dz", images[10:20]), half=half)
-    found = images[:20] if new else images[:10]
-    assert Path("old.dz").read_bytes() == (pack(tiny, found) if new else old)
-    add("old.dz", images[20:])
-    assert Path("old.dz").read_bytes() == pack(tiny, np.concatenate([found, images[20:]]))
-    assert [path.name for path in workdir.iterdir()] == ["old.dz"]
 
 
 @posix

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import gc
 import io
-import multiprocessing
 import pickle
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -35,10 +31,11 @@ from digitzip.errors import (
     LimitError,
     ModelError,
     OutputError,
+    UnsupportedError,
 )
 from digitzip.format import Chunk, Entry, Header, Layer, LayerType, Trailer
 from digitzip.format import names as format_names
-from digitzip.model import Model, read_model
+from digitzip.model import Model
 from tests.conftest import TINY
 
 Images = npt.NDArray[np.uint8]
@@ -268,40 +265,19 @@ def test_names_that_the_format_forbids_are_refused(name: str) -> None:
         format_names.check(name)
 
 
-part = st.text(min_size=1, max_size=8).filter(
-    lambda text: text not in (".", "..") and not {"/", "\0"} & set(text)
-)
-name = st.lists(part, min_size=1, max_size=3).map("/".join)
-encodable = name.filter(
-    lambda text: text.isascii() or not any(0xD800 <= ord(c) < 0xE000 for c in text)
-)
+characters = st.characters(exclude_categories=["Cs"], exclude_characters="/\0")
+part = st.text(characters, min_size=1, max_size=8).filter(lambda text: text not in (".", ".."))
 
 
-@given(st.lists(encodable, min_size=1, max_size=20))
+@given(st.lists(st.lists(part, min_size=1, max_size=3).map("/".join), min_size=1, max_size=9))
 def test_names_come_back(names: list[str]) -> None:
     assert format_names.unpack(format_names.pack(names), len(names)) == names
-
-
-@given(part.filter(str.isascii), st.integers(0, 10**6), st.integers(0, 8), st.integers(1, 50))
-def test_counted_names_come_back(prefix: str, start: int, width: int, n: int) -> None:
-    names = [f"{prefix}{i:0{width}d}.png" for i in range(start, start + n)]
-    packed = format_names.pack(names)
-    assert format_names.unpack(packed, n) == names
 
 
 def test_counted_names_cost_64_bytes_at_most() -> None:
     for first, width in ((0, 5), (1, 0), (9_990, 5)):
         names = [f"scan_{i:0{width}d}.jpeg" for i in range(first, first + 10_000)]
         assert len(format_names.pack(names)) <= 64
-
-
-@given(st.binary(max_size=60), st.integers(1, 5))
-def test_arbitrary_bytes_are_names_or_damage(body: bytes, n: int) -> None:
-    try:
-        names = format_names.unpack(body, n)
-    except DamagedError:
-        return
-    assert len(names) == n
 
 
 @pytest.fixture(scope="module")
@@ -319,14 +295,8 @@ def test_every_flipped_bit_is_refused(small: bytes, tiny: Model) -> None:
     for bit in range(len(small) * 8):
         flipped = bytearray(small)
         flipped[bit // 8] ^= 1 << bit % 8
-        with pytest.raises(DigitzipError):
+        with pytest.raises((DamagedError, LimitError, ModelError, UnsupportedError)):
             digitzip.decompress(bytes(flipped), model=tiny)
-
-
-@given(st.binary(max_size=300))
-def test_arbitrary_bytes_are_refused(data: bytes) -> None:
-    with pytest.raises(DigitzipError):
-        digitzip.decompress(data, model=TINY)
 
 
 def test_huge_claims_are_refused_without_allocating(tiny: Model) -> None:
@@ -348,16 +318,6 @@ def test_a_claim_of_many_images_is_checked_before_they_are_allocated(tiny: Model
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 30 << 20
-
-
-@given(st.binary(max_size=120))
-def test_arbitrary_chunks_with_all_checks_made_good_are_read_or_refused(content: bytes) -> None:
-    model = read_model(TINY)
-    header = Header(model.id, 28, 28, 3, 8).to_bytes()
-    chunk = zstandard.ZstdCompressor(write_checksum=True).compress(b"\1" + content)
-    trailer = Trailer((Entry(len(chunk), 1, zlib.crc32(chunk)),)).to_bytes(header)
-    with suppress(DigitzipError):
-        digitzip.open(header + chunk + trailer, model=model).test()
 
 
 def test_rebuilding_a_whole_file_reports_no_damage(stored: bytes, tiny: Model) -> None:
@@ -425,25 +385,6 @@ def test_chunks_are_read_on_demand(archive: Archive, stored: bytes, tiny: Model)
         assert dz[399].shape == (28, 28)
         with pytest.raises(DamagedError, match="images 400 to 449"):
             dz[400]
-
-
-def test_threads_share_an_archive(archive: Archive) -> None:
-    indexes = [int(i) for i in np.random.default_rng(5).integers(0, len(archive), 60)]
-    expected = [crc_of(archive, i) for i in indexes]
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda i: crc_of(archive, i), indexes)) == expected
-
-
-@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_processes_share_an_archive(path: Path, method: str) -> None:
-    with digitzip.open(path, model=TINY) as archive:
-        indexes = [1, 449, 400, 130]
-        expected = [crc_of(archive, i) for i in indexes]
-        with multiprocessing.get_context(method).Pool(2) as pool:
-            assert pool.starmap(crc_of, [(archive, i) for i in indexes]) == expected
-            pool.close()
-            pool.join()
 
 
 def test_a_failed_run_leaves_the_old_file(path: Path, tiny: Model, images: Images) -> None:

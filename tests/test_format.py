@@ -107,7 +107,7 @@ def test_a_header_is_rebuilt_from_its_copy(header: Header) -> None:
 
 
 @given(st.binary(max_size=80))
-def test_arbitrary_bytes_are_a_copy_of_a_header_or_a_imagezip_error(data: bytes) -> None:
+def test_arbitrary_bytes_are_a_copy_of_a_header_or_a_digitzip_error(data: bytes) -> None:
     with suppress(DigitzipError):
         assert Header.from_copy(data).copy_bytes() == data
 
@@ -197,7 +197,7 @@ def test_metadata_that_no_writer_writes_is_refused(stored: bytes) -> None:
 
 
 @given(st.binary(max_size=60))
-def test_arbitrary_bytes_are_metadata_or_a_imagezip_error(data: bytes) -> None:
+def test_arbitrary_bytes_are_metadata_or_a_digitzip_error(data: bytes) -> None:
     with suppress(DigitzipError):
         cursor = Cursor(data, "header")
         found = metadata.unpack(cursor)
@@ -298,7 +298,7 @@ def test_frames_are_measured_without_being_unpacked(content: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_arbitrary_bytes_are_a_chunk_or_a_imagezip_error(content: bytes) -> None:
+def test_arbitrary_bytes_are_a_chunk_or_a_digitzip_error(content: bytes) -> None:
     for data in (content, frame(content)):
         with suppress(DigitzipError):
             Chunk.from_bytes(data)
@@ -336,7 +336,7 @@ def test_the_smallest_trailer_has_23_bytes() -> None:
 
 
 @given(st.binary(max_size=60))
-def test_arbitrary_bytes_are_a_trailer_or_a_imagezip_error(data: bytes) -> None:
+def test_arbitrary_bytes_are_a_trailer_or_a_digitzip_error(data: bytes) -> None:
     for read in (claimed_size, Trailer.claims):
         with suppress(DigitzipError):
             read(b"\x5e\x2a\x4d\x18" + data)

@@ -21,7 +21,7 @@ from tests.fuzz import loop
 from tests.fuzz.case import Case, Target, attempt
 from tests.fuzz.render import PAGE, RESULT, rendered
 
-CASES = {"container": 300, "names": 600, "idx": 300, "npy": 300, "image": 150, "model": 100}
+CASES = {"container": 900, "names": 2000, "idx": 1000, "npy": 700, "image": 250, "model": 150}
 CRASHERS = sorted((Path(__file__).parent / "crashers").glob("image-*"))
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="the fuzzer forks")

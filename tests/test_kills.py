@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from digitzip import atomic
+from digitzip.archive import appending
 from tests import kills
 from tests.kills import SCENES, Stop
 
@@ -26,9 +27,12 @@ forks = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 HALF: Final = Stop(atomic._Part, "write", half=True)
 WHOLE: Final = Stop(os, "fsync")
 RENAMED: Final = Stop(atomic, "_sync_folder")
-ONE_FILE: Final = (HALF, WHOLE, Stop(atomic, "_rename"), RENAMED)
+ONE_FILE: Final = (
+    Stop(atomic._Part, "write"), HALF, WHOLE, Stop(atomic, "_rename"), RENAMED
+)  # fmt: skip
 MANY_FILES: Final = (Stop(Image.Image, "save", call=70), RENAMED)
 STOPS: Final = {
+    "append": (Stop(appending, "_like"), *ONE_FILE),
     "decompress to a folder": MANY_FILES,
     "decompress into a folder": (*MANY_FILES, Stop(atomic, "_rename", call=70)),
     "train, then --resume": (Stop(atomic, "_rename", call=1),),

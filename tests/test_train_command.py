@@ -224,13 +224,6 @@ def test_a_network_that_no_model_file_holds_is_refused_before_it_is_trained(
         train_plain.changes({"encoder_network": sizes}, EXPERIMENT_2016, 10_000)
 
 
-def test_without_data_and_without_a_folder_of_it_one_line_says_so(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("DIGITZIP_DATA", raising=False)
-    assert "DIGITZIP_DATA" in fails("train", "--encoder-network", "784,10")
-
-
 # Parts of the bundled models.
 
 

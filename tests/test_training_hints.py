@@ -104,14 +104,9 @@ def test_a_model_that_is_trained_for_the_images_fits_them(tiny: digitzip.Model) 
 def test_what_training_needs_is_what_the_extra_installs(monkeypatch: pytest.MonkeyPatch) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extra = {text.partition(">")[0] for text in project["optional-dependencies"]["train"]}
-    assert extra == {"torch", "tensorboard"}
-    for name in [name for name in sys.modules if name.startswith("digitzip.training")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr(digitzip, "training", raising=False)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    code, said = run("train", "--data", "in.npy", "-o", "m.safetensors")
-    assert code == 4
-    assert "training needs torch, which is not installed: pip install 'digitzip[train]'" in said
+    assert extra == {"torch", "tensorboard"}  # tests/test_process.py does without torch
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    told(r"logdir needs tensorboard: pip install 'digitzip\[train\]'", logdir=Path("logs"))
 
 
 def test_without_data_the_folder_of_mnist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

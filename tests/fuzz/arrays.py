@@ -31,6 +31,8 @@ def idx_target(folder: Path) -> Target:
         header = idx.HEADER.pack(idx.MAGIC, *shape)
         if random.random() < 0.3:
             header = damage(random, header)
+        if random.random() < 0.1:
+            return _labels_case(random, path, shape[0])
         return _case(random, path, _pixels(random, header))
 
     return case
@@ -84,6 +86,21 @@ def _zipped(random: Random, data: bytes) -> bytes:
             file.writestr(name, data)
     zipped = out.getvalue()
     return damage(random, zipped) if random.random() < 0.5 else zipped
+
+
+def _labels_case(random: Random, path: Path, count: int) -> Case:
+    """Return a case of a file of labels, IDX or NPY, that claims so many."""
+    header = random.choice((b"\0\0\x08\x01" + count.to_bytes(4, "big"), _npy_header(random)))
+    data = (damage(random, header) if random.random() < 0.3 else header) + bytes(range(6))
+    data = gzip.compress(data, 1, mtime=0) if random.random() < 0.2 else data
+
+    def read() -> None:
+        path.write_bytes(data)
+        labels = images.read_labels(path)
+        assert labels.dtype == np.uint8
+        assert labels.ndim == 1
+
+    return Case("read labels", data, read)
 
 
 def _case(random: Random, path: Path, data: bytes) -> Case:
