@@ -149,7 +149,7 @@ def printable(text: str) -> str:
 def about(file: str, *others: type[DigitzipError]) -> Iterator[None]:
     """Prefix errors of reading `file` with its name.
 
-    Errors of output, and of the kinds of `others`, name another file themselves.
+    Errors of output and of the kinds in `others` name their file already.
     """
     named: tuple[type[DigitzipError], ...] = (OutputError, *others)
     try:

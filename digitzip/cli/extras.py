@@ -41,8 +41,8 @@ def read_labels(
 ) -> npt.NDArray[np.uint8] | None:
     """Return the labels of `count` images that are read from `inputs`, or None.
 
-    Raises `click.UsageError` where folders are asked for and an input is none, and `InputError`
-    where the number of labels is another.
+    Raises `click.UsageError` where `labels` is "folders" and an input is not a folder, and
+    `InputError` where there are not `count` labels.
     """
     import digitzip
 

@@ -45,7 +45,7 @@ def default_without_bounds() -> Iterator[None]:
 
 
 def corrections(found: Info) -> str:
-    """Return how many images have corrections, and what many of them say of the model."""
+    """Return the number of corrected images in words; tell where the model does not fit."""
     corrected = found.corrections or 0
     bounded = found.promise is None or found.promise.max_error is not None
     poor = not bounded and corrected >= _FEWEST and 2 * corrected > found.images

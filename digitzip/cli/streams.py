@@ -140,7 +140,7 @@ def refuse_same(files: Sequence[str], out: str) -> None:
 
 
 def check_output(out: str, force: bool) -> None:
-    """Raise `OutputError`, before any work, where no file can be written, or not unless forced."""
+    """Raise `OutputError` where a file cannot be written, or exists and is not to be replaced."""
     path = Path(out)
     if path.is_dir():
         raise OutputError(f"cannot write {out!r}: it exists and is not a regular file")

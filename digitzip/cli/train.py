@@ -82,11 +82,11 @@ def train(ctx: click.Context, /, **options: Any) -> None:
     """Train a codec for your own small grayscale images, 8 to 64 pixels a side, all of one size.
 
     INPUT is a folder of images, an IDX, .npy or .npz file; 1,000 images or more make a good codec.
-    A tenth of them, at most 5,000, is drawn and held out to measure the codec with. (The mnist and
+    A tenth of them, at most 5,000, is drawn and held out to measure the codec. (The mnist and
     toy recipes and plain networks hold out the first.)
 
-    The state is kept after each epoch. The same command with --resume goes on with a run that was
-    interrupted, to the same model.
+    The state is kept after each epoch. The same command with --resume continues an interrupted
+    run and gives the same model.
 
     The commands train the parts of the bundled models that are not a codec.
 

@@ -46,7 +46,7 @@ def classifier(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Train the classifier that the guard asks whether a reconstruction changes a label.
+    """Train the classifier with which the guard checks that labels stay the same.
 
     It has two networks; --set changes both.
     """
@@ -87,7 +87,7 @@ def residual(
 
     It learns from their reconstructions of the training images. The files are written anew with
     new ids, since corrections are decoded with the residual model; files that were compressed with
-    the old ones need those.
+    the old models still need the old models.
     """
     training = train_run.training_room(threads)
     found = [training.read_model(Path(path)) for path in models]

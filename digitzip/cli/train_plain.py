@@ -33,7 +33,7 @@ _ONE_LATENT: Final = (255, 64)  # levels: a whole byte for a code of one latent
 def check(said: Mapping[str, Any], others: Sequence[str]) -> tuple[int, ...] | None:
     """Return the sizes of a plain network, or None; UsageError for options that do not go together.
 
-    `others` are the options given that plain networks have no use for.
+    `others` are given options that have no meaning for plain networks.
     """
     network: tuple[int, ...] | None = said["encoder_network"]
     if network is None:
@@ -59,7 +59,7 @@ def changes(said: Mapping[str, Any], start: Recipe, pixels: int) -> dict[str, An
 
 
 def _check_size(sizes: tuple[int, ...]) -> None:
-    """Refuse a network, sizes from the input on, that no model file may hold."""
+    """Raise `InputError` for a network, sizes from the input on, too large for a model file."""
     products = sum(before * after for before, after in pairwise(sizes))
     most = (MAX_MODEL_BYTES - _OTHERS) // 2  # the encoder's and the decoder's are a byte each
     if max(sizes) > MAX_LAYER_WIDTH or products > most:
@@ -70,7 +70,7 @@ def _check_size(sizes: tuple[int, ...]) -> None:
 
 
 def hidden_of(network: tuple[int, ...], pixels: int) -> tuple[int, ...]:
-    """Return sizes without the input's, which may stand first and is then that of the images."""
+    """Return the sizes of the layers after the input; a first size of all pixels is the input."""
     if network[0] == pixels and len(network) > 1:
         return network[1:]
     if network[0] > pixels:
@@ -83,7 +83,7 @@ def hidden_of(network: tuple[int, ...], pixels: int) -> tuple[int, ...]:
 def parse_network(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[int, ...] | None:
-    """Parse sizes with commas between."""
+    """Parse sizes separated by commas; None where the option was not given."""
     if value is None:
         return None
     parts = value.split(",")

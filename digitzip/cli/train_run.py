@@ -118,7 +118,7 @@ def say(line: str, quiet: bool) -> None:
 
 @contextmanager
 def keeping(training: Any, checkpoint: Path) -> Iterator[None]:
-    """Say, when a run is interrupted or cannot write, up to where its state is kept."""
+    """When a run is interrupted or cannot write, say up to which epoch its state is kept."""
     try:
         yield
     except KeyboardInterrupt as error:

@@ -79,7 +79,7 @@ def _resample(ink: Plane, side: int) -> Plane:
 
 
 def _centre(digit: Plane, height: int, width: int) -> Pixels:
-    """Put the centre of mass of the digit in the middle, as far as the frame holds all of it."""
+    """Put the centre of mass as near to the middle as the whole digit allows."""
     frame = np.zeros((height, width), np.uint8)
     starts = []
     for axis, length in enumerate((height, width)):

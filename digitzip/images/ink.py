@@ -58,7 +58,7 @@ def find_ink(picture: Image.Image) -> Plane | None:
 
 
 class _Absorbed(NamedTuple):
-    """The share of the light that every pixel absorbs; that of the darkest ink; paper's own."""
+    """The share of light absorbed by every pixel, by the darkest ink, and by the paper."""
 
     share: Plane
     core: float
@@ -86,7 +86,7 @@ def _scales(side: int) -> list[int]:
 
 
 def _dark_on_light(picture: Image.Image) -> tuple[Plane, bool]:
-    """Return the colour channel in which the ink is plainest, and whether it was inverted.
+    """Return the colour channel with the most contrast, and whether it was inverted.
 
     Ink covers less of the picture than paper does, so it skews the distribution of brightness
     about the local mean to its side; shadows and slopes of light hardly do.

@@ -106,7 +106,7 @@ def read_images(
 
 
 class Input(Protocol):
-    """One input: the number of its images, and the images with their names, some at a time."""
+    """One input: the number of its images, and a stream of the images with their names."""
 
     @property
     def count(self) -> int: ...

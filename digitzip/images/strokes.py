@@ -1,4 +1,4 @@
-"""Strokes: connected ink on a grid of pixels, which of it is one digit, and how wide it is.
+"""Strokes: connected ink on a grid of pixels; the strokes of one digit, and their width.
 
 This module knows masks and planes of ink; it must not know pictures or light.
 """

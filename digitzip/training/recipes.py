@@ -100,7 +100,7 @@ def recipe_of(name: str, dims: int | None = None) -> Recipe:
 
 
 def with_dims(recipe: Recipe, dims: int) -> Recipe:
-    """Return the recipe with this many latents, 1 to 10; few ones are cells of grids."""
+    """Return the recipe with this many latents, 1 to 10; few latents are cells of grids."""
     if dims not in _GRIDS:
         return changed(recipe, {"code.dims": dims})
     cells, axes = _GRIDS[dims]

@@ -71,7 +71,7 @@ def round_chain(
 
 
 def _some(affine: Affine, inputs: Integers) -> Integers:
-    """Return what a layer sees of inputs [n, in], of as many as are enough to calibrate with."""
+    """Return the rows that a layer multiplies, for enough of the inputs [n, in] to calibrate it."""
     positions = 1 if affine.window is None else affine.window.count
     return affine.seen(inputs[:: max(len(inputs) * positions // CALIBRATION, 1)])
 

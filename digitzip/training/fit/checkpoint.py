@@ -58,7 +58,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
-    """Read the folder's checkpoint; raise `InputError` when there is none or it is not one."""
+    """Read the folder's checkpoint; raise `InputError` where there is none or it is damaged."""
     path = folder / FILE_NAME
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)

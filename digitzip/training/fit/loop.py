@@ -25,7 +25,7 @@ EVERY = 20  # steps between two reports of progress
 class Average(Generic[Network]):
     """The exponential moving average of a model's parameters; without decay, the model itself.
 
-    It is smoother than any one step, and what is exported.
+    It is smoother than the weights after any one step, and it is exported.
     """
 
     def __init__(self, model: Network, learning: Learning) -> None:
@@ -89,7 +89,7 @@ def fit(
     precision: Callable[[], AbstractContextManager[Any]] = nullcontext,
     freeze_norms: bool = False,
 ) -> None:
-    """Train until `learner` has done so many epochs; its `average.model` is the result.
+    """Train until `learner` has done `epochs` epochs; its `average.model` is the result.
 
     `batches` gives the batches of an epoch, counted from 0; `steps` is how many there are in all
     epochs. `after` is called at the end of an epoch with its mean loss, and `progress` now and then
@@ -160,5 +160,5 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def chunks(steps: int, every: int) -> Callable[[int], range]:
-    """Return what gives the steps of each epoch where an epoch is `every` steps, the last fewer."""
+    """Return a function that gives the steps of an epoch: `every` steps, in the last the rest."""
     return lambda epoch: range(epoch * every, min((epoch + 1) * every, steps))

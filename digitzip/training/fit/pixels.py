@@ -66,7 +66,7 @@ class PixelSource:
         )
 
     def exact(self) -> Batch:
-        """Return pixels with exact contexts; those with ink in sight are more, and weigh less."""
+        """Return pixels with exact contexts; those near ink are drawn more often and weigh less."""
         count, share = self._recipe.learning.batch, self._recipe.busy_share
         drawn = self._random.choice(self._busy, round(count * share))
         others = self._random.integers(0, self._images.size, count - len(drawn))

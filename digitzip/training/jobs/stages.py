@@ -74,7 +74,7 @@ class Stage:
         return self.recipe.code.cells(self.recipe.code.levels[0])
 
     def begin(self, before: FloatModel | None, random: torch.Generator) -> Learner[FloatModel]:
-        """Return what learns in this stage: new networks, or those of the stage `before`."""
+        """Return the learner of this stage: of new networks, or of those of the stage `before`."""
         data, recipe = self.data, self.recipe
         if before is None:
             with seeded(recipe.seed):

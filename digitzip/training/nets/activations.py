@@ -40,7 +40,7 @@ class Activation(Enum):
 
     @property
     def of_code(self) -> "Activation":
-        """What squashes a code where this one serves the layers: itself if it is monotone."""
+        """The function that squashes a code when layers use this one: itself if it is monotone."""
         return Activation.NONE if self is Activation.GELU else self
 
     def inverse(self, z: Floats) -> Floats:
