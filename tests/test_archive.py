@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import digitzip
-from digitzip.archive import Archive, store
+from digitzip.archive import Archive, decoding, store
 from digitzip.archive.indexing import select
 from digitzip.archive.sink import ChunkSink
 from digitzip.codec import Codec, EncodedBatch
@@ -531,7 +531,7 @@ def test_only_corrected_images_decode_corrections(
     originals = codec.decode(codec.encode(images))
     originals[7] = images[7]
     unpacked: list[object] = []
-    unpack = store.unpack_corrected
+    unpack = decoding.unpack_corrected
 
     def counted(*given: Any) -> Any:
         unpacked.append(given)

@@ -16,14 +16,15 @@ import numpy.typing as npt
 
 from digitzip.archive.appending import append
 from digitzip.archive.archive import Archive, open_archive
-from digitzip.archive.comparing import ComparedImage, Comparison, ImageGroup, compare
+from digitzip.archive.comparing import compare
+from digitzip.archive.comparison import ComparedImage, Comparison, ImageGroup
 from digitzip.archive.extracting import extract
 from digitzip.archive.info import CorrectionStats, Info, Promise
 from digitzip.archive.joining import join
+from digitzip.archive.opening import Opening
 from digitzip.archive.recovery import Recovered, recover
 from digitzip.archive.sink import Writable
 from digitzip.archive.storage import Readable
-from digitzip.archive.store import Opening
 from digitzip.archive.writer import Writer
 from digitzip.archive.writer import create as _create
 from digitzip.codec import Images, load_codec

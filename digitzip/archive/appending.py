@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from digitzip import atomic
-from digitzip.archive.store import ChunkStore, Opening
+from digitzip.archive.opening import Opening
+from digitzip.archive.store import ChunkStore
 from digitzip.archive.writer import Writer
 from digitzip.codec import Codec
 from digitzip.errors import OutputError

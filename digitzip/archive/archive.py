@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from digitzip.archive.finding import find
 from digitzip.archive.info import CorrectionStats, Info, info_of, stats_of
+from digitzip.archive.opening import Opening
 from digitzip.archive.storage import Readable
-from digitzip.archive.store import ChunkStore, Opening
+from digitzip.archive.store import ChunkStore
 from digitzip.archive.views import CodesView, LabelsView, NamesView
 from digitzip.codec import Codec, Images
 from digitzip.errors import DamagedError, InputError

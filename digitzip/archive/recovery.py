@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
+from digitzip.archive.decoding import codec_for, decode_chunk
 from digitzip.archive.index import Extras, last_trailer, read_header
 from digitzip.archive.scanning import Checks, Scan
 from digitzip.archive.segments import SavedChunks, Segment, names_shared
 from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable, Storage
-from digitzip.archive.store import codec_for, decode_chunk
 from digitzip.arguments import integer
 from digitzip.codec import Codec
 from digitzip.errors import DamagedError, DigitzipWarning, ModelError, UnsupportedError

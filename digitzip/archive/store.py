@@ -7,17 +7,21 @@ the pixel CRC.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from digitzip.archive.cache import LRUCache
+from digitzip.archive.decoding import (
+    check_pixels,
+    codec_for,
+    decode_verified,
+    unpack_codes,
+    unpack_corrected,
+)
 from digitzip.archive.index import (
     Extras,
     Index,
@@ -27,38 +31,23 @@ from digitzip.archive.index import (
     rebuild_index,
 )
 from digitzip.archive.indexing import Rows, Selection, select
+from digitzip.archive.opening import USUAL, Opening
 from digitzip.archive.storage import Readable, Storage
-from digitzip.arguments import integer
 from digitzip.codec import Codec, Codes, EncodedBatch, Images
 from digitzip.codec.encoded import UNCORRECTED
-from digitzip.entropy.corrections import Corrections, corrected_rows, unpack_corrections
-from digitzip.errors import ClosedError, DamagedError, ModelError
+from digitzip.entropy.corrections import Corrections, corrected_rows
+from digitzip.errors import ClosedError, DamagedError
 from digitzip.format import Chunk, Header, LayerType
 from digitzip.format import labels as format_labels
 from digitzip.format import names as format_names
 from digitzip.jobs import Jobs
 from digitzip.kernels import RELEASES_GIL
-from digitzip.limits import JOBS, MAX_IMAGES
-from digitzip.model import Model, find_model, load_model
 
 _CACHED: Final = 16 << 20  # bytes of chunks, of codes and of names each that are remembered
 _CACHED_CORRECTIONS: Final = 48 << 20
 _KNOWN: Final = frozenset(LayerType)
 
 Labels = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """How a file is opened; see `digitzip.open`."""
-
-    model: str | Path | Model | None = None
-    rebuild: bool = False
-    max_images: int = MAX_IMAGES
-    jobs: int = 1
-
-    def __post_init__(self) -> None:
-        integer("jobs", self.jobs, JOBS)
 
 
 class ChunkStore:
@@ -71,7 +60,7 @@ class ChunkStore:
     so names, labels and stored bytes need no model. Safe to use from several threads.
     """
 
-    def __init__(self, file: Readable, opening: Opening = Opening()) -> None:
+    def __init__(self, file: Readable, opening: Opening = USUAL) -> None:
         self.opening, self.storage = opening, Storage(file)
         try:
             self.header: Header = read_header(self.storage)
@@ -215,7 +204,7 @@ class ChunkStore:
         """
         work = ((self.read_chunk(number), self.span(number)) for number in numbers)
         with Jobs(self.opening.jobs, self.codec, processes=not RELEASES_GIL) as jobs:
-            for number, images in zip(numbers, jobs.map(_decode_verified, work), strict=True):
+            for number, images in zip(numbers, jobs.map(decode_verified, work), strict=True):
                 self._verified.add(number)
                 yield images
 
@@ -304,64 +293,6 @@ class ChunkStore:
         chunk = self.read_chunk(number)
         layer = chunk.layer(LayerType.LABELS)
         return b"" if layer is None else format_labels.unpack(layer.body, chunk.images)
-
-
-def unpack_codes(codec: Codec, chunk: Chunk) -> Codes:
-    """Return the codes of a chunk, uint8 [n, d]; raises `DamagedError`."""
-    return codec.coder.unpack(chunk.layers[0].body, chunk.images, codec.model.shape.dims)
-
-
-def unpack_corrected(codec: Codec, chunk: Chunk, codes: Codes) -> Corrections:
-    """Return the corrections of a chunk that has some; raises `DamagedError`."""
-    layer = chunk.layer(LayerType.CORRECTIONS)
-    body = b"" if layer is None else layer.body
-    return unpack_corrections(
-        body, chunk.images, lambda rows: codec.decode(codes[rows]), codec.residual
-    )
-
-
-def decode_chunk(codec: Codec, chunk: Chunk) -> Images:
-    """Return the final pixels of a chunk, uint8 [n, height, width]; raises `DamagedError`."""
-    codes = unpack_codes(codec, chunk)
-    recon = codec.decode(codes)
-    if chunk.layer(LayerType.CORRECTIONS) is None:
-        return recon
-    return unpack_corrected(codec, chunk, codes).apply(recon)
-
-
-def check_pixels(images: Images, chunk: Chunk, span: range) -> None:
-    """Compare decoded images with the pixel CRC of their chunk; raises `DamagedError`."""
-    if zlib.crc32(images.data) != chunk.pixel_crc:
-        raise DamagedError(
-            f"images {span.start} to {span.stop - 1} do not decode "
-            "to the pixels their writer saw; digitzip.recover saves the other chunks"
-        )
-
-
-def _decode_verified(codec: Codec, work: tuple[Chunk, range]) -> Images:
-    chunk, span = work
-    images = decode_chunk(codec, chunk)
-    check_pixels(images, chunk, span)
-    return images
-
-
-def codec_for(header: Header, model: str | Path | Model | None) -> Codec:
-    """Return the codec of a file with this header, whose model `model` must be if it is given.
-
-    Raises `ModelError` when the model is another one, or when no known folder holds it.
-    """
-    if model is None:
-        found = find_model(header.model_id)
-    else:
-        found = model if isinstance(model, Model) else load_model(model)
-    if found.id != header.model_id:
-        raise ModelError(
-            f"the file needs model {header.model_id.hex()}; {found.name} is {found.id.hex()}"
-        )
-    shape = (found.shape.height, found.shape.width, found.shape.dims)
-    if shape != (header.height, header.width, header.dims):
-        raise DamagedError("header: height, width or dims are not those of its model")
-    return Codec(found, header.levels, 0)
 
 
 def _chunk_size(chunk: Chunk) -> int:

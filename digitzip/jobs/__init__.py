@@ -7,17 +7,12 @@ own. Workers start when there is enough work for them. This room knows nothing o
 from __future__ import annotations
 
 import os
-import pickle
-import signal
-import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from digitzip.errors import DigitzipError
+from digitzip.jobs.worker import Worker
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,10 +23,6 @@ Result = TypeVar("Result")
 
 _AHEAD: Final = 2  # for each job: pieces of work that are given and not taken back
 _FEW: Final = {False: 1, True: 2}  # pieces of work for which no threads, or no processes, start
-_SERVE: Final = (
-    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
-    "from digitzip.jobs import serve; serve()"
-)
 _thread = threading.local()
 
 
@@ -69,7 +60,7 @@ class Jobs(Generic[Context]):
         self._pool: ThreadPoolExecutor | None = None
         self._stop, self._lock = threading.Event(), threading.Lock()
         self._own = threading.local()
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
 
     def map(self, work: Callable[..., Result], items: Iterable[Any]) -> Iterator[Result]:
         """Yield `work(context, item)` for each item, in order.
@@ -138,7 +129,7 @@ class Jobs(Generic[Context]):
         if not self._processes:
             return work(self._context, *arguments)
         try:
-            worker: _Worker | None = getattr(self._own, "worker", None)
+            worker: Worker | None = getattr(self._own, "worker", None)
             if worker is None:
                 worker = self._own.worker = self._start()
             return worker.call(work, arguments)
@@ -146,8 +137,8 @@ class Jobs(Generic[Context]):
             check()  # a worker that was killed here is no error
             raise
 
-    def _start(self) -> _Worker:
-        worker = _Worker()
+    def _start(self) -> Worker:
+        worker = Worker()
         with self._lock:
             self._workers.append(worker)
             stopped = self._stop.is_set()
@@ -193,92 +184,3 @@ class _Task:
     def ready(self) -> bool:
         """Whether the result can be taken without waiting."""
         return self.future is not None and self.future.done()
-
-
-class _Worker:
-    """A process that runs one piece of work after the other; see `serve`.
-
-    It does not import the program of the user, so programs need no guard. Ctrl-C does not reach it.
-    """
-
-    def __init__(self) -> None:
-        flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # of Windows
-        with _without_interrupts():
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _SERVE],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                creationflags=flags,
-            )
-        self.send(sys.path)
-
-    def send(self, value: object) -> None:
-        """Send one value; raises `DigitzipError` where the process has ended."""
-        pipe = self._process.stdin
-        assert pipe is not None
-        try:
-            pickle.dump(value, pipe, pickle.HIGHEST_PROTOCOL)
-            pipe.flush()
-        except (OSError, ValueError) as error:  # ValueError: closed by `kill`
-            raise self._ended() from error
-
-    def call(self, work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        """Return the result of the work, or raise its error."""
-        self.send((work, arguments))
-        pipe = self._process.stdout
-        assert pipe is not None
-        try:
-            done, value = pickle.load(pipe)
-        except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
-            raise self._ended() from error
-        if done:
-            return value
-        raise value
-
-    def kill(self) -> None:
-        """End the process, whatever it does."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError, ValueError):
-                if pipe is not None:
-                    pipe.close()
-
-    def _ended(self) -> DigitzipError:
-        code = self._process.wait()
-        return DigitzipError(
-            f"a worker process ended with code {code}, perhaps for want of memory; try a "
-            "smaller jobs="
-        )
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Start processes that SIGINT does not reach: a blocked signal stays blocked in a child."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def serve() -> None:
-    """Run work from standard input until it ends; results go to standard output."""
-    pipe, out = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # nothing else may write between results
-    context = pickle.load(pipe)
-    while True:
-        try:
-            work, arguments = pickle.load(pipe)
-        except EOFError:
-            return
-        answer: tuple[bool, Any]
-        try:
-            answer = True, work(context, *arguments)
-        except Exception as error:
-            answer = False, error
-        pickle.dump(answer, out, pickle.HIGHEST_PROTOCOL)
-        out.flush()
