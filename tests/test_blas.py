@@ -7,30 +7,26 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from digitzip import blas, metrics
-from digitzip.blas import one_thread
+from digitzip.blas import LIBRARY, one_thread
 from digitzip.codec import Codec, Images
 from digitzip.codec import codec as codec_module
 from digitzip.kernels import Network, NumPyKernels
 
-
-def threads() -> int:
-    """Return the number of threads of the library that NumPy uses."""
-    found = [each for each in threadpool_info() if each["user_api"] == "blas"]
-    own = [each["num_threads"] for each in found if "numpy" in each["filepath"]]
-    return max(own, default=1)
+threads = LIBRARY.threads
 
 
 @pytest.fixture(autouse=True)
 def two_threads() -> Iterator[None]:
-    """BLAS libraries set to two threads by the user."""
-    with threadpool_limits(2):
-        if threads() != 2:
-            pytest.skip("this BLAS library has one thread")
-        yield
-        assert threads() == 2
+    """The library set to two threads by the user."""
+    before = threads()
+    LIBRARY.set_threads(2)
+    if threads() != 2:
+        pytest.skip("NumPy has another library, or one of a single thread")
+    yield
+    assert threads() == 2
+    LIBRARY.set_threads(before)
 
 
 def test_the_last_of_several_threads_restores_what_the_user_set() -> None:

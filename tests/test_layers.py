@@ -37,7 +37,6 @@ ONLY_IN: Final = {
     "rich": {"cli", "training"},
     "PIL": {"images"},
     "safetensors": {"model"},
-    "threadpoolctl": {"blas"},
     "zstandard": {"entropy", "format"},
 }
 WITHOUT_NUMPY: Final = {
@@ -45,6 +44,7 @@ WITHOUT_NUMPY: Final = {
     "__main__",
     "arguments",
     "atomic",
+    "blas",
     "errors",
     "fetch",
     "format",
