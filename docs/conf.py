@@ -34,7 +34,7 @@ ARRAY = re.compile(
 
 LONG_NAME = re.compile(r"(?:~[\w.]*\.|\bnpt\.)(\w+)")
 CONSTRUCTED = ("digitzip.Archive", "digitzip.Codec", "digitzip.Shape")
-"""Classes that users construct; functions return the others, and errors take a message."""
+"""Classes that users construct; functions return the others."""
 
 
 def shorten_types(
@@ -47,7 +47,7 @@ def shorten_types(
     returns: str | None,
 ) -> tuple[str | None, str | None]:
     """Write types in signatures as users do, `NDArray[uint8]`; hide private constructors."""
-    if what in ("class", "exception") and name not in CONSTRUCTED:
+    if what == "class" and name not in CONSTRUCTED:
         return "", None
     return signature and _short(signature), returns and _short(returns)
 
