@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from digitzip.archive.cache import LRUCache
 from digitzip.archive.decoding import (
@@ -42,12 +41,11 @@ from digitzip.format import labels as format_labels
 from digitzip.format import names as format_names
 from digitzip.jobs import Jobs
 from digitzip.kernels import RELEASES_GIL
+from digitzip.model.classifier import Labels
 
 _CACHED: Final = 16 << 20  # bytes of chunks, of codes and of names each that are remembered
 _CACHED_CORRECTIONS: Final = 48 << 20
 _KNOWN: Final = frozenset(LayerType)
-
-Labels = npt.NDArray[np.uint8]
 
 
 class ChunkStore:

@@ -3,13 +3,10 @@
 from digitzip.codec.codec import (
     DEFAULT_EFFORT,
     Codec,
-    Codes,
-    Images,
-    Pixels,
     load_codec,
 )
 from digitzip.codec.effort import EFFORT
-from digitzip.codec.encoded import EncodedBatch
+from digitzip.codec.encoded import Codes, EncodedBatch, Images
 
 __all__ = [
     "DEFAULT_EFFORT",
@@ -18,6 +15,5 @@ __all__ = [
     "Codes",
     "EncodedBatch",
     "Images",
-    "Pixels",
     "load_codec",
 ]

@@ -13,7 +13,9 @@ import numpy.typing as npt
 from digitzip import jobs
 from digitzip.arguments import describe, integer
 from digitzip.blas import one_thread
+from digitzip.codec.candidates import Flags, Integers, Pixels
 from digitzip.codec.effort import EFFORT
+from digitzip.codec.encoded import Codes, Images
 from digitzip.codec.search import search, search_near
 from digitzip.entropy.codes import CodeCoder
 from digitzip.entropy.packets import pack_code, unpack_code
@@ -21,12 +23,6 @@ from digitzip.entropy.residuals import ResidualModel
 from digitzip.errors import InputError
 from digitzip.limits import DIMS, EFFORTS, LEVELS
 from digitzip.model import DEFAULT, DIMS_NAME, Model, latent_model, load_model
-
-Codes = npt.NDArray[np.uint8]
-Pixels = npt.NDArray[np.uint8]
-Images = npt.NDArray[np.uint8]
-Flags = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.integer[Any]]
 
 DEFAULT_EFFORT: Final = 1
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from digitzip.codec import Images
 from digitzip.fidelity.policy import RMSE_UNIT, Policy
 from digitzip.model.classifier import Labels
 
-Images = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.integer[Any]]
 

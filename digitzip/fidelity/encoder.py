@@ -6,7 +6,7 @@ correction, and at last a lossless one. The first that passes the checks is used
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,10 @@ import numpy.typing as npt
 from digitzip.codec import Codec, Codes, EncodedBatch, Images
 from digitzip.entropy.residuals import round_to_bounds
 from digitzip.fidelity import checks
-from digitzip.fidelity.checks import Errors, Flags, Labelled
+from digitzip.fidelity.checks import Errors, Flags, Integers, Labelled
 from digitzip.fidelity.fallback import Fallback
 from digitzip.fidelity.policy import Policy, policy_from_arguments, policy_from_promise
 from digitzip.format import StoredPromise
-
-Integers = npt.NDArray[np.integer[Any]]
 
 _OTHER_CODE_MARGIN: Final = 32  # added to the margin, since the code is chosen by its label
 _NEAREST: Final = 32  # codes near a given one that are checked

@@ -22,6 +22,7 @@ from digitzip.training.export import grid
 from digitzip.training.export.fold import fold_entropy_network
 from digitzip.training.export.integers import Output, round_chain
 from digitzip.training.fit.loop import Learner, chunks, fit
+from digitzip.training.fit.watch import SILENT, Watcher
 from digitzip.training.nets.entropy_model import EntropyNetworks
 from digitzip.training.recipe import Code, Recipe
 
@@ -33,10 +34,14 @@ Codes = NDArray[np.uint8]
 
 
 def with_entropy_model(
-    quantiser: Quantiser, codes: Codes, held_out: Codes, recipe: Recipe
+    quantiser: Quantiser,
+    codes: Codes,
+    held_out: Codes,
+    recipe: Recipe,
+    watcher: Watcher = SILENT,
 ) -> tuple[Quantiser, float]:
     """Learn codes [n, d]; return the level set with its networks, and held-out bits an image."""
-    networks = learn_codes(quantiser, codes, held_out, recipe)
+    networks = learn_codes(quantiser, codes, held_out, recipe, watcher)
     rounded = tuple(
         _rounded(networks, quantiser, codes[:CALIBRATION, :j], recipe.code)
         for j in range(codes.shape[1])
@@ -46,7 +51,7 @@ def with_entropy_model(
 
 
 def learn_codes(
-    quantiser: Quantiser, codes: Codes, held_out: Codes, recipe: Recipe
+    quantiser: Quantiser, codes: Codes, held_out: Codes, recipe: Recipe, watcher: Watcher
 ) -> EntropyNetworks:
     """Train on codes; return the networks of the check that did best on the held-out ones."""
     code, how, levels = recipe.code, recipe.entropy, quantiser.levels
@@ -74,6 +79,7 @@ def learn_codes(
         epochs=-(-how.steps // CHECK_EVERY),
         steps=how.steps,
         after=keep_best,
+        progress=lambda step, _: watcher.step(step, how.steps, f"entropy model, {levels} levels"),
     )
     return best
 

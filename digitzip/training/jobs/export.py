@@ -56,8 +56,9 @@ def export_model(
     points: list[Point] = []
     for quantiser in integer.quantisers:
         codec = Codec(integer, quantiser.levels, recipe.entropy.effort)
+        watcher.step(0, recipe.entropy.steps, f"codes of {quantiser.levels} levels")
         codes, found = (encode(codec, each) for each in (images[: recipe.entropy.images], held_out))
-        quantiser, bits = with_entropy_model(quantiser, codes, found, recipe)
+        quantiser, bits = with_entropy_model(quantiser, codes, found, recipe, watcher)
         before = evaluate(model, data.held_out, recipe.code.cells(quantiser.levels))
         rounding = (before.rmse**2 - before.smooth_rmse**2) * pixels * 255**2
         learned.append(quantiser)
