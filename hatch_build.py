@@ -21,7 +21,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOT = Path(__file__).parent
 SOURCE = ROOT / "digitzip" / "kernels" / "native.c"
 LIBRARY = "_native.dll" if sys.platform == "win32" else "_native.so"
-FLAGS = ("-O3", "-std=c11", "-fPIC", "-shared", "-fvisibility=hidden")
+FLAGS = ("-O3", "-std=c11", "-ffp-contract=off", "-fPIC", "-shared", "-fvisibility=hidden")
 
 
 def compile_library(folder: Path) -> str | None:

@@ -27,10 +27,12 @@ Images = npt.NDArray[np.uint8]
 LIBRARY: Final = Path(__file__).with_name(
     "_native.dll" if sys.platform == "win32" else "_native.so"
 )
-PATHS: Final = ("portable", "avx2")
+PATHS: Final = ("portable", "avx2", "avx512")
 
-_ABI: Final = 1  # of the functions of native.c
+_ABI: Final = 2  # of the functions of native.c
 _BLOCK: Final = 16
+_PAIRS, _PAIRS8, _QUADS = 0, 1, 2
+_MULTIPLIES_BYTES: Final = ("avx512",)
 _NO_MEMORY, _DAMAGED = -1, -2
 _KINDS: Final = {np.dtype(np.int32): 0, np.dtype(np.uint8): 1, np.dtype(np.float32): 2}
 _INT16: Final = range(-(1 << 15), 1 << 15)
@@ -123,7 +125,8 @@ class NativeKernels:
     def _pack(self, network: Network) -> _PackedNetwork:
         found = self._packed.get(network)
         if found is None:
-            found = self._packed[network] = _PackedNetwork(network)
+            found = _PackedNetwork(network, self.path in _MULTIPLIES_BYTES)
+            self._packed[network] = found
         return found
 
 
@@ -158,8 +161,8 @@ class _Layer(ctypes.Structure):
         *(
             (name, ctypes.c_int32)
             for name in (
-                "inputs", "outputs", "low", "high", "skip", "wide_in", "wide_out", "wide_sum",
-                "height", "width", "size", "step", "channels", "windows",
+                "inputs", "outputs", "low", "high", "skip", "in_size", "out_size", "wide", "kind",
+                "groups", "height", "width", "size", "step", "channels", "windows",
             )
         ),
         *((name, ctypes.c_void_p) for name in ("packed", "plain", "bias", "shift", "table")),
@@ -167,50 +170,66 @@ class _Layer(ctypes.Structure):
 
 
 class _PackedNetwork:
-    """A network as native.c takes it; holds the arrays that the layers point to."""
+    """A network as native.c takes it; holds the arrays that the layers point to.
 
-    def __init__(self, network: Network) -> None:
+    With `bytes_` the instruction set multiplies uint8 by int8.
+    """
+
+    def __init__(self, network: Network, bytes_: bool) -> None:
         self.count = len(network.layers)
         self.layers = (_Layer * self.count)()
         self._arrays: list[npt.NDArray[Any]] = []
-        span = network.input_range
-        for slot, layer in zip(self.layers, network.layers, strict=True):
-            self._fill(slot, layer, span)
-            span = layer.range
+        spans = [network.input_range, *(layer.range for layer in network.layers)]
+        eights = [layer.weight.dtype == np.int8 for layer in network.layers]
+        readers = [*eights, False]
+        sizes = [
+            _size(span, bytes_ and reader) for span, reader in zip(spans, readers, strict=True)
+        ]
+        for i, layer in enumerate(network.layers):
+            skipped = max(map(abs, network.layers[i - layer.skip].range)) if layer.skip else 0
+            self.layers[i].in_size, self.layers[i].out_size = sizes[i], sizes[i + 1]
+            self._fill(self.layers[i], layer, max(map(abs, spans[i])), skipped)
 
-    def _fill(self, slot: _Layer, layer: Layer, span: tuple[int, int]) -> None:
+    def _fill(self, slot: _Layer, layer: Layer, reach: int, skipped: int) -> None:
+        """Fill one layer, whose inputs and skipped outputs are within +-reach and +-skipped."""
         outputs, inputs = layer.weight.shape
         bias = layer.bias.astype(np.int64)
-        reach = np.abs(layer.weight.astype(np.int64)).sum(axis=1) * max(map(abs, span))
+        sums = np.abs(layer.weight.astype(np.int64)).sum(axis=1) * reach + np.abs(bias)
         slot.inputs, slot.outputs, slot.windows = inputs, outputs, 1
         slot.low, slot.high, slot.skip = layer.low, layer.high, layer.skip
-        slot.wide_in, slot.wide_out = not _is_int16(span), not _is_int16(layer.range)
-        slot.wide_sum = int((reach + np.abs(bias)).max()) >= 1 << 31
+        slot.wide = slot.in_size == 4 or int(sums.max()) + skipped >= 1 << 31
         if (window := layer.window) is not None:
             slot.height, slot.width = window.height, window.width
             slot.size, slot.step, slot.windows = window.size, window.step, window.count
             slot.channels = inputs // window.size**2
-        weight = np.ascontiguousarray(layer.weight, np.int16)
-        slot.packed, slot.plain = self._keep(_pack(weight)), self._keep(weight)
+        eight = layer.weight.dtype == np.int8
+        slot.kind = _QUADS if slot.in_size == 1 else _PAIRS8 if eight else _PAIRS
+        packed = _pack(layer.weight, 4 if slot.in_size == 1 else 2)
+        slot.groups = packed.shape[1]
+        slot.packed, slot.plain = self._keep(packed), self._keep(layer.weight.astype(np.int16))
         slot.bias, slot.shift = self._keep(bias), self._keep(layer.shift.astype(np.uint8))
         slot.table = None if layer.table is None else self._keep(layer.table.astype(np.int32))
 
     def _keep(self, array: npt.NDArray[Any]) -> int:
+        array = np.ascontiguousarray(array)
         self._arrays.append(array)
         return int(array.ctypes.data)
 
 
-def _pack(weight: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
-    """Return a weight [out, in] in blocks of 16 outputs and pairs of inputs; see native.c."""
+def _pack(weight: Integers, group: int) -> Integers:
+    """Return a weight [out, in] in blocks of 16 outputs and groups of inputs; see native.c."""
     outputs, inputs = weight.shape
-    padded = np.zeros((-outputs % _BLOCK + outputs, -inputs % 2 + inputs), np.int16)
+    padded = np.zeros((-outputs % _BLOCK + outputs, -inputs % group + inputs), weight.dtype)
     padded[:outputs, :inputs] = weight
-    blocks = padded.reshape(len(padded) // _BLOCK, _BLOCK, padded.shape[1] // 2, 2)
+    blocks = padded.reshape(len(padded) // _BLOCK, _BLOCK, padded.shape[1] // group, group)
     return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3))
 
 
-def _is_int16(span: tuple[int, int]) -> bool:
-    return span[0] in _INT16 and span[1] in _INT16
+def _size(span: tuple[int, int], bytes_: bool) -> int:
+    """Return the bytes of an activation: 1 for uint8 where allowed, 2 for int16, 4 for int32."""
+    if bytes_ and span[0] >= 0 and span[1] <= 255:
+        return 1
+    return 2 if span[0] in _INT16 and span[1] in _INT16 else 4
 
 
 def _joined(states: npt.NDArray[np.uint32], words: npt.NDArray[np.uint16], used: int) -> bytes:

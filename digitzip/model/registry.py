@@ -137,10 +137,16 @@ def _folders() -> Iterator[Path]:
 def _claimed(path: Path) -> dict[str, str]:
     """Return the metadata of a file, unverified; empty where there are none."""
     try:
-        with safe_open(path, framework="np") as stored:
-            return stored.metadata() or {}
+        stat = path.stat()
+        return _read_claimed(path.absolute(), stat.st_mtime_ns, stat.st_size)
     except (OSError, SafetensorError):
         return {}
+
+
+@lru_cache(maxsize=256)
+def _read_claimed(path: Path, _modified: int, _size: int) -> dict[str, str]:
+    with safe_open(path, framework="np") as stored:
+        return stored.metadata() or {}
 
 
 def _first_good(kind: _WeightsReader[T], paths: Iterable[Path]) -> T | None:
