@@ -52,36 +52,45 @@ TARGET INLINE void FN(tile)(const dense_t *d, const int kind, const int rows, co
     const int step = kind == PAIRS8 ? 2 * BLOCK : 4 * BLOCK; /* bytes of a group of a block of weights */
     const char *x = d->x + r * d->x_stride, *w[4];
     V sums[ROWS_OF_TILE][4];
-    int32_t bias[4 * LANES] = {0}, shift[4 * LANES] = {0};
+    int32_t bias[4 * LANES] = {0}, shift[4 * LANES] = {0}, found[ROWS_OF_TILE][4 * LANES];
     for (int o = 0; o < vectors * LANES && first + o < l->outputs; o++) {
         bias[o] = (int32_t)l->bias[first + o];
         shift[o] = l->shift[first + o];
     }
+    UNROLL
     for (int v = 0; v < vectors; v++) {
         int o = first + v * LANES < l->outputs ? first + v * LANES : first; /* none left: any weights */
         w[v] = l->packed + (int64_t)(o / BLOCK) * l->groups * step + o % BLOCK * (step / BLOCK);
+        UNROLL
         for (int i = 0; i < rows; i++)
             sums[i][v] = LOAD(bias + v * LANES);
     }
     for (int64_t k = 0; k < groups; k++) {
         int64_t g = list ? list[k] : k;
         V weights[4];
+        UNROLL
         for (int v = 0; v < vectors; v++)
             weights[v] = kind == PAIRS8 ? WIDEN(w[v] + g * step) : LOAD(w[v] + g * step);
+        UNROLL
         for (int i = 0; i < rows; i++) {
             int32_t group;
             memcpy(&group, x + i * d->x_stride + 4 * g, 4);
             V all = SET1(group);
+            UNROLL
             for (int v = 0; v < vectors; v++)
                 sums[i][v] = kind == QUADS ? DOT_QUADS(sums[i][v], all, weights[v])
                                            : DOT_PAIRS(sums[i][v], all, weights[v]);
         }
     }
-    for (int v = 0; v < vectors && first + v * LANES < l->outputs; v++) {
-        V by = LOAD(shift + v * LANES);
-        for (int i = 0; i < rows; i++)
-            FN(finish)(d, sums[i][v], by, r + i, first + v * LANES, l->outputs - first - v * LANES);
-    }
+    UNROLL
+    for (int i = 0; i < rows; i++)
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            STORE(found[i] + v * LANES, sums[i][v]);
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors && first + v * LANES < l->outputs; v++)
+            FN(finish)(d, LOAD(found[i] + v * LANES), LOAD(shift + v * LANES), r + i, first + v * LANES,
+                       l->outputs - first - v * LANES);
 }
 
 TARGET INLINE void FN(tiles)(const dense_t *d, const int kind)
