@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip import jobs
+from digitzip.kernels import KERNELS
 from digitzip.model import LatentModel
 
 Codes = npt.NDArray[np.uint8]
@@ -30,31 +31,29 @@ _TOGETHER: Final = 8  # candidates of each image that are decoded at once
 
 @dataclass(slots=True)
 class Candidates:
-    """One code for each of n images: codes uint8 [n, d], pixels [n, p] of the images.
+    """One code for each of n images: codes uint8 [n, d], pixels uint8 [n, p] of the images.
 
-    `residual` [n, p] is image minus reconstruction. `rates` [d, levels, n] is lambda times the rate
+    `recon` uint8 [n, p] are the reconstructions. `rates` [d, levels, n] is lambda times the rate
     of every value of each latent after the values of the code; None where lambda is 0. `rd_cost`
     [n] is infinite where no code is known yet.
     """
 
-    pixels: Exact
+    pixels: Pixels
     codes: Codes
-    residual: Exact
+    recon: Pixels
     rates: Exact | None
     rd_cost: Exact
 
     @classmethod
-    def of(cls, pixels: Exact, codes: Codes, recon: Pixels, rates: Exact | None) -> Candidates:
+    def of(cls, pixels: Pixels, codes: Codes, recon: Pixels, rates: Exact | None) -> Candidates:
         """Return codes uint8 [n, d] that decode to `recon` uint8 [n, p], with their cost."""
-        residual = pixels - recon
-        error = np.einsum("np,np->n", residual, residual)
-        return cls(pixels, codes.copy(), residual, rates, rd_cost(error, rate_of(rates, codes)))
+        cost = rd_cost(KERNELS.squared_errors(pixels, recon), rate_of(rates, codes))
+        return cls(pixels, codes.copy(), recon.copy(), rates, cost)
 
     @classmethod
-    def none(cls, pixels: Exact, codes: Codes) -> Candidates:
+    def none(cls, pixels: Pixels, codes: Codes) -> Candidates:
         """Return codes uint8 [n, d] that any allowed code is better than."""
-        residual, cost = np.zeros_like(pixels), np.full(len(codes), np.inf)
-        return cls(pixels, codes.copy(), residual, None, cost)
+        return cls(pixels, codes.copy(), pixels.copy(), None, np.full(len(codes), np.inf))
 
     def keep(self, other: Candidates) -> None:
         """Keep the better code of each image; of equal costs, the smaller code."""
@@ -85,12 +84,12 @@ class Candidates:
         """Return the candidates of some images."""
         rates = None if self.rates is None else self.rates[:, :, rows]
         return Candidates(
-            self.pixels[rows], self.codes[rows], self.residual[rows], rates, self.rd_cost[rows]
+            self.pixels[rows], self.codes[rows], self.recon[rows], rates, self.rd_cost[rows]
         )
 
     def put(self, rows: npt.NDArray[Any], other: Candidates) -> None:
         """Replace the candidates of some images."""
-        self.codes[rows], self.residual[rows] = other.codes, other.residual
+        self.codes[rows], self.recon[rows] = other.codes, other.recon
         self.rd_cost[rows] = other.rd_cost
         if self.rates is not None:
             self.rates[:, :, rows] = other.rates

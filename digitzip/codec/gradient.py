@@ -6,18 +6,16 @@ error (`quadratic`).
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from digitzip.codec.candidates import Candidates, Codes, Exact, Pixels, rates_of
+from digitzip.codec.candidates import Candidates, Codes, Exact, rates_of
 from digitzip.codec.effort import Effort
 from digitzip.codec.quadratic import Quadratic
+from digitzip.kernels import KERNELS
 from digitzip.model import LatentModel
 from digitzip.model.neighbours import one_step
 
-Floats = npt.NDArray[np.floating[Any]]
 Steps = npt.NDArray[np.int16]
 
 
@@ -33,22 +31,22 @@ def sweep_gradient(
     n, dims = best.codes.shape
     trials, steps = one_step(best.codes, latents.levels, outward=outward)
     recon = latents.decode(trials.reshape(n * dims, dims)).reshape(n, dims, -1)
-    slopes = _slopes(recon, best.pixels - best.residual, steps)
-    model = Quadratic(_products(slopes, slopes.transpose(0, 2, 1)), latents.levels)
-    gradient = _gradient(slopes, best.residual)
+    slopes, curvature = KERNELS.slopes_and_curvature(recon, best.recon, steps)
+    model = Quadratic(curvature, latents.levels)
+    gradient = KERNELS.gradient(slopes, best.pixels, best.recon)
     gains = 2 * steps * gradient - model.diagonal.T - _rate_changes(best.rates, best.codes, steps)
     row = (np.arange(n), np.argmax(gains, axis=1))
     codes = trials[row]
     best.keep(Candidates.of(best.pixels, codes, recon[row], rates_of(codes, latents)))
-    gradient = _gradient(slopes, best.residual)
+    gradient = KERNELS.gradient(slopes, best.pixels, best.recon)
     if best.rates is not None and _offer_exact(best, model, gradient, latents):
-        gradient = _gradient(slopes, best.residual)
+        gradient = KERNELS.gradient(slopes, best.pixels, best.recon)
     for _ in range(effort.proposals):
         proposal = model.minimum(gradient, best.codes, best.rates)
         if (proposal == best.codes).all():
             break
         best.offer(proposal[None], latents)
-        gradient = _gradient(slopes, best.residual)
+        gradient = KERNELS.gradient(slopes, best.pixels, best.recon)
     if effort.nearby:
         best.offer(model.nearby(gradient, best.codes, best.rates, effort.nearby), latents)
 
@@ -60,7 +58,7 @@ def _offer_exact(best: Candidates, model: Quadratic, gradient: Exact, latents: L
     any image was tried.
     """
     there = model.minimum(gradient, best.codes, None)
-    error = np.einsum("np,np->n", best.residual, best.residual)
+    error = KERNELS.squared_errors(best.pixels, best.recon)
     left = error + model.change(gradient, best.codes, there)
     rows = np.flatnonzero(4 * left < 3 * error)
     if rows.size:
@@ -68,35 +66,6 @@ def _offer_exact(best: Candidates, model: Quadratic, gradient: Exact, latents: L
         part.offer(there[None, rows], latents)
         best.put(rows, part)
     return bool(rows.size)
-
-
-def _slopes(recon: Pixels, here: Exact, steps: Steps) -> Floats:
-    """Return half of the change of each pixel with each latent, [n, d, p].
-
-    `recon` [n, d, p] are a step away from `here` [n, p], in each latent by one of `steps` [n, d].
-    """
-    halves = (recon >> 1).view(np.int8)
-    change = halves - (here.astype(np.uint8) >> 1).view(np.int8)[:, None]
-    slopes: Floats = change.astype(_float_type(here.shape[1]))
-    slopes *= steps.astype(slopes.dtype)[:, :, None]
-    return slopes
-
-
-def _gradient(slopes: Floats, residual: Exact) -> Exact:
-    """Return -1/2 of the derivative of the squared error by each latent, [n, d]."""
-    halves = np.trunc(residual / 2).astype(slopes.dtype)
-    return _products(slopes, halves[:, :, None])[:, :, 0]
-
-
-def _products(a: Floats, b: Floats) -> Exact:
-    """Return the matrix products of factors that are given in halves."""
-    product: Exact = 4 * np.matmul(a, b).astype(np.float64)
-    return product
-
-
-def _float_type(pixels: int) -> type[np.floating[Any]]:
-    """Return the float type in which products of halves are exact: 127^2 a pixel, summed."""
-    return np.float32 if pixels * 127 * 127 < 1 << 24 else np.float64
 
 
 def _rate_changes(rates: Exact | None, codes: Codes, steps: Steps) -> Exact | float:

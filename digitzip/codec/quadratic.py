@@ -23,12 +23,12 @@ _WINDOW: Final = 16  # values on each side of the lowest error that are compared
 class Quadratic:
     """The model `error(move) = error - 2 gradient . move + move . curvature . move`.
 
-    `curvature` is [n, d, d]; moves are in levels. `gradient` [n, d] is -1/2 of the derivative. All
+    `curvature` is [d, d, n]; moves are in levels. `gradient` [n, d] is -1/2 of the derivative. All
     arguments `rates` are [d, levels, n], lambda times the rate of each value, or None for 0.
     """
 
     def __init__(self, curvature: Exact, levels: int) -> None:
-        self._curvature = np.ascontiguousarray(curvature.transpose(1, 2, 0))  # [d, d, n]
+        self._curvature = curvature
         self.diagonal = np.maximum(np.einsum("jjn->jn", self._curvature), 1)
         self._levels = levels
 

@@ -49,7 +49,7 @@ def search(pixels: Pixels, codes: Codes, latents: LatentModel, effort: Effort) -
         part = slice(start, start + _BATCH)
         first = codes[part]
         recon, rates = latents.decode(first), rates_of(first, latents)
-        best = Candidates.of(pixels[part].astype(np.float64), first, recon, rates)
+        best = Candidates.of(pixels[part], first, recon, rates)
         found[part] = _descend(best, latents, effort).codes
     return found
 
@@ -68,7 +68,7 @@ def search_near(
     for start in range(0, len(codes), step):
         part = slice(start, start + step)
         trials = _nearest(pixels[part], latents.candidates(codes[part]), latents, nearest)
-        best = Candidates.none(pixels[part].astype(np.float64), codes[part])
+        best = Candidates.none(pixels[part], codes[part])
         best.offer(trials, latents, partial(allowed, part))
         found[part], passed[part] = best.codes, np.isfinite(best.rd_cost)
     return found, passed

@@ -1,6 +1,5 @@
-"""The kernels: forward passes of networks, rANS, and the context coding of residuals.
+"""The kernels: networks, costs and CDF tables, the search's products, rANS, context coding.
 
-CDF tables of latents (`entropy.probability`) and packets (`entropy.packets`) are not kernels.
 `Kernels` is the interface of a backend. NumPy is the reference; the native backend gives the same
 integers and the same bytes, and is used where it was built. The environment variable
 `DIGITZIP_BACKEND`, `numpy` or `native`, forces one. This room knows neither models nor files.
@@ -17,7 +16,8 @@ import numpy.typing as npt
 
 from digitzip.blas import one_thread
 from digitzip.errors import InputError
-from digitzip.kernels import rans, residuals
+from digitzip.kernels import gauss_newton, probability, rans, residuals
+from digitzip.kernels.gauss_newton import Exact, Pixels, Slopes, Steps
 from digitzip.kernels.layers import Integers, Layer, Window
 from digitzip.kernels.native import LIBRARY, NativeKernels
 from digitzip.kernels.network import Network
@@ -57,6 +57,23 @@ class Kernels(Protocol):
     ) -> npt.NDArray[Any]:
         """Return the outputs [n, out] of a network for integers [n, in]; see `Network`."""
 
+    def costs(self, scores: Integers) -> Integers:
+        """Return the cost of each value, int32 [n, levels]; see `probability.costs`."""
+
+    def cdf(self, scores: Integers, total: int) -> Integers:
+        """Return CDF tables, int64 [n, levels + 1]; see `probability.cdf`."""
+
+    def squared_errors(self, images: Pixels, recon: Pixels) -> Exact:
+        """Return the squared errors [n]; see `gauss_newton.squared_errors`."""
+
+    def slopes_and_curvature(
+        self, recon: Pixels, here: Pixels, steps: Steps
+    ) -> tuple[Slopes, Exact]:
+        """Return slopes [n, d, p] and curvature [d, d, n]; see `gauss_newton`."""
+
+    def gradient(self, slopes: Slopes, images: Pixels, recon: Pixels) -> Exact:
+        """Return the gradient [n, d] for slopes of the same backend; see `gauss_newton`."""
+
     def rans_encode(self, rounds: Sequence[CdfIntervals], lanes: int) -> bytes:
         """Return the bytes of symbols, round by round; see `rans.encode`."""
 
@@ -82,6 +99,11 @@ class NumPyKernels:
     def forward(network: Network, x: Integers, dtype: type[Any] = np.int32) -> npt.NDArray[Any]:
         return network(x, dtype)
 
+    costs = staticmethod(probability.costs)
+    cdf = staticmethod(probability.cdf)
+    squared_errors = staticmethod(gauss_newton.squared_errors)
+    slopes_and_curvature = staticmethod(gauss_newton.slopes_and_curvature)
+    gradient = staticmethod(gauss_newton.gradient)
     rans_encode = staticmethod(rans.encode)
     rans_decoder = staticmethod(rans.Decoder)
     encode_residuals = staticmethod(one_thread(residuals.encode))

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from digitzip.errors import DamagedError, UnsupportedError
-from digitzip.kernels import rans, residuals
+from digitzip.kernels import probability, rans, residuals
+from digitzip.kernels.gauss_newton import Exact, Pixels, Slopes, Steps
 from digitzip.kernels.layers import Integers, Layer
 from digitzip.kernels.network import Network
 from digitzip.kernels.rans import CdfIntervals
@@ -76,6 +77,65 @@ class NativeKernels:
         )  # fmt: skip
         _check(result)
         return out.astype(dtype, copy=False)
+
+    def costs(self, scores: Integers) -> Integers:
+        """Return the cost of each value, int32 [n, levels]; see `probability.costs`."""
+        scores = np.ascontiguousarray(scores, np.int32)
+        n, levels = scores.shape
+        exponentials, borders = probability.tables()
+        found = np.empty((n, levels), np.int32)
+        self._library.digitzip_costs(
+            _data(scores), _int64(n), levels, _data(exponentials), len(exponentials) - 1,
+            _data(borders), len(borders), _data(found),
+        )  # fmt: skip
+        return found
+
+    def cdf(self, scores: Integers, total: int) -> Integers:
+        """Return CDF tables, int64 [n, levels + 1]; see `probability.cdf`."""
+        scores = np.ascontiguousarray(scores, np.int32)
+        n, levels = scores.shape
+        exponentials, _ = probability.tables()
+        found = np.empty((n, levels + 1), np.int64)
+        self._library.digitzip_cdf(
+            _data(scores), _int64(n), levels, _data(exponentials), len(exponentials) - 1,
+            _int64(total), _data(found),
+        )  # fmt: skip
+        return found
+
+    def squared_errors(self, images: Pixels, recon: Pixels) -> Exact:
+        """Return the squared errors [n]; see `gauss_newton.squared_errors`."""
+        images, recon = np.ascontiguousarray(images), np.ascontiguousarray(recon)
+        n, pixels = images.shape
+        found = np.empty(n)
+        self._library.digitzip_squared_errors(
+            _data(images), _data(recon), _int64(n), _int64(pixels), _data(found)
+        )
+        return found
+
+    def slopes_and_curvature(
+        self, recon: Pixels, here: Pixels, steps: Steps
+    ) -> tuple[Slopes, Exact]:
+        """Return slopes int16 [n, d, p] and curvature [d, d, n]; see `gauss_newton`."""
+        recon, here = np.ascontiguousarray(recon), np.ascontiguousarray(here)
+        steps = np.ascontiguousarray(steps, np.int16)
+        n, dims, pixels = recon.shape
+        slopes, curvature = np.empty(recon.shape, np.int16), np.empty((dims, dims, n))
+        self._library.digitzip_slopes(
+            _data(recon), _data(here), _data(steps), _int64(n), dims, _int64(pixels),
+            _data(slopes), _data(curvature),
+        )  # fmt: skip
+        return slopes, curvature
+
+    def gradient(self, slopes: Slopes, images: Pixels, recon: Pixels) -> Exact:
+        """Return the gradient [n, d] for slopes of this backend; see `gauss_newton`."""
+        images, recon = np.ascontiguousarray(images), np.ascontiguousarray(recon)
+        n, dims, pixels = slopes.shape
+        halves, found = np.empty(pixels, np.int16), np.empty((n, dims))
+        self._library.digitzip_gradient(
+            _data(slopes), _data(images), _data(recon), _int64(n), dims, _int64(pixels),
+            _data(halves), _data(found),
+        )  # fmt: skip
+        return found
 
     def rans_encode(self, rounds: Sequence[CdfIntervals], lanes: int) -> bytes:
         """Return the bytes of symbols, round by round; see `rans.encode`."""
