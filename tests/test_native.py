@@ -19,7 +19,7 @@ import hatch_build
 from digitzip import kernels
 from digitzip.entropy.residuals import round_to_bounds
 from digitzip.errors import DamagedError, UnsupportedError
-from digitzip.kernels import Layer, Network, Window, rans, residuals
+from digitzip.kernels import Layer, Network, Window, probability, rans, residuals
 from digitzip.kernels.native import PATHS, NativeKernels
 from digitzip.model import load_model
 from tests.toy import make_images, make_pair, make_residual
@@ -37,11 +37,29 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / hatch_build.LIBRARY
 
 
+@pytest.fixture(scope="session")
+def model_of_avx512(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library with a model of the AVX-512 instructions that runs with AVX2."""
+    library = tmp_path_factory.mktemp("model") / hatch_build.LIBRARY
+    model = hatch_build.ROOT / "tests" / "avx512_model.h"
+    command = ["cc", *hatch_build.FLAGS, "-O1", "-include", str(model), "-DAVX512_MODEL"]
+    subprocess.run([*command, "-o", str(library), str(hatch_build.SOURCE)], check=True)
+    return library
+
+
+def kernels_of(path: str, library: Path, request: pytest.FixtureRequest) -> NativeKernels:
+    """The kernels of a path: of this processor, or else of the model of AVX-512."""
+    paths = NativeKernels(library).paths
+    if path == "avx512" and paths[-1] == "avx2":
+        library = request.getfixturevalue("model_of_avx512")
+    elif path not in paths:
+        pytest.skip(f"this processor has no {path}")
+    return NativeKernels(library, path)
+
+
 @pytest.fixture(scope="session", params=PATHS)
 def native(request: pytest.FixtureRequest, library: Path) -> NativeKernels:
-    if request.param not in NativeKernels(library).paths:
-        pytest.skip(f"this processor has no {request.param}")
-    return NativeKernels(library, request.param)
+    return kernels_of(request.param, library, request)
 
 
 def networks() -> Iterator[tuple[str, Network]]:
@@ -84,23 +102,27 @@ def random_networks(draw: st.DrawFn) -> Network:
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     reach = draw(st.sampled_from([1, 127, 255, 1023, 32767, 32768, 1 << 23]))
     low = draw(st.sampled_from([-reach, 0]))
+    only_bytes = draw(st.booleans())  # activations 0 to 255
+    if only_bytes:
+        low, reach = 0, 255
     sizes = draw(st.lists(st.integers(1, 40), min_size=2, max_size=4))
     layers: list[Layer] = []
     span = reach
     for inputs, outputs in pairwise(sizes):
-        limit = draw(st.sampled_from([127, 32767]))
+        limit = 127 if only_bytes else draw(st.sampled_from([127, 32767]))
         weight = random.choice([-limit - 1, -limit, -1, 0, 1, limit], (outputs, inputs))
-        clip = draw(st.sampled_from([127, 1023, 32767, 32768, 1 << 23]))
+        clip = 255 if only_bytes else draw(st.sampled_from([127, 1023, 32767, 32768, 1 << 23]))
         table = None
         if clip <= 1023 and draw(st.booleans()):
-            table = random.integers(-(1 << 20), 1 << 20, 2 * clip + 1).astype(np.int32)
+            entries = (0, 256) if only_bytes else (-(1 << 20), 1 << 20)
+            table = random.integers(*entries, 2 * clip + 1).astype(np.int32)
         skip = len(layers) if layers and layers[0].outputs == outputs else 0
         layers.append(
             Layer(
                 weight.astype(np.int8 if limit == 127 else np.int16),
                 random.integers(-(1 << 30), 1 << 30, outputs),
                 random.integers(0, 31, outputs),
-                -clip, clip, skip, table,
+                0 if only_bytes and table is None else -clip, clip, skip, table,
             )
         )  # fmt: skip
         span = max(map(abs, layers[-1].range))
@@ -110,18 +132,16 @@ def random_networks(draw: st.DrawFn) -> Network:
 
 @given(random_networks(), st.integers(0, 12), st.integers(0, 2**32))
 def test_random_networks_at_their_limits_give_the_same_integers(
-    library: Path, network: Network, count: int, seed: int
+    native: NativeKernels, network: Network, count: int, seed: int
 ) -> None:
     low, high = network.input_range
-    x = np.random.default_rng(seed).choice([low, high, 0], (count, network.inputs))
-    for path in NativeKernels(library).paths:
-        found = NativeKernels(library, path).forward(network, x)
-        np.testing.assert_array_equal(found, network(x))
+    x = np.random.default_rng(seed).choice([low, high, 0, 0], (count, network.inputs))
+    np.testing.assert_array_equal(native.forward(network, x), network(x))
 
 
 @given(st.integers(1, 6), st.integers(1, 3), st.integers(1, 3), st.integers(0, 2**32))
 def test_windows_give_the_same_integers(
-    library: Path, size: int, step: int, channels: int, seed: int
+    native: NativeKernels, size: int, step: int, channels: int, seed: int
 ) -> None:
     random = np.random.default_rng(seed)
     window = Window(9, 7, size, step)
@@ -132,9 +152,20 @@ def test_windows_give_the_same_integers(
     )  # fmt: skip
     network = Network([layer], 0, 255)
     x = random.integers(0, 256, (4, network.inputs))
-    for path in NativeKernels(library).paths:
-        found = NativeKernels(library, path).forward(network, x)
-        np.testing.assert_array_equal(found, network(x))
+    np.testing.assert_array_equal(native.forward(network, x), network(x))
+
+
+@given(st.integers(0, 40), st.integers(2, 255), st.integers(0, 2**32))
+def test_costs_and_cdf_tables_are_the_same(
+    library: Path, count: int, levels: int, seed: int
+) -> None:
+    native, random = NativeKernels(library), np.random.default_rng(seed)
+    for reach in (1, 500, 1 << 15):
+        scores = random.integers(-reach, reach + 1, (count, levels)).astype(np.int32)
+        np.testing.assert_array_equal(native.costs(scores), probability.costs(scores))
+        for total in (rans.TOTAL, 1 << 24):
+            expected = probability.cdf(scores, total)
+            np.testing.assert_array_equal(native.cdf(scores, total), expected)
 
 
 @given(st.lists(st.integers(0, 90), min_size=1, max_size=5), st.integers(0, 3), st.integers(0, 99))

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitzip.codec import EFFORT, Codec, gradient
+from digitzip.codec import EFFORT, Codec
 from digitzip.codec import search as room
 from digitzip.codec.candidates import Codes, Pixels, rd_cost
 from digitzip.entropy.probability import Integers
+from digitzip.kernels import KERNELS, Kernels, NumPyKernels
 from digitzip.limits import EFFORTS
 from digitzip.model import Grid, Model, SmoothLatents
 from digitzip.model.neighbours import around, moves
@@ -109,18 +110,21 @@ def test_without_lambda_the_rate_is_never_computed() -> None:
 
 
 @pytest.mark.parametrize("side", [8, 28, 64])
-def test_slopes_and_their_products_are_exact_whatever_the_size(side: int) -> None:
+@pytest.mark.parametrize("kernels", [KERNELS, NumPyKernels()], ids=["in use", "NumPy"])
+def test_slopes_and_their_products_are_exact_whatever_the_size(side: int, kernels: Kernels) -> None:
     random = np.random.default_rng(side)
-    here, stepped = random.integers(0, 256, (6, side**2)), random.integers(0, 256, (6, 4, side**2))
+    here, recon = random.integers(0, 256, (2, 6, side**2)).astype(np.uint8)
+    stepped = random.integers(0, 256, (6, 4, side**2)).astype(np.uint8)
     steps = random.choice(np.array([-1, 1], np.int16), (6, 4))
-    slopes = gradient._slopes(stepped.astype(np.uint8), here / 1.0, steps)
-    expected = (stepped // 2 - here[:, None] // 2) * steps[:, :, None]
-    np.testing.assert_array_equal(slopes, expected)
-    residual = random.integers(-255, 256, (6, side**2))
-    expected_gradient = 4 * (expected * np.trunc(residual / 2)[:, None]).sum(axis=2)
-    np.testing.assert_array_equal(gradient._gradient(slopes, residual / 1.0), expected_gradient)
-    most = np.full((1, 1, side**2), 127, slopes.dtype)
-    assert gradient._products(most, most.transpose(0, 2, 1))[0, 0, 0] == 4 * side**2 * 127**2
+    stepped[0], here[0], here[1], recon[1] = 255, 0, 255, 0  # the largest there are
+    slopes, curvature = kernels.slopes_and_curvature(stepped, here, steps)
+    halves = stepped.astype(np.int64) // 2 - here[:, None] // 2
+    expected = halves * steps[:, :, None]
+    np.testing.assert_array_equal(curvature, 4 * np.einsum("njp,nkp->jkn", expected, expected))
+    residual = here.astype(np.int64) - recon
+    expected_gradient = 4 * np.einsum("njp,np->nj", expected, np.trunc(residual / 2))
+    np.testing.assert_array_equal(kernels.gradient(slopes, here, recon), expected_gradient)
+    np.testing.assert_array_equal(kernels.squared_errors(here, recon), (residual**2).sum(axis=1))
 
 
 def test_no_effort_takes_the_encoders_code_without_decoding(

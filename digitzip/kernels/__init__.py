@@ -32,6 +32,7 @@ __all__ = [
     "Kernels",
     "Layer",
     "Network",
+    "NumPyKernels",
     "RansDecoder",
     "Window",
     "backend",
