@@ -137,8 +137,8 @@ def test_what_was_measured_is_of_the_bundled_models() -> None:
 
 
 def test_what_was_measured_clears_the_standing_bars() -> None:
-    rate, speed, startup, scale = map(render.load, ("rate", "speed", "startup", "scale"))
-    standing = bars.standing(rate, speed, startup, scale)
+    rate, startup, scale = map(render.load, ("rate", "startup", "scale"))
+    standing = bars.standing(rate, startup, scale)
     assert bars.unmet(standing) == []
     point = next(point for point in rate["points"] if point["default"])
     assert point["bytes_per_image"] <= 4.8
@@ -155,7 +155,7 @@ def test_what_was_measured_clears_the_standing_bars() -> None:
     strict=True,
 )
 def test_what_was_measured_clears_the_bars_that_it_claims() -> None:
-    assert bars.unmet(bars.claimed(render.load("rate"), render.load("speed"))) == []
+    assert bars.unmet(bars.claimed(render.load("rate"))) == []
 
 
 def test_the_example_of_the_format_page_is_a_file() -> None:

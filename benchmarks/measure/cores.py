@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import zlib
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -10,59 +12,65 @@ import numpy as np
 
 import digitzip
 from benchmarks import record
-from benchmarks.measure.timing import Task, Timed, interleaved
+from benchmarks.measure.timing import Timed
 from benchmarks.record import Images, Result
 from digitzip.model import load_model
 
 IMAGES: Final = 100_000
-ROUNDS: Final = 3
+ROUNDS: Final = 1  # each takes minutes
+
+Task = Callable[[int], Any]  # with a number of jobs; returns bytes, pixels or None
 
 
-def verify(data: bytes, jobs: int) -> None:
-    """Test a file as `digitzip test` does."""
-    with digitzip.open(data, jobs=jobs) as dz:
-        dz.test()
-
-
-def tasks(images: Images, jobs: int) -> dict[str, Task]:
+def tasks(images: Images) -> dict[str, Task]:
     """Return the tasks by name, on images uint8 [n, 28, 28]."""
     data, exact = (
-        digitzip.compress(images, jobs=jobs),
-        digitzip.compress(images, lossless=True, jobs=jobs),
+        digitzip.compress(images, lossless=lossless, jobs=0) for lossless in (False, True)
     )
+
+    def compress(jobs: int, *, lossless: bool = False) -> bytes:
+        return digitzip.compress(images, lossless=lossless, jobs=jobs)
+
+    def decompress(jobs: int, *, stored: bytes) -> Images:
+        return digitzip.decompress(stored, jobs=jobs)
+
+    def verify(jobs: int) -> None:
+        with digitzip.open(data, jobs=jobs) as dz:
+            dz.test()
+
     return {
-        "compress, default": partial(digitzip.compress, images, jobs=jobs),
-        "decompress": partial(digitzip.decompress, data, jobs=jobs),
-        "lossless compress": partial(digitzip.compress, images, lossless=True, jobs=jobs),
-        "lossless decompress": partial(digitzip.decompress, exact, jobs=jobs),
-        "test": partial(verify, data, jobs),
+        "compress, default": compress,
+        "decompress": partial(decompress, stored=data),
+        "lossless compress": partial(compress, lossless=True),
+        "lossless decompress": partial(decompress, stored=exact),
+        "test": verify,
     }
 
 
 def measured(images: Images, cores: int, rounds: int) -> Result:
     """Time every task on one core and on all; raise `ValueError` where results differ."""
-    by_jobs = {jobs: tasks(images, jobs) for jobs in (1, cores)}
-    one, all_ = (by_jobs[jobs] for jobs in (1, cores))
-    for name in one:
-        if checksum(one[name]()) != checksum(all_[name]()):
-            raise ValueError(f"{name}: other results on {cores} cores")
-    turns = {(name, jobs): task for jobs, some in by_jobs.items() for name, task in some.items()}
-    seconds = interleaved(turns, rounds)
+    seconds: dict[tuple[str, int], list[float]] = {}
+    run = tasks(images)
+    for _ in range(rounds):
+        for name, task in run.items():
+            checksums = set()
+            for jobs in (1, cores):
+                start = time.perf_counter()
+                result = task(jobs)
+                seconds.setdefault((name, jobs), []).append(time.perf_counter() - start)
+                checksums.add(0 if result is None else zlib.crc32(result))
+            if len(checksums) > 1:
+                raise ValueError(f"{name}: other results on {cores} cores")
     timed = {key: Timed(len(images), times) for key, times in seconds.items()}
     return {
         "images": len(images),
         "rounds": rounds,
         "jobs": cores,
         "images_per_second": {
-            name: {str(jobs): timed[name, jobs].rate() for jobs in by_jobs} for name in one
+            name: {str(jobs): timed[name, jobs].rate() for jobs in (1, cores)} for name in run
         },
-        "all_over_one": {name: timed[name, cores].over(timed[name, 1]) for name in one},
+        "all_over_one": {name: timed[name, cores].over(timed[name, 1]) for name in run},
     }
-
-
-def checksum(result: Any) -> int:
-    """Return the CRC-32 of bytes or pixels; 0 for None."""
-    return 0 if result is None else zlib.crc32(result)
 
 
 def main() -> None:

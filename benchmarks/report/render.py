@@ -66,7 +66,7 @@ def machine() -> str:
 BLOCKS: Final[dict[str, tuple[Callable[..., str], str]]] = {
     "headline": (summary.headline, "rate guard"),
     "results": (summary.results, "rate guard peers speed"),
-    "bars": (bars.table, "rate speed guard startup scale"),
+    "bars": (bars.table, "rate guard startup scale speed peer_speed backends cores"),
     "points": (rate.points, "rate"),
     "ideals": (rate.ideals, "rate"),
     "latents": (rate.latents, "rate dims"),
