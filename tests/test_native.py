@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hatch_build
-from digitzip import kernels
+from digitzip import jobs, kernels
 from digitzip.entropy.residuals import round_to_bounds
 from digitzip.errors import DamagedError, UnsupportedError
 from digitzip.kernels import Layer, Network, Window, probability, rans, residuals
@@ -212,6 +212,26 @@ def test_residuals_have_the_same_bytes_and_come_back(
     assert native.encode_residuals(network, final, recon, bounds, lanes) == data
     found = native.decode_residuals(network, data, recon, bounds, lanes)
     np.testing.assert_array_equal(found, final)
+
+
+def test_coding_of_residuals_can_be_cancelled_on_its_way(
+    native: NativeKernels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, images, bounds = make_residual(), make_images(40, seed=1), np.zeros(40, np.uint8)
+    data = native.encode_residuals(network, images, images, bounds, 1)
+    checks: list[None] = []
+
+    def check() -> None:
+        checks.append(None)
+        if len(checks) == 2:
+            raise jobs.Cancelled
+
+    monkeypatch.setattr(jobs, "check", check)
+    with pytest.raises(jobs.Cancelled):
+        native.encode_residuals(network, images, images, bounds, 1)
+    checks.clear()
+    with pytest.raises(jobs.Cancelled):
+        native.decode_residuals(network, data, images, bounds, 1)
 
 
 @pytest.mark.parametrize("change", ["cut", "longer", "flipped", "empty"])

@@ -9,40 +9,29 @@
 enum { WORD = 16 };
 #define LEAST ((uint32_t)1 << WORD)
 
-/* Encode symbols, last to first. Symbol i of `total` has the slots start[i] to end[i] - 1 and goes to
- * lane[i]. Words are written backwards from words + total; returns how many there are. */
-static int64_t encode_symbols(const int32_t *start, const int32_t *end, const int32_t *lane, int64_t total,
-                              int bits, uint32_t *states, uint16_t *words)
-{
-    int64_t at = total;
-    for (int64_t i = total - 1; i >= 0; i--) {
-        uint32_t size = (uint32_t)(end[i] - start[i]), state = states[lane[i]];
-        if (state >= (uint64_t)size << (32 - bits)) {
-            words[--at] = (uint16_t)state;
-            state >>= WORD;
-        }
-        states[lane[i]] = ((state / size) << bits) + state % size + (uint32_t)start[i];
-    }
-    return total - at;
-}
-
+/* Encode symbols in rounds, last to first. Symbol i has the slots start[i] to end[i] - 1; in each round
+ * symbols are dealt to the lanes in turn. Words are written backwards from the end of words [total];
+ * returns how many there are. */
 EXPORT int64_t digitzip_rans_encode(const int32_t *start, const int32_t *end, const int64_t *rounds, int64_t count,
                                     int32_t lanes, int32_t bits, uint32_t *states, uint16_t *words)
 {
     int64_t total = 0;
     for (int64_t k = 0; k < count; k++)
         total += rounds[k];
-    int32_t *lane = malloc((total ? total : 1) * sizeof *lane);
-    if (!lane)
-        return NO_MEMORY;
-    for (int64_t k = 0, i = 0; k < count; k++)
-        for (int64_t j = 0; j < rounds[k]; j++, i++)
-            lane[i] = (int32_t)(j % lanes);
+    int64_t at = total, i = total - 1;
     for (int32_t l = 0; l < lanes; l++)
         states[l] = LEAST;
-    int64_t used = encode_symbols(start, end, lane, total, bits, states, words);
-    free(lane);
-    return used;
+    for (int64_t k = count - 1; k >= 0; k--)
+        for (int64_t j = rounds[k] - 1, lane = j % lanes; j >= 0; j--, i--) {
+            uint32_t size = (uint32_t)(end[i] - start[i]), state = states[lane];
+            if (state >= (uint64_t)size << (32 - bits)) {
+                words[--at] = (uint16_t)state;
+                state >>= WORD;
+            }
+            states[lane] = ((state / size) << bits) + state % size + (uint32_t)start[i];
+            lane = (lane ? lane : lanes) - 1;
+        }
+    return total - at;
 }
 
 /* Decode n symbols by CDFs [n][width]; returns the words used, or DAMAGED where they end early. */
@@ -110,6 +99,7 @@ static void step_of(int v, int recon, int bound, int *first, int *last, int *fin
     *final = centre < 0 ? 0 : centre > 255 ? 255 : centre;
 }
 
+/* Images between two calls. The caller keeps the layers, the reconstructions and the bounds. */
 typedef struct {
     int path, count, height, width;
     const layer_t *layers;
@@ -125,7 +115,7 @@ typedef struct {
     uint8_t has_blank[128];
 } residuals_t;
 
-static void residuals_close(residuals_t *s)
+EXPORT void digitzip_residuals_close(residuals_t *s)
 {
     free(s->final);
     free(s->near);
@@ -134,11 +124,20 @@ static void residuals_close(residuals_t *s)
     free(s->weights);
     free(s->blank);
     free(s->buffers.memory);
+    free(s);
 }
 
-static int residuals_open(residuals_t *s)
+/* Return the state for n images, whose final pixels are all 0; NULL where there is no memory. */
+EXPORT residuals_t *digitzip_residuals_open(int32_t path, const layer_t *layers, int32_t count, int64_t n,
+                                            int32_t height, int32_t width, const uint8_t *recon,
+                                            const uint8_t *bounds)
 {
-    int64_t h = s->height, w = s->width, n = s->n;
+    residuals_t *s = malloc(sizeof *s);
+    if (!s)
+        return NULL;
+    *s = (residuals_t){.path = path, .count = count, .height = height, .width = width, .layers = layers,
+                       .n = n, .recon = recon, .bounds = bounds};
+    int64_t h = height, w = width;
     int64_t wide = w + 2 * CAUSAL, narrow = w + 2 * NEAR;
     s->final = calloc(n, (h + 2 * CAUSAL) * wide);
     s->near = calloc(n, (h + 2 * NEAR) * narrow);
@@ -146,11 +145,10 @@ static int residuals_open(residuals_t *s)
     s->busy = malloc(n * sizeof *s->busy);
     s->weights = malloc(n * VALUES * sizeof *s->weights);
     s->blank = malloc(128 * VALUES * sizeof *s->blank);
-    s->buffers.memory = NULL;
     if (!s->final || !s->near || !s->inputs || !s->busy || !s->weights || !s->blank ||
         buffers_open(&s->buffers, s->layers, s->count, n < ROWS ? n : ROWS)) {
-        residuals_close(s);
-        return NO_MEMORY;
+        digitzip_residuals_close(s);
+        return NULL;
     }
     for (int64_t i = 0; i < n; i++)
         for (int64_t y = 0; y < h; y++)
@@ -158,7 +156,7 @@ static int residuals_open(residuals_t *s)
                 uint8_t p = s->recon[(i * h + y) * w + x];
                 s->near[(i * (h + 2 * NEAR) + y + NEAR) * narrow + x + NEAR] = p < FAINT ? 0 : p;
             }
-    return 0;
+    return s;
 }
 
 static uint8_t *final_at(const residuals_t *s, int64_t image, int position)
@@ -236,65 +234,41 @@ static uint32_t sum_of(const int32_t *weights, int first, int last)
     return sum;
 }
 
-/* Encode final pixels [n][height][width] against reconstructions; returns the words written backwards
- * from words + n * height * width, or NO_MEMORY. */
-EXPORT int64_t digitzip_encode_residuals(int32_t path, const layer_t *layers, int32_t count, int64_t n,
-                                         int32_t height, int32_t width, const uint8_t *final,
-                                         const uint8_t *recon, const uint8_t *bounds, int32_t lanes,
-                                         uint32_t *states, uint16_t *words)
+/* Write the slots of the final pixels [n][height][width] at the positions from `from` to `to` - 1:
+ * start and end [to - from][n]. Positions are given in order. */
+EXPORT void digitzip_encode_positions(residuals_t *s, int32_t from, int32_t to, const uint8_t *final,
+                                      int32_t *start, int32_t *end)
 {
-    residuals_t s = {.path = path, .count = count, .height = height, .width = width, .layers = layers,
-                     .n = n, .recon = recon, .bounds = bounds};
-    int64_t pixels = (int64_t)height * width, total = n * pixels;
-    int32_t *symbols = malloc(total * 3 * sizeof *symbols);
-    if (!symbols || residuals_open(&s)) {
-        free(symbols);
-        return NO_MEMORY;
-    }
-    int32_t *start = symbols, *end = symbols + total, *lane = symbols + 2 * total;
-    for (int64_t i = 0; i < n; i++)
-        for (int p = 0; p < pixels; p++)
-            *final_at(&s, i, p) = final[i * pixels + p];
-    for (int p = 0; p < pixels; p++) {
-        weigh(&s, p);
-        for (int64_t i = 0; i < n; i++) {
-            const int32_t *weights = s.weights + i * VALUES;
+    int64_t pixels = (int64_t)s->height * s->width;
+    for (int p = from; p < to; p++, start += s->n, end += s->n) {
+        weigh(s, p);
+        for (int64_t i = 0; i < s->n; i++) {
+            const int32_t *weights = s->weights + i * VALUES;
             int first, last, value;
-            step_of(final[i * pixels + p], recon[i * pixels + p], bounds[i], &first, &last, &value);
-            int64_t at = p * n + i;
+            step_of(final[i * pixels + p], s->recon[i * pixels + p], s->bounds[i], &first, &last, &value);
             uint32_t below = sum_of(weights, 0, first - 1), until = below + sum_of(weights, first, last);
-            uint32_t total_weight = until + sum_of(weights, last + 1, VALUES - 1);
-            if (!total_weight) /* the last value has a weight, where none has */
-                total_weight = 1, until = last == VALUES - 1;
-            start[at] = (int32_t)slot_of(below, total_weight, first);
-            end[at] = (int32_t)slot_of(until, total_weight, last + 1);
-            lane[at] = (int32_t)(i % lanes);
+            uint32_t total = until + sum_of(weights, last + 1, VALUES - 1);
+            if (!total) /* the last value has a weight, where none has */
+                total = 1, until = last == VALUES - 1;
+            start[i] = (int32_t)slot_of(below, total, first);
+            end[i] = (int32_t)slot_of(until, total, last + 1);
+            *final_at(s, i, p) = final[i * pixels + p];
         }
     }
-    for (int32_t l = 0; l < lanes; l++)
-        states[l] = LEAST;
-    int64_t used = encode_symbols(start, end, lane, total, 16, states, words);
-    free(symbols);
-    residuals_close(&s);
-    return used;
 }
 
-/* Decode final pixels [n][height][width]; returns the words used, DAMAGED or NO_MEMORY. */
-EXPORT int64_t digitzip_decode_residuals(int32_t path, const layer_t *layers, int32_t count, int64_t n,
-                                         int32_t height, int32_t width, const uint8_t *recon,
-                                         const uint8_t *bounds, int32_t lanes, uint32_t *states,
-                                         const uint16_t *words, int64_t word_count, uint8_t *final)
+/* Decode the final pixels [n][height][width] at the positions from `from` to `to` - 1; returns the words
+ * used, or DAMAGED. Positions are given in order. */
+EXPORT int64_t digitzip_decode_positions(residuals_t *s, int32_t from, int32_t to, int32_t lanes,
+                                         uint32_t *states, const uint16_t *words, int64_t word_count,
+                                         uint8_t *final)
 {
-    residuals_t s = {.path = path, .count = count, .height = height, .width = width, .layers = layers,
-                     .n = n, .recon = recon, .bounds = bounds};
-    int64_t pixels = (int64_t)height * width, used = 0;
-    if (residuals_open(&s))
-        return NO_MEMORY;
-    for (int p = 0; p < pixels; p++) {
-        weigh(&s, p);
-        for (int64_t i = 0; i < n; i++) {
+    int64_t pixels = (int64_t)s->height * s->width, used = 0;
+    for (int p = from; p < to; p++) {
+        weigh(s, p);
+        for (int64_t i = 0; i < s->n; i++) {
             uint32_t sums[VALUES + 1], state = states[i % lanes], slot = state & 0xFFFF;
-            accumulate(s.weights + i * VALUES, sums);
+            accumulate(s->weights + i * VALUES, sums);
             int low = 0, high = VALUES;
             while (high - low > 1) {
                 int middle = (low + high) / 2;
@@ -304,22 +278,19 @@ EXPORT int64_t digitzip_decode_residuals(int32_t path, const layer_t *layers, in
                     high = middle;
             }
             int first, last, value;
-            step_of(low, recon[i * pixels + p], bounds[i], &first, &last, &value);
+            step_of(low, s->recon[i * pixels + p], s->bounds[i], &first, &last, &value);
             uint32_t a = slot_of(sums[first], sums[VALUES], first);
             uint32_t b = slot_of(sums[last + 1], sums[VALUES], last + 1);
             uint64_t next = (uint64_t)(b - a) * (state >> 16) + slot - a;
             if (next < LEAST) {
-                if (used == word_count) {
-                    residuals_close(&s);
+                if (used == word_count)
                     return DAMAGED;
-                }
                 next = next << WORD | words[used++];
             }
             states[i % lanes] = (uint32_t)next;
-            *final_at(&s, i, p) = (uint8_t)value;
+            *final_at(s, i, p) = (uint8_t)value;
             final[i * pixels + p] = (uint8_t)value;
         }
     }
-    residuals_close(&s);
     return used;
 }

@@ -1,7 +1,8 @@
 /* digitzip native kernels: integer networks, the search's arithmetic, rANS and context coding.
  *
- * This library has no state and no threads. Every function reads the arrays that it is given, writes
- * the arrays that it is given, and returns a count or a negative error. All results equal those of
+ * This library has no global state and no threads. Every function reads the arrays that it is given,
+ * writes the arrays that it is given, and returns a count or a negative error. Long work, the coding of
+ * residuals, is done in parts, so that a caller can stop between two calls. All results equal those of
  * the NumPy kernels beside it, which are the reference.
  *
  *     native.c   layers, the instruction sets, networks
@@ -379,7 +380,7 @@ static void copy_out(void *restrict to, int kind, const void *restrict from, int
 }
 
 /* Return the version of these functions, which native.py must know. */
-EXPORT int32_t digitzip_abi(void) { return 2; }
+EXPORT int32_t digitzip_abi(void) { return 3; }
 
 /* Run a network on x, int32 or uint8 [n][inputs]; write out [n][outputs] in the type `kind`. */
 EXPORT int32_t digitzip_forward(int32_t path, const layer_t *layers, int32_t count, const void *x, int32_t is_uint8,

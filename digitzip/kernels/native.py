@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -16,6 +17,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from digitzip import jobs
 from digitzip.errors import DamagedError, UnsupportedError
 from digitzip.kernels import probability, rans, residuals
 from digitzip.kernels.gauss_newton import Exact, Pixels, Slopes, Steps
@@ -30,8 +32,9 @@ LIBRARY: Final = Path(__file__).with_name(
 )
 PATHS: Final = ("portable", "avx2", "avx512")
 
-_ABI: Final = 2  # of the functions of native.c
+_ABI: Final = 3  # of the functions of native.c
 _BLOCK: Final = 16
+_PIXELS: Final = 1 << 13  # that one call codes: Ctrl-C waits for its end
 _PAIRS, _PAIRS8, _QUADS = 0, 1, 2
 _MULTIPLIES_BYTES: Final = ("avx512",)
 _NO_MEMORY, _DAMAGED = -1, -2
@@ -55,8 +58,9 @@ class NativeKernels:
             raise UnsupportedError(
                 f"native kernels of version {abi}, expected {_ABI}: rebuild them"
             )
-        for name in ("rans_encode", "rans_take", "encode_residuals", "decode_residuals"):
+        for name in ("rans_encode", "rans_take", "decode_positions"):
             getattr(self._library, f"digitzip_{name}").restype = ctypes.c_int64
+        self._library.digitzip_residuals_open.restype = ctypes.c_void_p
         self.paths = PATHS[: int(self._library.digitzip_best_path()) + 1]
         """The paths that this processor has, the slowest first."""
         self.path = self.paths[-1] if path is None else path
@@ -143,12 +147,7 @@ class NativeKernels:
         none = np.zeros(0, np.int32)
         start = np.concatenate([none, *(start for start, _ in rounds)]).astype(np.int32)
         end = np.concatenate([none, *(end for _, end in rounds)]).astype(np.int32)
-        states, words = np.empty(lanes, np.uint32), np.empty(len(start), np.uint16)
-        used = self._library.digitzip_rans_encode(
-            _data(start), _data(end), _data(sizes), _int64(len(sizes)), lanes, rans.BITS,
-            _data(states), _data(words),
-        )  # fmt: skip
-        return _joined(states, words, _check(used))
+        return self._encode(start, end, sizes, lanes, rans.BITS)
 
     def rans_decoder(self, data: bytes, lanes: int, symbols: int) -> NativeRansDecoder:
         """Return the decoder of what `rans_encode` gave; see `rans.Decoder`."""
@@ -158,29 +157,64 @@ class NativeKernels:
         self, network: Network, final: Images, recon: Images, bounds: Integers, lanes: int
     ) -> bytes:
         """Return the bytes of final pixels [n, h, w]; see `residuals.encode`."""
-        final, recon, bounds = (np.ascontiguousarray(a, np.uint8) for a in (final, recon, bounds))
-        packed, (n, height, width) = self._pack(network), final.shape
-        states, words = np.empty(lanes, np.uint32), np.empty(final.size, np.uint16)
-        used = self._library.digitzip_encode_residuals(
-            self._path, packed.layers, packed.count, _int64(n), height, width, _data(final),
-            _data(recon), _data(bounds), lanes, _data(states), _data(words),
-        )  # fmt: skip
-        return _joined(states, words, _check(used))
+        final = np.ascontiguousarray(final, np.uint8)
+        n, pixels = len(final), final[0].size if len(final) else 0
+        start, end = np.empty((pixels, n), np.int32), np.empty((pixels, n), np.int32)
+        with self._residuals(network, recon, bounds) as state:
+            for part in _positions(n, pixels):
+                self._library.digitzip_encode_positions(
+                    state, part.start, part.stop, _data(final), _data(start[part]), _data(end[part])
+                )
+        sizes = np.full(pixels, n, np.int64)
+        return self._encode(start.ravel(), end.ravel(), sizes, lanes, residuals.BITS)
 
     def decode_residuals(
         self, network: Network, data: bytes, recon: Images, bounds: Integers, lanes: int
     ) -> Images:
         """Return the final pixels [n, h, w]; see `residuals.decode`."""
+        n, pixels = len(recon), recon[0].size if len(recon) else 0
+        states, words = rans.split(data, lanes, recon.size, residuals.WHAT)
+        final = np.empty(recon.shape, np.uint8)
+        with self._residuals(network, recon, bounds) as state:
+            for part in _positions(n, pixels):
+                used = self._library.digitzip_decode_positions(
+                    state, part.start, part.stop, lanes, _data(states), _data(words),
+                    _int64(len(words)), _data(final),
+                )  # fmt: skip
+                words = words[_check(used, residuals.WHAT) :]
+        rans.check_end(states, len(words), residuals.WHAT)
+        return final
+
+    def _encode(
+        self, start: Integers, end: Integers, sizes: Integers, lanes: int, bits: int
+    ) -> bytes:
+        """Return the bytes of symbols with int32 slots [total] in rounds of int64 sizes."""
+        states, words = np.empty(lanes, np.uint32), np.empty(len(start), np.uint16)
+        used = self._library.digitzip_rans_encode(
+            _data(start), _data(end), _data(sizes), _int64(len(sizes)), lanes, bits,
+            _data(states), _data(words),
+        )  # fmt: skip
+        return _joined(states, words, _check(used))
+
+    @contextmanager
+    def _residuals(
+        self, network: Network, recon: Images, bounds: Integers
+    ) -> Iterator[ctypes.c_void_p]:
+        """Return the state of native.c for images [n, h, w] whose final pixels are coded next."""
         recon, bounds = (np.ascontiguousarray(a, np.uint8) for a in (recon, bounds))
         packed, (n, height, width) = self._pack(network), recon.shape
-        states, words = rans.split(data, lanes, recon.size, residuals.WHAT)
-        final = np.empty_like(recon)
-        used = self._library.digitzip_decode_residuals(
-            self._path, packed.layers, packed.count, _int64(n), height, width, _data(recon),
-            _data(bounds), lanes, _data(states), _data(words), _int64(len(words)), _data(final),
+        state = ctypes.c_void_p(
+            self._library.digitzip_residuals_open(
+                self._path, packed.layers, packed.count, _int64(n), height, width, _data(recon),
+                _data(bounds),
+            )
         )  # fmt: skip
-        rans.check_end(states, len(words) - _check(used, residuals.WHAT), residuals.WHAT)
-        return final
+        if not state:
+            raise MemoryError
+        try:
+            yield state
+        finally:
+            self._library.digitzip_residuals_close(state)
 
     def _pack(self, network: Network) -> _PackedNetwork:
         found = self._packed.get(network)
@@ -290,6 +324,14 @@ def _size(span: tuple[int, int], bytes_: bool) -> int:
     if bytes_ and span[0] >= 0 and span[1] <= 255:
         return 1
     return 2 if span[0] in _INT16 and span[1] in _INT16 else 4
+
+
+def _positions(n: int, pixels: int) -> Iterator[slice]:
+    """Yield all positions of n images, in parts that take milliseconds; stops where cancelled."""
+    step = max(1, _PIXELS // max(n, 1))
+    for start in range(0, pixels, step):
+        jobs.check()
+        yield slice(start, min(start + step, pixels))
 
 
 def _joined(states: npt.NDArray[np.uint32], words: npt.NDArray[np.uint16], used: int) -> bytes:
