@@ -5,6 +5,7 @@ Names and ids are looked up in the folders of `DIGITZIP_MODELS`, then in the bun
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -92,6 +93,10 @@ class _WeightsReader(Generic[T]):
 _MODEL: Final = _WeightsReader(schema.MODEL.name, schema.CLASSIFIER.format, _read_model)
 _CLASSIFIER: Final = _WeightsReader(schema.CLASSIFIER.name, schema.MODEL.format, _read_classifier)
 
+_Search = tuple[str, bytes, str, str]  # kind, id, `DIGITZIP_MODELS`, working directory
+_LAST: Final[dict[_Search, Path]] = {}
+"""The file that a search ended with. It is tried first, so that folders are listed once."""
+
 
 def _load(kind: _WeightsReader[T], named: str | Path) -> T:
     path = Path(named)
@@ -100,7 +105,7 @@ def _load(kind: _WeightsReader[T], named: str | Path) -> T:
             raise ModelError(f"no {kind.name} file at {str(path)[:200]}")
         return kind.read(path)
     if found := _first_good(kind, _files(kind, str(named))):
-        return found
+        return found[1]
     known = ", ".join(sorted({candidate.stem for candidate in _files(kind)}, key=natural)) or "none"
     raise ModelError(
         f"no {kind.name} named {str(named)[:80]!r}; known {kind.name}s: {known} "
@@ -109,9 +114,12 @@ def _load(kind: _WeightsReader[T], named: str | Path) -> T:
 
 
 def _find(kind: _WeightsReader[T], id_: bytes, advice: str = "") -> T:
-    claiming = (path for path in _files(kind) if _claimed(path).get("id", "").startswith(id_.hex()))
+    search = (kind.name, id_, os.environ.get(FOLDERS_VARIABLE, ""), str(Path.cwd()))
+    paths = itertools.chain(filter(None, [_LAST.get(search)]), _files(kind))  # the last one first
+    claiming = (path for path in paths if _claimed(path).get("id", "").startswith(id_.hex()))
     if found := _first_good(kind, claiming):
-        return found
+        _LAST[search], model = found
+        return model
     raise ModelError(
         f"no {kind.name} with id {id_.hex()}; {advice}set {FOLDERS_VARIABLE} to its folder"
     )
@@ -149,12 +157,12 @@ def _read_claimed(path: Path, _modified: int, _size: int) -> dict[str, str]:
         return stored.metadata() or {}
 
 
-def _first_good(kind: _WeightsReader[T], paths: Iterable[Path]) -> T | None:
-    """Return the first that is not refused; if all are, raise the first error."""
+def _first_good(kind: _WeightsReader[T], paths: Iterable[Path]) -> tuple[Path, T] | None:
+    """Return the first that is not refused, and its path; if all are, raise the first error."""
     refusal: ModelError | None = None
     for path in paths:
         try:
-            return kind.read(path)
+            return path, kind.read(path)
         except ModelError as error:
             refusal = refusal or error
     if refusal is not None:
