@@ -10,17 +10,22 @@ from torch import nn
 
 from digitzip.kernels import Window
 from digitzip.training.nets.activations import Activation, Floats
+from digitzip.training.nets.rounding import Steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Affine:
-    """`activation(W x + b + skipped)`: weight [out, in], bias [out]; the rest as in `Layer`."""
+    """`activation(W x + b + skipped)`: weight [out, in], bias [out]; the rest as in `Layer`.
+
+    `steps` are those by which training rounded what comes out, if it did.
+    """
 
     weight: Floats
     bias: Floats
     activation: Activation
     skip: int = 0
     window: Window | None = None
+    steps: Steps | None = None
 
     def seen(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the rows [k, in] that the weight multiplies, for inputs [n, …]."""
@@ -45,6 +50,7 @@ def folded(
     activation: Activation = Activation.GELU,
     skip: int = 0,
     window: Window | None = None,
+    steps: Steps | None = None,
 ) -> Affine:
     """Fold `norm(linear(x))`, with stored statistics, into one affine layer.
 
@@ -60,7 +66,7 @@ def folded(
     weight = as_floats(linear.weight)
     if weight.ndim == 4:
         weight = weight.transpose(0, 2, 3, 1).reshape(len(weight), -1)
-    return Affine(weight * gain[:, None], offset, activation, skip, window)
+    return Affine(weight * gain[:, None], offset, activation, skip, window, steps)
 
 
 def as_floats(tensor: torch.Tensor) -> Floats:

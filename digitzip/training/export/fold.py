@@ -1,7 +1,7 @@
 """Every network that is trained, as a chain of affine layers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,11 +10,12 @@ from torch import nn
 from digitzip.kernels import Window
 from digitzip.training.export.affine import Affine, as_floats, folded
 from digitzip.training.nets.activations import Activation, Floats
-from digitzip.training.nets.autoencoder import TANH_GAIN, Autoencoder, Trunk
+from digitzip.training.nets.autoencoder import TANH_GAIN, Autoencoder, Narrow, Trunk
 from digitzip.training.nets.classifier import ClassifierNetwork
 from digitzip.training.nets.entropy_model import EntropyNetworks
 from digitzip.training.nets.plain import PlainAutoencoder
 from digitzip.training.nets.residual_model import ResidualNetwork
+from digitzip.training.nets.rounding import Steps
 
 REACH = 4.0  # of the borders of the cells of plain networks, at the encoder's output
 NARROWEST = 1e-2  # least half range of u that counts: a latent that never changes has none
@@ -40,7 +41,8 @@ def fold_autoencoder(model: Autoencoder, coordinates: int) -> Chains:
 
     encoder, decoder = model.encoder, model.decoder
     head = folded(encoder.head, encoder.norm, Activation.NONE)
-    chain = [*_trunk(decoder.trunk), *_narrow(decoder.narrow), _last(decoder.out)]
+    chain = _behind(decoder.narrow, _last(decoder.out))
+    chain = [*_trunk(decoder.trunk), *chain]
     return Chains([*_trunk(encoder.trunk), head], chain, before)
 
 
@@ -117,17 +119,28 @@ def fold_classifier(network: ClassifierNetwork) -> list[Affine]:
 
 
 def _trunk(trunk: Trunk) -> list[Affine]:
-    chain = [*_narrow(trunk.stem.narrow), folded(trunk.stem.linear, trunk.stem.norm)]
+    stem, stream = trunk.stem, trunk.rounding.steps
+    chain = _behind(stem.narrow, folded(stem.linear, stem.norm, steps=stream))
     for block in trunk.residuals():
-        chain += [folded(block.linear1, block.norm1), folded(block.linear2, block.norm2, skip=2)]
+        chain += [
+            folded(block.linear1, block.norm1, steps=block.rounding.steps),
+            folded(block.linear2, block.norm2, skip=2, steps=stream),
+        ]
     return chain
 
 
-def _narrow(matrix: nn.Module) -> list[Affine]:
-    """Return the first of two matrices that make one of low rank, if there are two."""
-    if not isinstance(matrix, nn.Linear):
-        return []
-    return [Affine(as_floats(matrix.weight), np.zeros(matrix.out_features), Activation.NONE)]
+def _behind(narrow: nn.Module, layer: Affine) -> list[Affine]:
+    """Return a layer behind the first of two matrices that make one of low rank, if there are two.
+
+    The channels between them get one range: the matrices take what differs.
+    """
+    if not isinstance(narrow, Narrow):
+        return [layer]
+    middles, halves = as_floats(narrow.rounding.middles), as_floats(narrow.rounding.halves)
+    weight = as_floats(narrow.linear.weight) / halves[:, None]
+    first = Affine(weight, -middles / halves, Activation.NONE, steps=Steps.to(1.0, None))
+    bias = layer.bias + layer.weight @ middles
+    return [first, replace(layer, weight=layer.weight * halves, bias=bias)]
 
 
 def _last(linear: nn.Linear) -> Affine:

@@ -1,28 +1,32 @@
 """Affine layers -> integer layers: scales, shifts, and weights rounded so that errors cancel.
 
-A real number r stands for the integer r / scale. Each row has its own power of two: the largest by
-which its weights, rounded, fit their type and its sums stay exact in float32.
+Activations between layers are integers 0 ... 255: a real number r stands for `zero + r / scale`.
+Each row of weights has its own power of two: the largest by which its weights, rounded, fit their
+type and its sums stay exact in float32.
 """
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from digitzip.kernels import Layer, Network
 from digitzip.kernels.layers import MAX_SHIFT
 from digitzip.training.export.affine import Affine, run
 from digitzip.training.nets.activations import Activation, Floats
+from digitzip.training.nets.rounding import HIGHEST, LEAST, Steps, best_end
 
 EXACT = 1 << 24  # sum |w| max |x| + |b| stays below: float32 is exact in any order
-ACTIVATION_HIGH = 1023
+FINE = 4  # steps of the sums of a layer without skips, to a step of its table
 NARROW, WIDE = 127, 32767  # int8 where weights are many,
 FEW = 10  # int16 in layers with so few inputs or outputs: those beside the code
 GELU_FLAT = 6.0  # below minus this, gelu is 0 for our purposes
 REACH = {Activation.SIGMOID: 8, Activation.TANH: 5}  # of tables with bounds
 SQUASH_UNIT = 512  # 1 before a sigmoid or tanh
 CALIBRATION = 1 << 15  # rows, about, that are enough
+ROWS = 256  # from which the range of activations is chosen
 DAMPING = 0.01  # of the mean variance: keeps the inverse covariance tame
 
 Integers = NDArray[np.int64]
@@ -32,32 +36,31 @@ Integers = NDArray[np.int64]
 class Output:
     """What a layer gives: integers of this scale, clipped, maybe looked up.
 
-    The entries of the table have the scale `looked_up` where that is another.
+    The entries of the table have the steps `given` where those are others.
     """
 
     scale: float
     low: int
     high: int
     table: NDArray[np.int32] | None = None
-    looked_up: float | None = None
-
-    @property
-    def given(self) -> float:
-        """The scale of what the next layer gets."""
-        return self.looked_up or self.scale
+    given: Steps | None = None
 
 
 def round_chain(
     chain: list[Affine], inputs: Integers, scale: float, reach: tuple[int, int], output: Output
 ) -> Network:
     """Turn a chain into integers, calibrated on inputs [n, in] of this scale and reach."""
-    scales = _activation_scales(chain, run(chain, inputs.astype(np.float64) * scale))
+    hidden = _steps_of(chain, run(chain, inputs.astype(np.float64) * scale))
     layers: list[Layer] = []
-    given, span = inputs, reach
-    for affine, own_scale in zip(chain, scales, strict=True):
-        last = len(layers) == len(chain) - 1
-        out = output if last else _hidden(affine.activation, own_scale)
-        weight, bias = affine.weight * (scale / out.scale), affine.bias / out.scale
+    given, span, before = inputs, reach, Steps(scale, 0)
+    for index, affine in enumerate(chain):
+        out = output if affine is chain[-1] else _hidden(affine, hidden[index])
+        weight, bias = affine.weight * (before.scale / out.scale), affine.bias / out.scale
+        bias = bias - weight.sum(axis=1) * before.zero
+        if affine.skip:
+            bias = bias - hidden[index - affine.skip].zero
+        if out.table is None and out.given is not None:
+            bias = bias + out.given.zero
         limit = WIDE if min(weight.shape) <= FEW else NARROW
         rounded, added, shift = _round_rows(
             weight, bias, _some(affine, given), max(map(abs, span)), limit
@@ -66,7 +69,8 @@ def round_chain(
             Layer(rounded, added, shift, out.low, out.high, affine.skip, out.table, affine.window)
         )
         network = Network(layers, *reach)
-        given, span, scale = network(inputs).astype(np.int64), network.range, out.given
+        given, span = network(inputs).astype(np.int64), network.range
+        before = out.given or before
     return network
 
 
@@ -76,31 +80,49 @@ def _some(affine: Affine, inputs: Integers) -> Integers:
     return affine.seen(inputs[:: max(len(inputs) * positions // CALIBRATION, 1)])
 
 
-def _hidden(activation: Activation, scale: float) -> Output:
-    """Return what a hidden layer gives: integers up to ACTIVATION_HIGH, of this scale or of one."""
+def _hidden(affine: Affine, steps: Steps) -> Output:
+    """Return what a hidden layer gives: integers 0 ... 255 of these steps.
+
+    A table takes finer sums, except where they are added to the integers of an earlier layer.
+    """
+    activation = affine.activation
+    if activation in (Activation.NONE, Activation.RELU):
+        return Output(steps.scale, 0, HIGHEST, given=steps)
     if activation in REACH:
+        unit = 1 / SQUASH_UNIT
         low, high = -REACH[activation] * SQUASH_UNIT, REACH[activation] * SQUASH_UNIT
-        values = activation(np.arange(low, high + 1, dtype=np.float64) / SQUASH_UNIT)
-        table = np.rint(values * ACTIVATION_HIGH).astype(np.int32)
-        return Output(1 / SQUASH_UNIT, low, high, table, 1 / ACTIVATION_HIGH)
-    if activation is Activation.NONE:
-        return Output(scale, -ACTIVATION_HIGH, ACTIVATION_HIGH)
-    if activation is not Activation.GELU:
-        return Output(scale, 0, ACTIVATION_HIGH)
-    low = -min(math.ceil(GELU_FLAT / scale), ACTIVATION_HIGH)
-    table = np.rint(
-        activation(np.arange(low, ACTIVATION_HIGH + 1, dtype=np.float64) * scale) / scale
-    )
-    return Output(scale, low, ACTIVATION_HIGH, table.astype(np.int32))
+    else:
+        fine = 1 if affine.skip else FINE
+        unit = steps.scale / fine
+        low, high = -math.ceil(GELU_FLAT / unit), (HIGHEST - steps.zero) * fine
+    values = activation(np.arange(low, high + 1, dtype=np.float64) * unit)
+    table = np.rint(values / steps.scale) + steps.zero
+    return Output(unit, low, high, np.clip(table, 0, HIGHEST).astype(np.int32), steps)
 
 
-def _activation_scales(chain: list[Affine], outputs: list[Floats]) -> list[float]:
-    """Return a scale for each layer; all layers of the residual stream share one."""
-    greatest = [max(float(np.abs(y).max()), 1e-6) for y in outputs]
+def _steps_of(chain: list[Affine], outputs: list[Floats]) -> list[Steps]:
+    """Return the steps of what each layer gives; all layers of the residual stream share theirs."""
+    ends = [_end(layer, y) for layer, y in zip(chain, outputs, strict=True)]
     stream = {i for i, layer in enumerate(chain) if layer.skip}
     stream |= {i - chain[i].skip for i in stream}
-    shared = max((greatest[i] for i in stream), default=0.0)
-    return [(shared if i in stream else g) / ACTIVATION_HIGH for i, g in enumerate(greatest)]
+    shared = max((ends[i] for i in stream), default=0.0)
+    return [
+        layer.steps or Steps.to(shared if i in stream else end, _least(layer))
+        for i, (layer, end) in enumerate(zip(chain, ends, strict=True))
+    ]
+
+
+def _end(layer: Affine, y: Floats) -> float:
+    """Return the end of the range that is best for outputs y [n, out] of a layer."""
+    if layer.steps is not None:
+        return 0.0
+    if layer.activation in REACH:
+        return 1.0
+    return float(best_end(torch.from_numpy(y[:: max(1, len(y) // ROWS)]), _least(layer)))
+
+
+def _least(layer: Affine) -> float | None:
+    return 0.0 if layer.activation is Activation.SIGMOID else LEAST.get(layer.activation)
 
 
 def _round_rows(

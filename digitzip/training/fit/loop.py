@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from digitzip.errors import InputError
 from digitzip.training.fit.optimisers import optimiser_of, rate_at
+from digitzip.training.nets.rounding import Following
 from digitzip.training.recipe import Learning
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -128,9 +129,9 @@ def fit(
         after(mean)
 
 
-def norms_of(model: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:
-    """Return every BatchNorm of a model."""
-    kinds = nn.BatchNorm1d, nn.BatchNorm2d
+def norms_of(model: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d | Following]:
+    """Return all parts of a model that follow statistics: every BatchNorm and every rounding."""
+    kinds = nn.BatchNorm1d, nn.BatchNorm2d, Following
     return [module for module in model.modules() if isinstance(module, kinds)]
 
 
@@ -138,7 +139,7 @@ def norms_of(model: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:
 def measure_statistics(
     model: nn.Module, forward: Callable[[Tensor], Any], batches: Iterable[Tensor]
 ) -> None:
-    """Measure the BatchNorm statistics of a model: their mean over `forward` of the batches.
+    """Measure the statistics of a model: their mean over `forward` of the batches.
 
     Averaged weights give other activations than those whose statistics BatchNorm gathered.
     """

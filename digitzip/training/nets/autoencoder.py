@@ -1,9 +1,10 @@
 """The residual autoencoder, built only from what integers can repeat exactly.
 
 Every layer is a matrix product, BatchNorm (folded into the product at export), an optional skip and
-a GELU, so that it becomes `table[clip(floor((W x + b) >> shift) + skip, low, high)]`. The code is
-a tanh of normalised outputs: without BatchNorm there, codes saturate and training collapses. The
-networks work on the m coordinates of a code: its latents, or the axes of their grids.
+a GELU, so that it becomes `table[clip(floor((W x + b) >> shift) + skip, low, high)]`. Activations
+between layers are rounded to 8 bits, as they will be in integers (`rounding`). The code is a tanh
+of normalised outputs: without BatchNorm there, codes saturate and training collapses. The networks
+work on the m coordinates of a code: its latents, or the axes of their grids.
 """
 
 from collections.abc import Iterator
@@ -13,10 +14,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from digitzip.training.nets.activations import Activation
+from digitzip.training.nets.rounding import LEAST, ChannelRounding, Rounding
 from digitzip.training.recipe import Recipe
 
 TANH_GAIN = 0.8
 """z = tanh(TANH_GAIN * u) spreads a normal u almost evenly over (-1, 1)."""
+
+
+def gelu_rounding(calls: int = 1) -> Rounding:
+    return Rounding(LEAST[Activation.GELU], calls)
+
+
+class Narrow(nn.Module):
+    """The first of two matrices that make one of low rank; its outputs have 8 bits each."""
+
+    def __init__(self, inputs: int, rank: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, rank, bias=False)
+        self.rounding = ChannelRounding(rank)
+
+    def forward(self, x: Tensor) -> Tensor:
+        narrow: Tensor = self.rounding(self.linear(x))
+        return narrow
 
 
 class Stem(nn.Module):
@@ -25,7 +45,7 @@ class Stem(nn.Module):
     def __init__(self, inputs: int, width: int, rank: int = 0) -> None:
         super().__init__()
         rank = rank if rank < inputs else 0  # which would save nothing
-        self.narrow = nn.Linear(inputs, rank, bias=False) if rank else nn.Identity()
+        self.narrow = Narrow(inputs, rank) if rank else nn.Identity()
         self.linear = nn.Linear(rank or inputs, width, bias=False)
         self.norm = nn.BatchNorm1d(width)
 
@@ -34,33 +54,45 @@ class Stem(nn.Module):
 
 
 class Block(nn.Module):
-    """gelu(x + BN(L2 gelu(BN(L1 x)))): one step of the residual stream."""
+    """BN(L2 gelu(BN(L1 x))): what one step adds to the residual stream."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.linear1 = nn.Linear(width, hidden, bias=False)
         self.norm1 = nn.BatchNorm1d(hidden)
+        self.rounding = gelu_rounding()
         self.linear2 = nn.Linear(hidden, width, bias=False)
         self.norm2 = nn.BatchNorm1d(width)
 
+    def inner(self, x: Tensor) -> Tensor:
+        """Return the hidden units [n, hidden] before they are rounded."""
+        return F.gelu(self.norm1(self.linear1(x)))
+
     def forward(self, x: Tensor) -> Tensor:
-        inner = F.gelu(self.norm1(self.linear1(x)))
-        return F.gelu(x + self.norm2(self.linear2(inner)))
+        step: Tensor = self.norm2(self.linear2(self.rounding(self.inner(x))))
+        return step
 
 
 class Trunk(nn.Module):
-    """A stem and its blocks."""
+    """A stem, then blocks: x = gelu(x + block(x)), the residual stream."""
 
     def __init__(self, inputs: int, width: int, hidden: int, blocks: int, rank: int = 0) -> None:
         super().__init__()
         self.stem = Stem(inputs, width, rank)
         self.blocks = nn.ModuleList(Block(width, hidden) for _ in range(blocks))
+        self.rounding = gelu_rounding(1 + blocks)  # a skip adds integers, so all have one scale
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
-        for block in self.blocks:
-            x = block(x)
-        return x
+        *_, last = self.streams(x)
+        return last
+
+    def streams(self, x: Tensor) -> Iterator[Tensor]:
+        """Yield the residual stream [n, width] after the stem and after each block."""
+        x = self.rounding(self.stem(x))
+        yield x
+        for number, block in enumerate(self.residuals(), 1):
+            x = self.rounding(F.gelu(self.rounding.sums(x + block(x))), number)
+            yield x
 
     def residuals(self) -> Iterator[Block]:
         return cast(Iterator[Block], iter(self.blocks))
@@ -91,7 +123,7 @@ class Decoder(nn.Module):
         sizes, width = recipe.decoder, recipe.decoder.width
         rank = sizes.rank if sizes.rank < min(width, pixels) else 0
         self.trunk = Trunk(recipe.code.coordinates, width, sizes.hidden, sizes.blocks)
-        self.narrow = nn.Linear(width, rank, bias=False) if rank else nn.Identity()
+        self.narrow = Narrow(width, rank) if rank else nn.Identity()
         self.out = nn.Linear(rank or width, pixels)
 
     def forward(self, z: Tensor) -> Tensor:

@@ -8,10 +8,9 @@ narrow ones.
 import copy
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from digitzip.training.nets.autoencoder import Autoencoder, Decoder, Stem, Trunk
+from digitzip.training.nets.autoencoder import Autoencoder, Decoder, Narrow, Stem, Trunk
 from digitzip.training.recipe import Recipe
 
 SEEN = 8192
@@ -41,19 +40,19 @@ def pruned(model: Autoencoder, recipe: Recipe, x: Tensor) -> Autoencoder:
 
 def _narrow_first(old: Stem, new: Stem, x: Tensor) -> None:
     """Project inputs x [n, in] on their principal axes, where the new stem is narrow."""
-    if isinstance(new.narrow, nn.Linear):
-        axes = _axes(x, new.narrow.out_features)
-        new.narrow.weight.copy_(axes.T)
+    if isinstance(new.narrow, Narrow):
+        axes = _axes(x, new.linear.in_features)
+        new.narrow.linear.weight.copy_(axes.T)
         new.linear.weight.copy_(old.linear.weight @ axes)
 
 
 def _narrow_last(old: Decoder, new: Decoder, z: Tensor) -> None:
     """Keep the principal axes of the logits of points z [n, m], where the decoder is narrow."""
-    if isinstance(new.narrow, nn.Linear):
+    if isinstance(new.narrow, Narrow):
         logits = old.trunk(z) @ old.out.weight.T
         mean = logits.mean(0)
-        axes = _axes(logits - mean, new.narrow.out_features)  # [p, r]
-        new.narrow.weight.copy_(axes.T @ old.out.weight)
+        axes = _axes(logits - mean, new.out.in_features)  # [p, r]
+        new.narrow.linear.weight.copy_(axes.T @ old.out.weight)
         new.out.weight.copy_(axes)
         new.out.bias.copy_(old.out.bias + mean - axes @ (axes.T @ mean))
 
@@ -63,9 +62,9 @@ def _prune(old: Trunk, new: Trunk, x: Tensor) -> None:
 
     The effect of a unit is its deviation times the norm of its column in the next matrix.
     """
-    stream = old.stem(x)
-    for block, narrow in zip(old.residuals(), new.residuals(), strict=True):
-        inner = F.gelu(block.norm1(block.linear1(stream)))
+    blocks = zip(old.residuals(), new.residuals(), strict=True)
+    for stream, (block, narrow) in zip(old.streams(x), blocks, strict=False):
+        inner = block.inner(stream)
         columns = (block.linear2.weight * block.norm2.weight[:, None]).norm(dim=0)
         kept = (inner.std(0) * columns).topk(narrow.linear1.out_features).indices.sort().values
         narrow.linear1.weight.copy_(block.linear1.weight[kept])
@@ -73,7 +72,6 @@ def _prune(old: Trunk, new: Trunk, x: Tensor) -> None:
         for name, value in block.norm1.state_dict().items():
             if value.ndim:
                 narrow.norm1.state_dict()[name].copy_(value[kept])
-        stream = block(stream)
 
 
 def _axes(x: Tensor, rank: int) -> Tensor:
