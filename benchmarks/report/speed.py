@@ -126,10 +126,12 @@ def roofline(found: Result) -> str:
 def all_cores(cores: Result) -> str:
     """Return how many times as fast all cores are as one."""
     rows = (
-        (task, between(cores["images_per_second"][task]["1"]), ratio(found))
+        (task, f"{cores['images'][task]:,}", short(rates["1"]["median"]), short(found["median"]))
         for task, found in cores["all_over_one"].items()
+        for rates in (cores["images_per_second"][task],)
     )
-    return table(("", "images per second, one core", f"{cores['jobs']} cores / one"), *rows)
+    head = ("", "images", "images per second, one core", f"{cores['jobs']} cores / one")
+    return table(head, *rows)
 
 
 def start(startup: Result) -> str:
