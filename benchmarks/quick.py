@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from benchmarks import record
-from benchmarks.measure import access, scale, speed, startup
+from benchmarks.measure import access, backends, cores, roofline, scale, speed, startup
 from benchmarks.measure.points import Case, losses, round_trip
 from benchmarks.peers import rate as peers
 from benchmarks.peers import speed as peer_speed
@@ -22,6 +22,8 @@ from benchmarks.report import render
 from benchmarks.report import speed as tables
 from digitzip.codec import DEFAULT_EFFORT
 from digitzip.errors import DigitzipError
+from digitzip.kernels.native import LIBRARY
+from digitzip.model import load_model
 
 FEW: Final = 300  # images
 SEARCHED: Final = 20  # images whose search is timed at every effort
@@ -62,6 +64,23 @@ def beside_peers(images: Images) -> None:
     print(tables.beside({"default_effort": DEFAULT_EFFORT, "sizes": sizes}))
 
 
+def native(_images: Images) -> None:
+    """Print how many times as fast the native backend is, where it was built."""
+    if not LIBRARY.exists():
+        print("  the native backend was not built: skipped")
+        return
+    print(
+        tables.native(
+            backends.compared(FEW, 1) | {"roofline": roofline.measured(load_model(), FEW)}
+        )
+    )
+
+
+def all_cores(images: Images) -> None:
+    """Print what two jobs bring over one."""
+    print(tables.all_cores(cores.measured(images[:FEW], 2, 1)))
+
+
 def start(images: Images) -> None:
     """Print how long command lines take to start."""
     print(tables.start(startup.measured(images[0], STARTUP_ROUNDS)))
@@ -94,6 +113,8 @@ PARTS: Final[dict[str, Part]] = {
     "rate": rate,
     "speed": throughput,
     "peer_speed": beside_peers,
+    "backends": native,
+    "cores": all_cores,
     "startup": start,
     "scale": growth,
     "access": reads,

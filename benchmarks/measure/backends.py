@@ -55,6 +55,8 @@ def worker(backend: str, images: int) -> Iterator[Worker]:
     ) as process:
         assert process.stdout
         name, *tasks = process.stdout.readline().rstrip("\n").split("\t")
+        if not tasks:
+            raise ValueError(f"the {backend} backend did not start")
         yield Worker(process, name, tuple(tasks))
         assert process.stdin
         process.stdin.close()
