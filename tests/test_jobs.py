@@ -271,7 +271,9 @@ def test_ctrl_c_ends_processes_at_once(tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_search_of_the_command(tmp_path: Path) -> None:
     np.save(tmp_path / "in.npy", np.zeros((2000, 28, 28), np.uint8))
     endless = """
+import signal
 from digitzip.codec import candidates
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
 real = candidates.jobs.check
 def check():
     print("searching", flush=True)
