@@ -238,12 +238,17 @@ def test_ctrl_c_ends_threads_at_their_next_check() -> None:
         while True:
             jobs.check()
 
+    def items() -> Iterator[int]:
+        yield from range(2)
+        started.release()  # the pool has both threads now and knows them
+        yield from range(2, 9)
+
     def ready() -> None:
-        for _ in range(2):
+        for _ in range(3):
             started.acquire()
 
     with interrupted(ready), Jobs(2, None) as workers:
-        list(workers.map(work_for_ever, range(9)))
+        list(workers.map(work_for_ever, items()))
     assert not [t for t in threading.enumerate() if "ThreadPool" in t.name]
 
 

@@ -22,6 +22,7 @@ Tag = TypeVar("Tag")
 Result = TypeVar("Result")
 
 _AHEAD: Final = 2  # for each job: pieces of work that are given and not taken back
+_PATIENCE: Final = 0.1  # seconds that Ctrl-C may have to wait
 _FEW: Final = {False: 1, True: 2}  # pieces of work for which no threads, or no processes, start
 _thread = threading.local()
 
@@ -116,6 +117,10 @@ class Jobs(Generic[Context]):
         """Return the result of a task, or raise its error."""
         try:
             if task.future is not None:
+                from concurrent.futures import wait  # slow to import, and imported by now
+
+                while wait([task.future], _PATIENCE).not_done:
+                    pass  # a signal that came just before the wait, or on Windows, is seen now
                 return task.future.result()
             self._waiting.remove(task)
             return task.work(self._context, *task.arguments)
