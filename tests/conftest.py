@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the processes of pytest share the cores
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # else each process that a test starts compiles
+    bytecode = tempfile.TemporaryDirectory()  # removed at exit
+    os.environ["PYTHONPYCACHEPREFIX"] = bytecode.name
 
 import numpy as np
 import numpy.typing as npt

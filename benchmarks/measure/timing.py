@@ -16,8 +16,8 @@ THREADS: Final = (
     "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
 ONE_THREAD: Final = dict.fromkeys(THREADS, "1")
-OVERRIDES: Final = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-"""Settings of a shell that keep the matrix library from choosing its kernels for this CPU."""
+OVERRIDES: Final = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
+"""Settings of a shell that slow down matrix products or each start of Python."""
 
 Task = Callable[[], object]
 Name = TypeVar("Name")
@@ -59,8 +59,8 @@ def interleaved(tasks: Mapping[Name, Task], rounds: int) -> dict[Name, list[floa
 def elsewhere(part: str) -> bool:
     """Run a part in a process of its own, unless this process can time it.
 
-    A process can if its matrix library uses one thread and chooses its own kernels. Return whether
-    the part was run, with this process's arguments. Raise `SystemExit` if it failed.
+    A process can if its matrix library uses one thread and none of `OVERRIDES` is set. Return
+    whether the part was run, with this process's arguments. Raise `SystemExit` if it failed.
     """
     overrides = {name for name in os.environ if name in OVERRIDES}
     if not overrides and all(os.environ.get(name) == "1" for name in ONE_THREAD):

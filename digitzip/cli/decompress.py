@@ -100,9 +100,9 @@ def decompress(
         if labels is not None and dz.labels is not None:
             found = dz.labels[rows.start : rows.stop]
             digitzip.write_labels(labels, found, overwrite=force)
-        count, size, pixels = len(dz), dz.info.bytes, dz.info.height * dz.info.width
+        (count, height, width), size = dz.shape, dz.info.bytes
     if len(rows) == count:
-        figures = console.figures(count, size, pixels, talk.seconds)
+        figures = console.figures(count, size, height * width, talk.seconds)
     else:
         figures = f"{len(rows):,} of {console.images(count)}, {talk.seconds:.1f} s"
     talk.summary(f"{file}: {figures}")
@@ -128,7 +128,7 @@ def write(out: str, dz: Archive, rows: Sequence[int], batches: Iterable[Any], fo
     """
     import digitzip
 
-    height, width = dz.info.height, dz.info.width
+    _, height, width = dz.shape
     target = streams.standard_output(force) if out == streams.STANDARD else out
     if target is out:
         _check_space(out, len(rows), height * width)

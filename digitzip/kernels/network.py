@@ -7,6 +7,7 @@ below 2^52. BLAS then runs them at full speed, and exactly, whatever its summati
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -36,11 +37,10 @@ class Network:
             raise ModelError("network: no layers")
         self.layers = tuple(layers)
         self.range = (low, high)
-        self._stages: list[_Stage] = []
+        self._types: list[type[np.floating[Any]]] = []
         for index, layer in enumerate(self.layers):
             check(self.layers, index)
-            skipped = self.layers[index - layer.skip].range if layer.skip else (0, 0)
-            self._stages.append(_Stage(layer, float_type(layer, self.range, index), skipped))
+            self._types.append(float_type(layer, self.range, index))
             self.range = layer.range
         self.input_range = (low, high)
         self.inputs, self.outputs = layers[0].inputs, layers[-1].outputs
@@ -59,6 +59,15 @@ class Network:
             part = slice(start, start + self._batch)
             out[part] = self._forward(x[part])
         return out
+
+    @cached_property
+    def _stages(self) -> list[_Stage]:
+        """The layers prepared for NumPy; networks that another backend runs never need them."""
+        stages = []
+        for index, (layer, dtype) in enumerate(zip(self.layers, self._types, strict=True)):
+            skipped = self.layers[index - layer.skip].range if layer.skip else (0, 0)
+            stages.append(_Stage(layer, dtype, skipped))
+        return stages
 
     def _forward(self, x: Integers) -> Floats:
         outputs: list[Floats] = []
@@ -130,7 +139,7 @@ def float_type(layer: Layer, inputs: tuple[int, int], index: int = 0) -> type[np
     that can reach 2^52.
     """
     reach = max(abs(inputs[0]), abs(inputs[1]))
-    rows = np.abs(layer.weight.astype(np.int64)).sum(axis=1)
+    rows = np.abs(layer.weight, dtype=np.int32).sum(axis=1, dtype=np.int64)
     bound = max(
         int(row) * reach + abs(int(b)) for row, b in zip(rows, layer.bias.tolist(), strict=True)
     )
