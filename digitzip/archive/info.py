@@ -10,7 +10,7 @@ from digitzip.entropy.packed import packed_size
 from digitzip.errors import ModelError
 from digitzip.fidelity import RMSE_UNIT
 from digitzip.format import StoredPromise
-from digitzip.model import find_classifier
+from digitzip.model import classifier_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +109,10 @@ def _model_name(store: ChunkStore) -> str | None:
 def _promise_of(stored: StoredPromise) -> Promise | None:
     if not stored.on:
         return None
-    name, id_ = None, stored.classifier
-    if id_ is not None:
-        with suppress(ModelError):
-            name = find_classifier(id_).name
+    id_ = stored.classifier
     return Promise(
         max_error=stored.max_error,
         max_rmse=None if stored.max_rmse is None else stored.max_rmse / RMSE_UNIT,
-        classifier=name,
+        classifier=None if id_ is None else classifier_name(id_),
         classifier_id=None if id_ is None else id_.hex(),
     )

@@ -60,6 +60,11 @@ def find_classifier(id_: bytes) -> Classifier:
     return _find(_CLASSIFIER, id_)
 
 
+def classifier_name(id_: bytes) -> str | None:
+    """Return the name of the classifier whose id begins with `id_`; its file is not read."""
+    return next((path.stem for path in _files(_CLASSIFIER) if _claims(path, id_)), None)
+
+
 def bundled_folder() -> Path:
     """Return the folder of the bundled weights, in an installed package or in a checkout."""
     package = Path(__file__).parents[1]
@@ -116,8 +121,7 @@ def _load(kind: _WeightsReader[T], named: str | Path) -> T:
 def _find(kind: _WeightsReader[T], id_: bytes, advice: str = "") -> T:
     search = (kind.name, id_, os.environ.get(FOLDERS_VARIABLE, ""), str(Path.cwd()))
     paths = itertools.chain(filter(None, [_LAST.get(search)]), _files(kind))  # the last one first
-    claiming = (path for path in paths if _claimed(path).get("id", "").startswith(id_.hex()))
-    if found := _first_good(kind, claiming):
+    if found := _first_good(kind, (path for path in paths if _claims(path, id_))):
         _LAST[search], model = found
         return model
     raise ModelError(
@@ -140,6 +144,10 @@ def _folders() -> Iterator[Path]:
         if name:
             yield Path(name)
     yield bundled_folder()
+
+
+def _claims(path: Path, id_: bytes) -> bool:
+    return _claimed(path).get("id", "").startswith(id_.hex())
 
 
 def _claimed(path: Path) -> dict[str, str]:
