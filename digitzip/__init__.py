@@ -21,27 +21,26 @@ from typing import TYPE_CHECKING
 from digitzip.version import __version__ as __version__
 
 if TYPE_CHECKING:  # for type checkers, which do not see what __getattr__ finds
-    from digitzip.archive import (
-        Archive as Archive,
+    from digitzip.archive.appending import append as append
+    from digitzip.archive.archive import Archive as Archive
+    from digitzip.archive.comparing import compare as compare
+    from digitzip.archive.comparison import (
         ComparedImage as ComparedImage,
         Comparison as Comparison,
-        CorrectionStats as CorrectionStats,
         ImageGroup as ImageGroup,
+    )
+    from digitzip.archive.creating import compress as compress, create as create
+    from digitzip.archive.extracting import extract as extract
+    from digitzip.archive.info import (
+        CorrectionStats as CorrectionStats,
         Info as Info,
         Promise as Promise,
-        Recovered as Recovered,
-        Writer as Writer,
-        append as append,
-        compare as compare,
-        compress as compress,
-        create as create,
-        decompress as decompress,
-        extract as extract,
-        join as join,
-        open as open,
-        recover as recover,
     )
+    from digitzip.archive.joining import join as join
+    from digitzip.archive.reading import decompress as decompress, open as open
+    from digitzip.archive.recovery import Recovered as Recovered, recover as recover
     from digitzip.archive.sample import sample_path as sample_path
+    from digitzip.archive.writer import Writer as Writer
     from digitzip.codec import Codec as Codec, load_codec as load_codec
     from digitzip.errors import (
         BoundError as BoundError,
@@ -72,11 +71,18 @@ if TYPE_CHECKING:  # for type checkers, which do not see what __getattr__ finds
     from digitzip.model.listing import ModelInfo as ModelInfo, list_models as list_models
 else:
     _ROOMS = {
-        "archive": (
-            "Archive ComparedImage Comparison CorrectionStats ImageGroup Info Promise Recovered "
-            "Writer append compare compress create decompress extract join open recover"
-        ),
+        "archive.appending": "append",
+        "archive.archive": "Archive",
+        "archive.comparing": "compare",
+        "archive.comparison": "ComparedImage Comparison ImageGroup",
+        "archive.creating": "compress create",
+        "archive.extracting": "extract",
+        "archive.info": "CorrectionStats Info Promise",
+        "archive.joining": "join",
+        "archive.reading": "decompress open",
+        "archive.recovery": "Recovered recover",
         "archive.sample": "sample_path",
+        "archive.writer": "Writer",
         "codec": "Codec load_codec",
         "errors": (
             "BoundError ClosedError DamagedError DigitzipError DigitzipWarning ExistsError "

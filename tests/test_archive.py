@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import digitzip
-from digitzip.archive import Archive, decoding, store
+from digitzip import Archive
+from digitzip.archive import decoding, store
 from digitzip.archive.indexing import select
 from digitzip.archive.sink import ChunkSink
 from digitzip.codec import Codec, EncodedBatch

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import digitzip
-from digitzip.archive import Archive
+from digitzip import Archive
 from digitzip.cli import digitzip as command
 from digitzip.errors import DamagedError, InputError, LimitError, OutputError, UnsupportedError
 from digitzip.format import StoredPromise

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import digitzip
-from digitzip.archive import Archive
+from digitzip import Archive
 from digitzip.codec import Codec, Images
 from digitzip.errors import BoundError, InputError
 from digitzip.fidelity import Fallback

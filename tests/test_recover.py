@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import digitzip
-from digitzip.archive import Archive, Recovered, index, scanning, sink
+from digitzip import Archive, Recovered
+from digitzip.archive import index, scanning, sink
 from digitzip.archive.sink import ChunkSink
 from digitzip.cli import digitzip as command
 from digitzip.errors import (

@@ -12,7 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra: train)")
 
-from digitzip import archive  # noqa: E402
+import digitzip  # noqa: E402
 from digitzip.codec import Codec  # noqa: E402
 from digitzip.errors import InputError, ModelError  # noqa: E402
 from digitzip.kernels import Network  # noqa: E402
@@ -110,9 +110,9 @@ def test_a_trained_model_round_trips_through_its_file(model: Model) -> None:
 def test_a_trained_model_codes_corrections_with_its_own_residual_model(model: Model) -> None:
     images = blobs()[:100]
     assert model.residual is not None
-    coded = archive.compress(images, model=model, lossless=True)
-    plain = archive.compress(images, model=replace(model, residual=None), lossless=True)
-    assert np.array_equal(archive.decompress(coded, model=model), images)
+    coded = digitzip.compress(images, model=model, lossless=True)
+    plain = digitzip.compress(images, model=replace(model, residual=None), lossless=True)
+    assert np.array_equal(digitzip.decompress(coded, model=model), images)
     assert len(coded) < 0.9 * len(plain), (len(coded), len(plain))
 
 

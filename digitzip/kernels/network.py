@@ -140,9 +140,10 @@ def float_type(layer: Layer, inputs: tuple[int, int], index: int = 0) -> type[np
     """
     reach = max(abs(inputs[0]), abs(inputs[1]))
     rows = np.abs(layer.weight, dtype=np.int32).sum(axis=1, dtype=np.int64)
-    bound = max(
-        int(row) * reach + abs(int(b)) for row, b in zip(rows, layer.bias.tolist(), strict=True)
-    )
+    bound = int(rows.max()) * reach + max(map(abs, layer.bias.tolist()))  # of any row, and quick
+    if bound >= _FLOAT32_EXACT:
+        pairs = zip(rows.tolist(), layer.bias.tolist(), strict=True)
+        bound = max(row * reach + abs(bias) for row, bias in pairs)
     if bound < _FLOAT32_EXACT:
         return np.float32
     if bound < _FLOAT64_EXACT:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from digitzip.archive import compress, decompress
+from digitzip import compress, decompress
 from digitzip.codec import Codec
 from digitzip.model import Model, read_model
 from tests.fuzz.case import Case, Target

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from digitzip import archive
+from digitzip.archive import creating, reading
 from digitzip.codec import Codec, Images
 from digitzip.metrics import rmse
 from digitzip.model import Model, Quantiser
@@ -103,8 +103,8 @@ def finish(model: Model, data: Data, out: Path) -> Measured:
     model = bounded(with_known_answer(model, held_out), held_out)
     verify(model, held_out)
     save(out, model)
-    whole = archive.compress(held_out, model=model)
-    error = rmse(held_out, archive.decompress(whole, model=model))
+    whole = creating.compress(held_out, model=model)
+    error = rmse(held_out, reading.decompress(whole, model=model))
     return Measured(len(held_out), len(whole), error)
 
 
