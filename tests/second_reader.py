@@ -156,6 +156,10 @@ class Model:
             inputs = 110 + self.height + self.width
             self.residual = self.network("residual", inputs, 255, (0, 65_536))
             need(self.residual[-1].outputs == 256, "residual: outputs")
+        self.labels: list[Layer] | None = None
+        if "labels.0.weight" in self.unused:
+            self.labels = self.network("labels", self.dims, POINT[1], POINT)
+            need(2 <= self.labels[-1].outputs <= 255, "labels: outputs")
         self.quantisers: dict[int, Quantiser] = {}
         for count in self.levels:
             prefix = f"levels.{count}."
@@ -231,7 +235,7 @@ class Model:
         hashed = b"digitzip-model-1" + struct.pack("<3I", self.height, self.width, self.dims)
         for name, (_, shape, values) in sorted(self.tensors.items()):
             written = name.endswith((".thresholds", ".lambda"))  # a matter of writing alone
-            if name.startswith(("decoder.", "levels.", "residual.")) and not written:
+            if name.startswith(("decoder.", "labels.", "levels.", "residual.")) and not written:
                 hashed += struct.pack("<I", len(name.encode())) + name.encode()
                 hashed += struct.pack(f"<I{len(shape)}I{len(values)}i", len(shape), *shape, *values)
         return hashlib.sha256(hashed).digest()[:16]
@@ -250,14 +254,13 @@ class Model:
         quantiser = self.quantisers[levels]
         if before not in quantiser.cdfs:
             scores = run(quantiser.predictors[len(before)], self.point(levels, before))
-            with localcontext(Context(prec=40)):
-                share = [2**20 * (Decimal(score - max(scores)) / 32).exp() for score in scores]
-                weights = [int(w.to_integral_value()) for w in share]
-            sums = [sum(weights[:v]) for v in range(levels + 1)]
-            quantiser.cdfs[before] = [
-                each * (16_384 - levels) // sums[-1] + v for v, each in enumerate(sums)
-            ]
+            quantiser.cdfs[before] = cdf_of(scores)
         return quantiser.cdfs[before]
+
+    def label_cdf(self, levels: int, code: tuple[int, ...]) -> list[int]:
+        """F 5.2: the intervals of the labels of an image."""
+        assert self.labels is not None
+        return cdf_of(run(self.labels, self.point(levels, code)))
 
     def pixel_cdf(self, inputs: list[int]) -> list[int]:
         """F 4.2: the intervals of the values of a pixel."""
@@ -267,6 +270,16 @@ class Model:
             weights[255] = 1
         sums = [0, *accumulate(weights)]
         return [each * 65_280 // sums[-1] + v for v, each in enumerate(sums)]
+
+
+def cdf_of(scores: list[int]) -> list[int]:
+    """F 4.1: B, from scores."""
+    with localcontext(Context(prec=40)):
+        share = [2**20 * (Decimal(score - max(scores)) / 32).exp() for score in scores]
+        weights = [int(w.to_integral_value()) for w in share]
+    room = 16_384 - len(scores)
+    sums = [0, *accumulate(weights)]
+    return [each * room // sums[-1] + v for v, each in enumerate(sums)]
 
 
 def decimal(text: str, low: int, high: int) -> int:
@@ -477,16 +490,19 @@ def read_coded(
     codes: list[tuple[int, ...]] = [()] * images
     for _ in range(model.dims):
         for i, code in enumerate(codes):
-            cdf, x = model.cdf(levels, code), states[i % lanes]
-            r = x % 16_384
-            v = bisect_right(cdf, r) - 1
-            x = (cdf[v + 1] - cdf[v]) * (x // 16_384) + r - cdf[v]
-            if x < 1 << 16:
-                x = x << 16 | body.fixed(2)
-            codes[i], states[i % lanes] = (*code, v), x
+            v, states[i % lanes] = step(model.cdf(levels, code), states[i % lanes], body)
+            codes[i] = (*code, v)
     body.end("codes")
     need(states == [1 << 16] * lanes, "codes: a state at the end")
     return codes
+
+
+def step(cdf: list[int], x: int, body: Cursor) -> Pair:
+    """F 4.1: decode one value; return it and the next state."""
+    r = x % 16_384
+    v = bisect_right(cdf, r) - 1
+    x = (cdf[v + 1] - cdf[v]) * (x // 16_384) + r - cdf[v]
+    return v, x << 16 | body.fixed(2) if x < 1 << 16 else x
 
 
 def apply_corrections(body: Cursor, images: list[bytearray], model: Model) -> int:
@@ -591,10 +607,21 @@ def read_names(body: Cursor, images: int) -> list[str]:
     return [text(name) for name in names]
 
 
-def read_labels(body: Cursor, images: int) -> bytes:
+def read_labels(body: Cursor, codes: Sequence[tuple[int, ...]], levels: int, model: Model) -> bytes:
     """F 5.2."""
-    need(body.fixed(1) == 0, "labels: unknown representation")
-    labels = body.take(images)
+    need((representation := body.fixed(1)) <= 1, "labels: unknown representation")
+    if representation == 0:
+        labels = body.take(len(codes))
+    else:
+        need(model.labels is not None, "labels: the model has no label model")
+        need(len(body.data) - body.at <= 4 + 2 * len(codes), "labels: too many words")
+        need((x := body.fixed(4)) >= 1 << 16, "labels: a state too small")
+        found = bytearray()
+        for code in codes:
+            v, x = step(model.label_cdf(levels, code), x, body)
+            found.append(v)
+        need(x == 1 << 16, "labels: a state at the end")
+        labels = bytes(found)
     body.end("labels")
     return labels
 
@@ -618,7 +645,7 @@ def read_chunk(content: bytes, count: int, levels: int, model: Model) -> Content
         elif kind == 0x81:
             result.names = read_names(body, count)
         elif kind == 0x82:
-            result.labels = read_labels(body, count)
+            result.labels = read_labels(body, codes, levels, model)
         else:
             need(kind >= 0x80, f"chunk: unknown critical layer {kind}")
     result.pixels = b"".join(images)

@@ -182,6 +182,13 @@ def correct(
     return bytes([1 | k << 1]) + listed(groups) + rans(intervals, len(pairs), 1 << k, 16)
 
 
+def coded_labels(labels: bytes, codes: Sequence[Code], levels: int, model: Model) -> bytes:
+    """F 5.2: coded."""
+    cdfs = (model.label_cdf(levels, code) for code in codes)
+    intervals = [(cdf[v], cdf[v + 1]) for cdf, v in zip(cdfs, labels, strict=True)]
+    return b"\1" + rans(intervals, len(codes), 1, 14)
+
+
 def zigzag(q: int) -> int:
     """F 4.2: the byte of a plain step, modulo 256."""
     q = (q + 128) % 256 - 128

@@ -21,13 +21,14 @@ from digitzip.model import Model, read_model
 
 HERE = Path(__file__).parent / "conformance"
 MANIFEST: dict[str, dict[str, Any]] = json.loads((HERE / "manifest.json").read_text("utf-8"))
+MODELS = "tiny", "tiny-residual", "tiny-labels"
 PACKETS: dict[str, list[dict[str, Any]]] = json.loads((HERE / "packets.json").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, Model]:
-    """The two models of the manifest; the second has a residual network as well."""
-    return {name: read_model(HERE / f"{name}.safetensors") for name in ("tiny", "tiny-residual")}
+    """The models of the manifest: one plain, one with a residual model, one with a label model."""
+    return {name: read_model(HERE / f"{name}.safetensors") for name in MODELS}
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +51,18 @@ def test_the_manifest_names_every_file_and_no_other() -> None:
 
 
 def test_the_conformance_models_are_small() -> None:
-    assert (HERE / "tiny.safetensors").stat().st_size < 50_000
-    assert (HERE / "tiny-residual.safetensors").stat().st_size < 50_000
+    assert all((HERE / f"{name}.safetensors").stat().st_size < 50_000 for name in MODELS)
 
 
 def test_a_residual_network_makes_another_model(models: dict[str, Model]) -> None:
     assert models["tiny"].id.hex() == "b69b54bc59d56ef56cd2cc2307f6f524"
     assert models["tiny-residual"].id != models["tiny"].id
     assert replace(models["tiny-residual"], residual=None).id == models["tiny"].id
+
+
+def test_a_label_network_makes_another_model(models: dict[str, Model]) -> None:
+    assert models["tiny-labels"].id != models["tiny"].id
+    assert replace(models["tiny-labels"], labels=None).id == models["tiny"].id
 
 
 def test_in_a_column_the_residual_network_gives_no_weight_at_all(

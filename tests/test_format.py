@@ -19,7 +19,6 @@ from digitzip.format import (
     LayerType,
     StoredPromise,
     Trailer,
-    labels,
     metadata,
     names,
 )
@@ -224,14 +223,6 @@ def test_a_chunk_ends_no_block_after_its_last_piece() -> None:
     for size in (10, 600, 5000):
         stored = chunk(Layer(LayerType.CODES, (bytes(size),))).to_bytes()
         assert stored[-7:-4] != b"\x01\0\0"  # an empty last block, before the checksum
-
-
-@given(st.binary(max_size=50))
-def test_labels_come_back(data: bytes) -> None:
-    assert labels.unpack(labels.pack(data), len(data)) == data
-    for body, images in ((b"", 0), (b"\1" + data, len(data)), (b"\0" + data, len(data) + 1)):
-        with pytest.raises(DamagedError, match="labels"):
-            labels.unpack(body, images)
 
 
 def test_an_unknown_ancillary_layer_is_skipped_and_an_unknown_critical_one_refused() -> None:

@@ -28,7 +28,7 @@ PACKETS: dict[str, list[dict[str, Any]]] = json.loads((FOLDER / "packets.json").
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, second.Model]:
-    names = ("tiny", "tiny-residual")
+    names = ("tiny", "tiny-residual", "tiny-labels")
     return {name: second.Model((FOLDER / f"{name}.safetensors").read_bytes()) for name in names}
 
 

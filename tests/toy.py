@@ -86,6 +86,13 @@ def make_residual(seed: int = 0, side: int = SIDE) -> Network:
     return Network([hidden, replace(last, table=table)], 0, 255)
 
 
+def make_labels(seed: int = 0, labels: int = 10) -> Network:
+    """Return the network of a label model that `seed` determines, for codes of toy models."""
+    random = np.random.default_rng(seed)
+    layers = [_layer(random, DIMS, 12, 7, 0, 255), _layer(random, 12, labels, 6, -900, 900)]
+    return Network(layers, -256, 256)
+
+
 def make_images(n: int, seed: int = 0, side: int = SIDE) -> Images:
     """Return uint8 [n, side, side]: a bright bar each, with its own offset and angle."""
     random = np.random.default_rng(seed)

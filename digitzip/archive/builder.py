@@ -14,9 +14,9 @@ import numpy as np
 
 from digitzip.codec import Codec, Codes, EncodedBatch, Images
 from digitzip.entropy.corrections import Corrections
+from digitzip.entropy.labels import pack_labels
 from digitzip.entropy.packed import smallest
 from digitzip.format import Chunk, Layer, LayerType
-from digitzip.format import labels as format_labels
 from digitzip.format import names as format_names
 from digitzip.limits import DEFAULT_CHUNK_IMAGES
 
@@ -136,6 +136,7 @@ def pack_chunk(codec: Codec, images: ChunkImages) -> BuiltChunk:
     if images.names:
         layers.append(Layer(LayerType.NAMES, (format_names.pack(images.names),)))
     if images.labels:
-        layers.append(Layer(LayerType.LABELS, (format_labels.pack(images.labels),)))
+        pieces = pack_labels(images.labels, images.codes, codec.labels)
+        layers.append(Layer(LayerType.LABELS, pieces))
     chunk = Chunk(len(images.codes), images.pixel_crc, tuple(layers))
     return BuiltChunk(chunk.to_bytes(), len(images.codes), len(images.corrections), spent)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
-from digitzip.archive.decoding import codec_for, decode_chunk
+from digitzip.archive.decoding import codec_for, decode_chunk, unpack_codes
 from digitzip.archive.index import Extras, last_trailer, read_header
-from digitzip.archive.scanning import Checks, Scan
+from digitzip.archive.scanning import Checks, Scan, valid_extras
 from digitzip.archive.segments import SavedChunks, Segment, names_shared
 from digitzip.archive.sink import ChunkSink, Writable, opened
 from digitzip.archive.storage import Readable, Storage
@@ -183,12 +183,14 @@ def _codec(header: Header, model: str | Path | Model | None) -> Codec | None:
         return None
 
 
-def _verify(codec: Codec, chunk: Chunk) -> bool:
-    """Tell whether the decoded pixels of a chunk match its pixel CRC."""
+def _verify(codec: Codec, chunk: Chunk) -> Extras | None:
+    """Return the valid extras of a chunk; None where its decoded pixels do not match its CRC."""
     try:
-        return zlib.crc32(decode_chunk(codec, chunk).data) == chunk.pixel_crc
+        if zlib.crc32(decode_chunk(codec, chunk).data) != chunk.pixel_crc:
+            return None
     except DamagedError:
-        return False
+        return None
+    return valid_extras(chunk, lambda: (unpack_codes(codec, chunk), codec.labels))
 
 
 def _common_header(scan: Scan) -> Header:

@@ -12,8 +12,9 @@ from digitzip.archive.index import Extras
 from digitzip.archive.segments import FoundChunk, Segment
 from digitzip.archive.sink import corrected_in
 from digitzip.archive.storage import Storage
+from digitzip.entropy.labels import Context, are_coded, unpack_labels, unpack_plain_labels
 from digitzip.errors import DamagedError, LimitError, UnsupportedError
-from digitzip.format import Chunk, Entry, Header, LayerType, Trailer, labels, names
+from digitzip.format import Chunk, Entry, Header, LayerType, Trailer, names
 from digitzip.format.frames import MAX_BYTES, walk_frame
 from digitzip.format.header import MAGIC as HEADER_MAGIC
 from digitzip.format.header import claimed_size as claimed_header_size
@@ -40,8 +41,8 @@ class _Place:
     foreign: Segment | None
 
 
-Checks = Line[_Place, bool]
-"""Tells of each chunk whether its decoded pixels match its pixel CRC."""
+Checks = Line[_Place, Extras | None]
+"""Gives the valid extras of each chunk; None where its decoded pixels do not match its CRC."""
 
 
 class Scan:
@@ -82,8 +83,8 @@ class Scan:
             if progress is not None:
                 progress(offset, storage.size)
         self.segments[-1].end = storage.size
-        for place, verified in checks.finish() if checks is not None else ():
-            self._put(place, verified)
+        for place, extras in checks.finish() if checks is not None else ():
+            self._put(place, extras)
 
     def _take(self, view: memoryview, offset: int) -> int:
         """Take the frame at `offset` and return its size; raises `DamagedError` for no frame."""
@@ -149,16 +150,17 @@ class Scan:
         entry = Entry(walk.size, chunk.images, zlib.crc32(data))
         place = _Place(offset, entry, chunk, self.segments[-1], self._foreign_segment)
         if self._checks is None:
-            self._put(place, verified=self._foreign_segment is None)
+            extras = valid_extras(chunk, None) if self._foreign_segment is None else None
+            self._put(place, extras)
         else:
-            for each, verified in self._checks.put(place, chunk):
-                self._put(each, verified)
+            for each, extras in self._checks.put(place, chunk):
+                self._put(each, extras)
         return walk.size
 
-    def _put(self, place: _Place, verified: bool) -> None:
+    def _put(self, place: _Place, extras: Extras | None) -> None:
         """Put a chunk into its segment, unless its pixels show that it does not belong there."""
-        if verified:
-            extras, corrected = _extras(place.chunk), corrected_in(place.chunk)
+        if extras is not None:
+            corrected = corrected_in(place.chunk)
             found = FoundChunk(place.offset, place.entry, extras, corrected)
             place.segment.chunks.append(found)
         elif place.foreign is not None:
@@ -202,11 +204,21 @@ class _Window:
         return None
 
 
-def _extras(chunk: Chunk) -> Extras:
-    """Return whether a chunk has valid names and valid labels."""
+def valid_extras(chunk: Chunk, context: Context | None) -> Extras:
+    """Return whether a chunk has valid names and valid labels.
+
+    Without the `context` of coded labels they are not decoded, and count as valid.
+    """
+
+    def labels(body: bytes, images: int) -> None:
+        if context is not None:
+            unpack_labels(body, images, context)
+        elif not are_coded(body):
+            unpack_plain_labels(body, images)
+
     return Extras(
         named=_readable(chunk, LayerType.NAMES, names.unpack),
-        labelled=_readable(chunk, LayerType.LABELS, labels.unpack),
+        labelled=_readable(chunk, LayerType.LABELS, labels),
     )
 
 

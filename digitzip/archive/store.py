@@ -35,9 +35,9 @@ from digitzip.archive.storage import Readable, Storage
 from digitzip.codec import Codec, Codes, EncodedBatch, Images
 from digitzip.codec.encoded import UNCORRECTED
 from digitzip.entropy.corrections import Corrections, corrected_rows
+from digitzip.entropy.labels import unpack_labels
 from digitzip.errors import ClosedError, DamagedError
 from digitzip.format import Chunk, Header, LayerType
-from digitzip.format import labels as format_labels
 from digitzip.format import names as format_names
 from digitzip.jobs import Jobs
 from digitzip.kernels import RELEASES_GIL
@@ -55,7 +55,7 @@ class ChunkStore:
     `chunk_names(number)`, `chunk_labels(number)` (bytes) and `corrected_rows(number)` intp [k].
 
     Calls raise `DamagedError` for damaged bytes. The model is loaded when codes are first decoded,
-    so names, labels and stored bytes need no model. Safe to use from several threads.
+    so names, plain labels and stored bytes need no model. Safe to use from several threads.
     """
 
     def __init__(self, file: Readable, opening: Opening = USUAL) -> None:
@@ -290,7 +290,11 @@ class ChunkStore:
     def _unpack_labels(self, number: int) -> bytes:
         chunk = self.read_chunk(number)
         layer = chunk.layer(LayerType.LABELS)
-        return b"" if layer is None else format_labels.unpack(layer.body, chunk.images)
+        if layer is None:
+            return b""
+        return unpack_labels(
+            layer.body, chunk.images, lambda: (self.chunk_codes(number), self.codec.labels)
+        )
 
 
 def _chunk_size(chunk: Chunk) -> int:

@@ -21,7 +21,7 @@ _SUFFIX: Final = ".safetensors"
 _PATHS: Final = {"epochs": "epochs", "seed": "seed", "learning_rate": "learning.rate",
                  "batch_size": "learning.batch"}  # fmt: skip
 """Options and what they set in a recipe."""
-_PARTS: Final = ("classifier", "residual", "bounds")
+_PARTS: Final = ("classifier", "residual", "labels", "bounds")
 
 
 class Parts(click.Group):
@@ -74,7 +74,8 @@ class Parts(click.Group):
 @click.option("--logdir", callback=streams.not_empty, metavar="FOLDER",
               help="Write TensorBoard logs here.")  # fmt: skip
 @click.option("--labels", callback=streams.not_empty, metavar="FILE",
-              help="IDX labels for TensorBoard.  [default: those beside INPUT]")  # fmt: skip
+              help="IDX labels of the images: the model then stores labels in few bytes, and "
+              "TensorBoard shows them.  [default: none; TensorBoard: those beside INPUT]")  # fmt: skip
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing model or checkpoint.")
 @talk_options
 @click.pass_context
@@ -131,7 +132,7 @@ def _train_model(
     training = train_run.training_room(threads)
     talk = Talk(quiet, verbose)
     images = train_run.load(data, size, fit, talk)
-    recipe = _recipe(training, target.stem, network, images, chosen)
+    recipe = _recipe(training, target.stem, network, images, chosen, labelled=labels is not None)
     with train_run.keeping(training, state), train_run.watcher(training, quiet) as watcher:
         measured = training.train(
             recipe,
@@ -157,9 +158,13 @@ def _recipe(
     network: tuple[int, ...] | None,
     images: Any,
     chosen: dict[str, Any],
+    *,
+    labelled: bool,
 ) -> Recipe:
     """Return the recipe of a run: its start, then options, then what --set says."""
     changes = {path: chosen[name] for name, path in _PATHS.items() if chosen[name] is not None}
+    if labelled:
+        changes["labels"] = training.Labels()
     if network is not None:
         start = training.EXPERIMENT_2016
         changes |= train_plain.changes(chosen, start, images[0].size)

@@ -1,4 +1,4 @@
-"""`digitzip train classifier`, `residual` and `bounds`: the parts of the bundled models."""
+"""`digitzip train classifier`, `residual`, `labels` and `bounds`: parts of the bundled models."""
 
 from __future__ import annotations
 
@@ -23,10 +23,16 @@ def _data_option(command: _Command) -> _Command:
     )(command)  # fmt: skip
 
 
+def _labels_option(command: _Command) -> _Command:
+    return click.option(
+        "--labels", required=True, callback=streams.not_empty, metavar="FILE",
+        help="IDX labels of the images.",
+    )(command)  # fmt: skip
+
+
 @click.command()
 @_data_option
-@click.option("--labels", required=True, callback=streams.not_empty, metavar="FILE",
-              help="IDX labels of the images.")  # fmt: skip
+@_labels_option
 @click.option("-o", "--out", required=True, callback=streams.not_empty, metavar="OUT.safetensors",
               help="Classifier to write; it takes the name of its file.")  # fmt: skip
 @click.option("--held-out", type=click.IntRange(8), default=10_000, show_default=True, metavar="N",
@@ -99,6 +105,51 @@ def residual(
     for path, model in zip(models, learned, strict=True):
         training.save(Path(path), model)
         train_run.say(f"{path}: {model.name}, id {model.id.hex()}", quiet)
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@_data_option
+@_labels_option
+@click.option("--held-out", type=click.IntRange(0), default=5000, show_default=True, metavar="N",
+              help="Last images, which are not learned.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=2026, show_default=True, metavar="N",
+              help="Random seed.")  # fmt: skip
+@train_run.set_option
+@train_run.threads_option
+@talk_options
+def labels(
+    models: tuple[str, ...],
+    data: tuple[str, ...],
+    labels: str,
+    held_out: int,
+    seed: int,
+    values: dict[str, str],
+    threads: int | None,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Give each model file a label model, with which labels take few bytes.
+
+    It learns which labels go with which codes. The files are written anew with new ids, since
+    labels are decoded with the label model; files that were compressed with the old models still
+    need the old models.
+    """
+    from digitzip import read_labels
+
+    training = train_run.training_room(threads)
+    found = [training.read_model(Path(path)) for path in models]
+    shape = found[0].shape
+    images = train_run.load(data, (shape.height, shape.width), "none", Talk(quiet, verbose))
+    numbers = read_labels(Path(labels), len(images))
+    recipe = training.changed(training.Labels(), values)
+    for path, model in zip(models, found, strict=True):
+        with train_run.watcher(training, quiet) as progress:
+            learned = training.with_label_model(
+                model, images, numbers, recipe, progress, held_out=held_out, seed=seed
+            )
+        training.save(Path(path), learned)
+        train_run.say(f"{path}: {learned.name}, id {learned.id.hex()}", quiet)
 
 
 @click.command()

@@ -18,6 +18,7 @@ from digitzip.codec.effort import EFFORT
 from digitzip.codec.encoded import Codes, Images
 from digitzip.codec.search import search, search_near
 from digitzip.entropy.codes import CodeCoder
+from digitzip.entropy.labels import LabelModel
 from digitzip.entropy.packets import pack_code, unpack_code
 from digitzip.entropy.residuals import ResidualModel
 from digitzip.errors import InputError
@@ -49,6 +50,14 @@ class Codec:
     def residual(self) -> ResidualModel | None:
         """The coder of corrections; None where the model has no residual model."""
         return None if self.model.residual is None else ResidualModel(self.model.residual)
+
+    @cached_property
+    def labels(self) -> LabelModel | None:
+        """The coder of labels; None where the model has no label model."""
+        network = self.model.labels
+        if network is None:
+            return None
+        return LabelModel(network, self.model.quantiser(self.levels).dequantise)
 
     @property
     def levels(self) -> int:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from digitzip.entropy.probability import cdf
 from digitzip.errors import DamagedError
-from digitzip.kernels import KERNELS, rans
+from digitzip.kernels import KERNELS, RansDecoder, rans
 
 Codes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.integer[Any]]
@@ -65,6 +65,13 @@ class CodeCoder:
             ends[rows] = found[all_rows, value + 1]
         return starts, ends
 
+    def take(self, decoder: RansDecoder, previous: Codes) -> Codes:
+        """Return the next latent, uint8 [n], after latents uint8 [n, j]; raises `DamagedError`."""
+        values = np.empty(len(previous), np.uint8)
+        for rows in _slices(len(previous)):
+            values[rows] = decoder.take(self.cdf(previous[rows]))
+        return values
+
     def unpack(self, body: bytes, images: int, dims: int) -> Codes:
         """Return the codes, uint8 [images, dims], of a layer's body; raises `DamagedError`."""
         kind, parameter = (body[0] & CODED, body[0] >> 1) if body else (0, 0)
@@ -89,8 +96,7 @@ class CodeCoder:
         decoder = KERNELS.rans_decoder(data, lanes, images * dims)
         codes = np.empty((images, dims), np.uint8)
         for j in range(dims):
-            for rows in _slices(images):
-                codes[rows, j] = decoder.take(self.cdf(codes[rows, :j]))
+            codes[:, j] = self.take(decoder, codes[:, :j])
         decoder.finish()
         return codes
 

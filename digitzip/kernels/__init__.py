@@ -78,8 +78,10 @@ class Kernels(Protocol):
     def rans_encode(self, rounds: Sequence[CdfIntervals], lanes: int) -> bytes:
         """Return the bytes of symbols, round by round; see `rans.encode`."""
 
-    def rans_decoder(self, data: bytes, lanes: int, symbols: int) -> RansDecoder:
-        """Return the decoder of what `rans_encode` gave; see `rans.Decoder`."""
+    def rans_decoder(
+        self, data: bytes, lanes: int, symbols: int, what: str = rans.CODES
+    ) -> RansDecoder:
+        """Return the decoder of what `rans_encode` gave, `what` in errors; see `rans.Decoder`."""
 
     def encode_residuals(
         self, network: Network, final: Images, recon: Images, bounds: Integers, lanes: int

@@ -149,9 +149,11 @@ class NativeKernels:
         end = np.concatenate([none, *(end for _, end in rounds)]).astype(np.int32)
         return self._encode(start, end, sizes, lanes, rans.BITS)
 
-    def rans_decoder(self, data: bytes, lanes: int, symbols: int) -> NativeRansDecoder:
-        """Return the decoder of what `rans_encode` gave; see `rans.Decoder`."""
-        return NativeRansDecoder(self._library, data, lanes, symbols)
+    def rans_decoder(
+        self, data: bytes, lanes: int, symbols: int, what: str = rans.CODES
+    ) -> NativeRansDecoder:
+        """Return the decoder of what `rans_encode` gave, `what` in errors; see `rans.Decoder`."""
+        return NativeRansDecoder(self._library, data, lanes, symbols, what)
 
     def encode_residuals(
         self, network: Network, final: Images, recon: Images, bounds: Integers, lanes: int
@@ -227,9 +229,11 @@ class NativeKernels:
 class NativeRansDecoder:
     """Takes symbols from what `rans_encode` returned; raises `DamagedError` for other bytes."""
 
-    def __init__(self, library: ctypes.CDLL, data: bytes, lanes: int, symbols: int) -> None:
-        self._library = library
-        self._states, self._words = rans.split(data, lanes, symbols)
+    def __init__(
+        self, library: ctypes.CDLL, data: bytes, lanes: int, symbols: int, what: str
+    ) -> None:
+        self._library, self._what = library, what
+        self._states, self._words = rans.split(data, lanes, symbols, what)
 
     def take(self, cdf: Integers) -> Integers:
         """Return the next symbols [n] by their CDFs [n, symbols + 1]; see `rans.Decoder.take`."""
@@ -240,12 +244,12 @@ class NativeRansDecoder:
             _data(cdf), _int64(n), _int64(width), len(self._states), rans.BITS,
             _data(self._states), _data(self._words), _int64(len(self._words)), _data(found),
         )  # fmt: skip
-        self._words = self._words[_check(used) :]
+        self._words = self._words[_check(used, self._what) :]
         return found
 
     def finish(self) -> None:
         """Raise `DamagedError` where anything is left."""
-        rans.check_end(self._states, len(self._words))
+        rans.check_end(self._states, len(self._words), self._what)
 
 
 class _Layer(ctypes.Structure):

@@ -66,7 +66,7 @@ class Decoder:
     """Takes symbols from what `encode` returned; calls raise `DamagedError` for other bytes."""
 
     def __init__(
-        self, data: bytes, lanes: int, symbols: int, bits: int = BITS, what: str = CODES
+        self, data: bytes, lanes: int, symbols: int, what: str = CODES, bits: int = BITS
     ) -> None:
         """Start with `data`, which holds at most `symbols` symbols; `what` names it in errors."""
         states, words = split(data, lanes, symbols, what)

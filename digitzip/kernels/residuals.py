@@ -65,7 +65,7 @@ def decode(network: Network, data: bytes, recon: Images, bounds: Integers, lanes
     Raises `DamagedError` for bytes that `encode` does not give.
     """
     n, pixels = len(recon), recon[0].size if len(recon) else 0
-    decoder = rans.Decoder(data, lanes, n * pixels, BITS, WHAT)
+    decoder = rans.Decoder(data, lanes, n * pixels, WHAT, BITS)
     near = recon.reshape(n, pixels).astype(np.intp)
     weigher = _Weigher(network, pad_final(np.zeros_like(recon)), recon, bounds)
     each_bound = _shared(bounds)

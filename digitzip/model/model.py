@@ -91,9 +91,10 @@ class Quantiser:
 class Model:
     """A trained, validated model: everything that a model file holds.
 
-    `residual` is the network of the residual model, which codes corrections. `classifier_id` names
-    the classifier of the fidelity checks; `margin` is the least margin, in its units, at which it
-    must give a reconstruction the label of the original.
+    `residual` is the network of the residual model, which codes corrections, and `labels` that of
+    the label model, which codes labels. `classifier_id` names the classifier of the fidelity
+    checks; `margin` is the least margin, in its units, at which it must give a reconstruction the
+    label of the original.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Model:
     classifier_id: bytes | None = None
     margin: int = 0
     residual: Network | None = None
+    labels: Network | None = None
 
     def quantiser(self, levels: int | None = None) -> Quantiser:
         """Return the quantiser with `levels`, by default the model's first.
@@ -175,6 +177,8 @@ def _decoding_tensors(model: Model) -> Iterator[tuple[str, Integers]]:
     yield from network_tensors("decoder", model.decoder)
     if model.residual is not None:
         yield from network_tensors("residual", model.residual)
+    if model.labels is not None:
+        yield from network_tensors("labels", model.labels)
     for quantiser in model.quantisers:
         prefix = f"levels.{quantiser.levels}"
         yield f"{prefix}.points", quantiser.points

@@ -13,7 +13,7 @@ from digitzip.kernels.context import VALUES, input_size
 from digitzip.limits import DIMS, LEVELS, SIDES
 from digitzip.model import weights_file
 from digitzip.model.model import Images, Model, Quantiser, Shape
-from digitzip.model.schema import MAX_POINT, MODEL
+from digitzip.model.schema import LABELS, MAX_POINT, MODEL, Range
 from digitzip.model.tensors import ID_SIZE, Parts, Tensors
 
 
@@ -74,19 +74,22 @@ class _Builder:
             raise ModelError(f"known answer: codes {codes.shape} and images {images.shape}")
         if not len(codes) or int(codes.max()) >= quantisers[0].levels:
             raise ModelError("known answer: no codes, or a number out of range")
-        residual = self._residual(shape)
+        residual = self._optional("residual", input_size(height, width), _just(VALUES))
+        labels = self._optional("labels", shape.dims, LABELS, within)
         margin = self._parts.number("guard.margin") or 0
         self._parts.end()
         return Model(
             self._metadata["name"], shape, encoder, decoder, quantisers,
             codes.astype(np.uint8), images.astype(np.uint8), weights_file.notes_of(self._metadata),
-            self._classifier_id(), margin, residual,
+            self._classifier_id(), margin, residual, labels,
         )  # fmt: skip
 
-    def _residual(self, shape: Shape) -> Network | None:
-        if not self._parts.has("residual"):
+    def _optional(
+        self, name: str, inputs: int, outputs: range, points: Range | None = None
+    ) -> Network | None:
+        if not self._parts.has(name):
             return None
-        return self._parts.network("residual", input_size(shape.height, shape.width), _just(VALUES))
+        return self._parts.network(name, inputs, outputs, points)
 
     def _levels(self) -> list[int]:
         text = self._metadata.get("levels", "")

@@ -20,6 +20,7 @@ MAX_MULTIPLICATIONS: Final = 16 << 20  # of a network for one image
 MAX_TABLE: Final = 65_536
 MAX_KNOWN: Final = 64
 MAX_CLASSES: Final = 256
+LABELS: Final = LEVELS  # numbers of labels of a label model
 MAX_NETWORKS: Final = 8  # of a classifier
 MAX_NAME: Final = 100
 MAX_POINT: Final = 1 << 15
@@ -97,5 +98,6 @@ NETWORKS: Final[Mapping[str, NetworkRule]] = {  # by the part of the name withou
     "decoder": NetworkRule(None, PIXELS),  # the inputs are points of quantisers
     "predictor": NetworkRule(None, SCORES),  # as for the decoder
     "residual": NetworkRule(PIXELS, (0, MAX_WEIGHT)),
+    "labels": NetworkRule(None, SCORES),  # as for the decoder
     "reader": NetworkRule(PIXELS, SCORES),
 }

@@ -16,16 +16,17 @@ from digitzip.training.fit.watch import SILENT, Screen, Watcher
 from digitzip.training.jobs.bounds import with_bounds
 from digitzip.training.jobs.classifier import train_classifier
 from digitzip.training.jobs.export import Measured
+from digitzip.training.jobs.label_model import with_label_model
 from digitzip.training.jobs.model import train
 from digitzip.training.jobs.residual_model import with_residual_model
-from digitzip.training.recipe import Recipe, Residual
+from digitzip.training.recipe import Labels, Recipe, Residual
 from digitzip.training.recipes import CLASSIFIER, EXPERIMENT_2016, TOY, adapted, recipe_of
 from digitzip.training.settings import changed
 
 __all__ = [
     "CLASSIFIER", "EXPERIMENT_2016", "SILENT", "TOY",
-    "Measured", "Recipe", "Residual", "Screen", "Watcher",
+    "Labels", "Measured", "Recipe", "Residual", "Screen", "Watcher",
     "adapted", "changed", "discard_checkpoint", "labels_beside", "load_checkpoint",
     "read_classifier", "read_model", "recipe_of", "save", "set_num_threads", "train",
-    "train_classifier", "with_bounds", "with_residual_model",
+    "train_classifier", "with_bounds", "with_label_model", "with_residual_model",
 ]  # fmt: skip

@@ -174,6 +174,16 @@ class Residual:
 
 
 @dataclass(frozen=True, slots=True)
+class Labels:
+    """The label model, which gives the probabilities of the label of an image from its code."""
+
+    steps: int = 8000  # 0: none
+    width: int = 128
+    copies: int = 0  # warped copies of every image that are learned too
+    learning: Learning = Learning(1024, rate=3e-3, warm_up=200, weight_decay=1e-2)
+
+
+@dataclass(frozen=True, slots=True)
 class Classifier:
     """One network of a classifier: stages of windows, then matrices."""
 
@@ -208,6 +218,7 @@ class Recipe:
     lighter: Lighter | None = None
     entropy: EntropyModel = EntropyModel()
     residual: Residual = Residual(steps=0)
+    labels: Labels = Labels(steps=0)
 
     def __post_init__(self) -> None:
         _choose("loss", self.loss, LOSSES)

@@ -159,6 +159,7 @@ def adapted(recipe: Recipe, n: int, epochs: int | None = None, batch: int | None
             "learning.warm_up": min(recipe.learning.warm_up, total // 10),
             "learning.average": min(recipe.learning.average, 1 - 8 / max(total, 16)),
             "residual.steps": min(recipe.residual.steps, total),
+            "labels.steps": min(recipe.labels.steps, total),
         },
     )
 

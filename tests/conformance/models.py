@@ -19,6 +19,7 @@ from digitzip.model import Model, Quantiser, Shape, read_model, write_model
 
 HERE = Path(__file__).parent
 MODEL, RESIDUAL = HERE / "tiny.safetensors", HERE / "tiny-residual.safetensors"
+LABELS = HERE / "tiny-labels.safetensors"
 IMAGES = HERE / "images.npy"
 DIMS, LEVELS = 3, (8, 5)
 
@@ -100,6 +101,12 @@ def residual_network() -> Network:
     return Network([hidden, replace(last, weight=weight, table=table)], 0, 255)
 
 
+def label_network() -> Network:
+    """A network of random weights from the points of codes to the scores of ten labels."""
+    rng = np.random.default_rng(10)
+    return Network([dense(rng, DIMS, 8, 0, 255, 6), dense(rng, 8, 10, -1024, 1023, 6)], -127, 127)
+
+
 def fixed_images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """The images of `images.npy`, uint8 [20, 28, 28]: ten strokes, then ten of noise."""
     n, y, x = np.ogrid[:20, :28, :28]
@@ -124,6 +131,8 @@ def main() -> int:
     notes = {"made by": "tests/conformance/make.py"}
     network = residual_network()
     model_at(RESIDUAL, lambda: replace(model, name=RESIDUAL.stem, notes=notes, residual=network))
+    labels = label_network()
+    model_at(LABELS, lambda: replace(model, name=LABELS.stem, notes=notes, labels=labels))
     if not IMAGES.exists():
         np.save(IMAGES, fixed_images())
     return 0

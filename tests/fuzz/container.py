@@ -14,8 +14,9 @@ import numpy as np
 
 import digitzip
 from digitzip.codec import Codec
+from digitzip.entropy.labels import pack_labels
 from digitzip.errors import DigitzipError
-from digitzip.format import Header, labels, names
+from digitzip.format import Header, names
 from digitzip.model import Model, read_model
 from tests.fuzz.case import Case, Target
 from tests.fuzz.damage import damage
@@ -29,6 +30,7 @@ from tests.fuzz.parts import (
 )
 
 HERE: Final = Path(__file__).parents[1] / "conformance"
+MODELS: Final = "tiny", "tiny-residual", "tiny-labels"
 Codecs = dict[tuple[bytes, int], Codec]
 """By the id of the model and the number of levels."""
 MOST: Final = 20_000
@@ -37,7 +39,7 @@ MOST: Final = 20_000
 
 def target(folder: Path) -> Target:
     """Return the target; `folder` holds the file that is appended to."""
-    models = [read_model(HERE / f"{name}.safetensors") for name in ("tiny", "tiny-residual")]
+    models = [read_model(HERE / f"{name}.safetensors") for name in MODELS]
     valid = [path.read_bytes() for path in sorted((HERE / "valid").glob("*.dz"))]
     broken = [path.read_bytes() for path in sorted((HERE / "invalid").glob("*.dz"))]
     small = [data for data in valid if len(data) < 600]
@@ -78,7 +80,8 @@ def _few(codecs: Codecs) -> list[bytes]:
         header = Header(codec.model.id, 28, 28, 3, codec.levels, metadata=texts).to_bytes()
         for body in codec.coder.representations(codes):
             named = [(0x81, names.pack(["a/1", "a/2", "b", "é"]))]
-            labelled = [(0x82, labels.pack(bytes([1, 2, 2, 9])))]
+            labels = b"".join(pack_labels(bytes([1, 2, 2, 9]), codes, codec.labels))
+            labelled = [(0x82, labels)]
             for more in ([], named, labelled, named + labelled):
                 chunks = [ChunkParts(4, crc, [(1, b"".join(body)), *more]) for _ in range(2)]
                 parts = FileParts(header, [*chunks], copied=bool(more))

@@ -13,6 +13,7 @@ from digitzip.training.nets.activations import Activation, Floats
 from digitzip.training.nets.autoencoder import TANH_GAIN, Autoencoder, Narrow, Trunk
 from digitzip.training.nets.classifier import ClassifierNetwork
 from digitzip.training.nets.entropy_model import EntropyNetworks
+from digitzip.training.nets.label_model import LabelNetwork
 from digitzip.training.nets.plain import PlainAutoencoder
 from digitzip.training.nets.residual_model import ResidualNetwork
 from digitzip.training.nets.rounding import Steps
@@ -95,8 +96,8 @@ def fold_entropy_network(networks: EntropyNetworks, j: int) -> list[Affine]:
     ]
 
 
-def fold_residual_network(network: ResidualNetwork) -> list[Affine]:
-    """Return the chain from a context in [0, 1] to scores in nats."""
+def fold_scores(network: ResidualNetwork | LabelNetwork) -> list[Affine]:
+    """Return the chain from a context in [0, 1], or a code in [-1, 1], to scores in nats."""
     linears = [layer for layer in network if isinstance(layer, nn.Linear)]
     hidden = [
         Affine(as_floats(layer.weight), as_floats(layer.bias), Activation.RELU)

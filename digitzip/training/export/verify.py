@@ -62,6 +62,8 @@ def verify(model: Model, images: NDArray[np.uint8]) -> None:
         check_same(f"decoder at {quantiser.levels} levels", model.decoder, points)
         for j, network in enumerate(quantiser.entropy_model):
             check_same(f"entropy model {j} of {quantiser.levels} levels", network, points[:, :j])
+        if model.labels is not None:
+            check_same(f"label model at {quantiser.levels} levels", model.labels, points)
     if model.residual is not None:
         seen = random.integers(0, 256, (RANDOM_ROWS, model.residual.inputs), np.uint8)
         check_same("residual model", model.residual, seen)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from digitzip.errors import InputError
 from digitzip.limits import SIDES
+from digitzip.model.schema import LABELS
 from digitzip.training.fit.warp import warp
 from digitzip.training.recipe import Recipe
 
@@ -27,6 +28,7 @@ class Data:
     height: int
     width: int
     fingerprint: str
+    labels: NDArray[np.uint8] | None = None  # [n] of `train`, then of `held_out`
 
     def batch_size(self, recipe: Recipe) -> int:
         """Return how many images a batch has; an epoch has all whole batches."""
@@ -52,8 +54,16 @@ class Data:
             yield torch.cat([*chosen, self.train[rows[warped:]]]).float() / 255
 
 
-def prepare(images: NDArray[np.uint8], recipe: Recipe, device: torch.device) -> Data:
-    """Check images [n, h, w] and split them; raise InputError when they cannot be learned from."""
+def prepare(
+    images: NDArray[np.uint8],
+    recipe: Recipe,
+    device: torch.device,
+    labels: NDArray[np.uint8] | None = None,
+) -> Data:
+    """Check images [n, h, w] and split them; raise InputError when they cannot be learned from.
+
+    `labels` [n] are needed where the recipe has a label model.
+    """
     if images.dtype != np.uint8 or images.ndim != 3:
         found = f"{images.dtype} {list(images.shape)}"
         raise InputError(f"training images are {found}; expected uint8 [n, height, width]")
@@ -64,13 +74,30 @@ def prepare(images: NDArray[np.uint8], recipe: Recipe, device: torch.device) -> 
         raise InputError(f"found {n} training images; at least {FEWEST} are needed")
     if (images == images[0]).all():
         raise InputError(f"all {n} training images are the same; there is nothing to learn")
+    if recipe.labels.steps:
+        check_labels(labels, n)
     rows = np.ascontiguousarray(images).reshape(n, height * width)
     order, held_out = split(n, recipe)
     pixels = torch.from_numpy(rows[order])
     fingerprint = hashlib.sha256(rows.data).hexdigest()
     train, kept = pixels[held_out:], pixels[:held_out]
     warped = warped_copies(train, height, width, recipe)
-    return Data(train.to(device), kept.to(device), warped.to(device), height, width, fingerprint)
+    if labels is not None:
+        labels = labels[np.roll(order, -held_out)]
+    return Data(
+        train.to(device), kept.to(device), warped.to(device), height, width, fingerprint, labels
+    )
+
+
+def check_labels(labels: NDArray[np.uint8] | None, n: int) -> None:
+    """Raise `InputError` where labels cannot be learned for n images."""
+    if labels is None or len(labels) != n:
+        found = "no" if labels is None else len(labels)
+        raise InputError(f"found {found} labels; a label model needs one for each of {n} images")
+    if int(labels.max()) >= LABELS[-1]:
+        raise InputError(
+            f"found label {labels.max()}; a label model knows labels 0 to {LABELS[-1] - 1}"
+        )
 
 
 def split(n: int, recipe: Recipe) -> tuple[NDArray[np.int64], int]:

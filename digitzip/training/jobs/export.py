@@ -1,4 +1,4 @@
-"""A trained float model -> a model file: integers, entropy models, lambdas, residual model."""
+"""A trained float model -> a model file: integers, entropy models, lambdas and other parts."""
 
 import math
 from dataclasses import dataclass, replace
@@ -23,6 +23,7 @@ from digitzip.training.fit.evaluate import evaluate
 from digitzip.training.fit.watch import Watcher
 from digitzip.training.jobs.bounds import bounded
 from digitzip.training.jobs.entropy_model import with_entropy_model
+from digitzip.training.jobs.label_model import with_label_model
 from digitzip.training.jobs.residual_model import with_residual_model
 from digitzip.training.nets import FloatModel
 from digitzip.training.recipe import Recipe
@@ -94,7 +95,18 @@ def export_model(
         (integer,) = with_residual_model(
             [integer], learned_from, recipe.residual, watcher, seed=recipe.seed
         )
-    return finish(integer, data, out)
+    return finish(labelled(integer, recipe, data, watcher), data, out)
+
+
+def labelled(model: Model, recipe: Recipe, data: Data, watcher: Watcher) -> Model:
+    """Return a model with the label model of a recipe, where it has one."""
+    if not recipe.labels.steps or data.labels is None:
+        return model
+    images = np.concatenate([data.as_images(each) for each in (data.train, data.held_out)])
+    held_out = len(data.held_out)
+    return with_label_model(
+        model, images, data.labels, recipe.labels, watcher, held_out=held_out, seed=recipe.seed
+    )
 
 
 def finish(model: Model, data: Data, out: Path) -> Measured:

@@ -21,7 +21,7 @@ from digitzip.training.fit.device import pick_device
 from digitzip.training.fit.loop import Learner, fit
 from digitzip.training.fit.watch import SILENT, Watcher
 from digitzip.training.jobs.codebook import train_codebook
-from digitzip.training.jobs.export import Measured, export_model, finish
+from digitzip.training.jobs.export import Measured, export_model, finish, labelled
 from digitzip.training.jobs.stages import Stage, look, stages_of
 from digitzip.training.nets import FloatModel
 from digitzip.training.recipe import Recipe
@@ -46,18 +46,20 @@ def train(
     Return the figures of its held-out images. A checkpoint is written to the folder `checkpoint`
     after each epoch; `resume` goes on from it to the same result, and `export_only` exports what it
     holds, finished or not. (A codebook has none: it takes minutes.) With `logdir`, figures go to
-    TensorBoard, where `labels` [n] name the codes.
+    TensorBoard, where `labels` [n] name the codes. They are also what a label model learns, where
+    the recipe has one.
 
     Raises `InputError` for images that cannot be learned from or a checkpoint of another run,
     `OutputError` where a file cannot be written, `ModelError` when the integer networks differ
     between NumPy and PyTorch.
     """
     board = Board(logdir, watcher) if logdir is not None else None
-    data = prepare(images, recipe, pick_device(device))
+    data = prepare(images, recipe, pick_device(device), labels)
     if export_only:
         model = learned_so_far(recipe, data, checkpoint)
     elif recipe.codebook:
-        return finish(train_codebook(recipe, data, watcher), data, out)
+        codebook = train_codebook(recipe, data, watcher)
+        return finish(labelled(codebook, recipe, data, watcher), data, out)
     else:
         model = learn(recipe, data, board or watcher, checkpoint, resume=resume)
     if board is not None:

@@ -19,7 +19,7 @@ from digitzip.kernels import Network
 from digitzip.kernels.context import VALUES, Context, input_size, pad_final, pad_recon
 from digitzip.model import Model
 from digitzip.training.export.encoding import encode
-from digitzip.training.export.fold import fold_residual_network
+from digitzip.training.export.fold import fold_scores
 from digitzip.training.export.integers import Output, round_chain
 from digitzip.training.fit.loop import Learner, chunks, fit, seeded
 from digitzip.training.fit.pixels import PixelSource
@@ -113,5 +113,5 @@ def round_residual(network: ResidualNetwork, images: Images, recon: Images) -> N
     scores = np.arange(LEAST_SCORE, MOST_SCORE + 1)
     weights = np.rint(ONE * np.exp(scores / UNIT)).astype(np.int32)
     output = Output(1 / UNIT, LEAST_SCORE, MOST_SCORE, weights)
-    chain = fold_residual_network(network)
+    chain = fold_scores(network)
     return round_chain(chain, inputs.astype(np.int64), 1 / 255, (0, 255), output)
