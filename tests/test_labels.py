@@ -42,7 +42,7 @@ def likely(model: LabelModel, codes: Codes) -> bytes:
     """Return the likeliest label of each code, but for every seventh."""
     labels = model.scores(codes).argmax(axis=1).astype(np.uint8)
     labels[6::7] = np.arange(len(labels[6::7])) % model.labels
-    return labels.tobytes()
+    return bytes(labels)
 
 
 def unpacked(body: bytes, codes: Codes, model: LabelModel | None) -> bytes:
@@ -130,8 +130,11 @@ def labels(model: Model, images: Images) -> list[int]:
 @pytest.fixture(scope="module")
 def stored(model: Model, images: Images, labels: list[int]) -> bytes:
     """An archive of 50 images with coded labels, in chunks of 20."""
-    kept = {"model": model, "effort": 0, "guard": False, "chunk": 20}
-    return digitzip.compress(images, labels=labels, **kept)
+    return compressed(images, model, labels)
+
+
+def compressed(images: Images, model: Model, labels: list[int]) -> bytes:
+    return digitzip.compress(images, model=model, labels=labels, effort=0, guard=False, chunk=20)
 
 
 def bodies(data: bytes) -> list[bytes]:
@@ -155,10 +158,9 @@ def test_an_archive_keeps_its_labels_and_pixels(
 ) -> None:
     assert [are_coded(body) for body in bodies(stored)] == [True] * 3
     assert labels_of(stored, model) == labels
-    plain = digitzip.compress(
-        images, model=TINY, labels=labels, effort=0, guard=False, chunk=20
-    )  # the same model without a label model
-    assert labels_of(plain, read_model(TINY)) == labels
+    without = read_model(TINY)  # the same model without a label model
+    plain = compressed(images, without, labels)
+    assert labels_of(plain, without) == labels
     assert len(stored) < len(plain)
     np.testing.assert_array_equal(
         digitzip.decompress(stored, model=model), digitzip.decompress(plain, model=TINY)
@@ -167,7 +169,7 @@ def test_an_archive_keeps_its_labels_and_pixels(
 
 def test_one_odd_label_makes_its_chunk_plain(model: Model, images: Images) -> None:
     odd = [0] * 25 + [255] + [0] * 24
-    data = digitzip.compress(images, model=model, labels=odd, effort=0, guard=False, chunk=20)
+    data = compressed(images, model, odd)
     assert not are_coded(bodies(data)[1])
     assert labels_of(data, model) == odd
 

@@ -89,7 +89,34 @@ def test_a_model_may_say_what_a_guard_needs_and_keeps_its_id(tiny: Model, tmp_pa
     assert again.id == tiny.id
 
 
+def labels(outputs: int, inputs: int = 3, high: int = 99) -> Tensors:
+    """Return the tensors of a label model."""
+    zeros = np.zeros(outputs, np.int32)
+    return {
+        "labels.0.weight": np.zeros((outputs, inputs), np.int8),
+        "labels.0.bias": zeros,
+        "labels.0.shift": zeros,
+        "labels.0.clip": np.array([-99, high], np.int32),
+    }
+
+
+def test_a_model_with_a_label_model_comes_back() -> None:
+    path = TINY.with_name("tiny-labels.safetensors")
+    model = read_model(path)
+    assert model.labels is not None
+    assert (model.labels.inputs, model.labels.outputs) == (model.shape.dims, 10)
+    with safe_open(path, framework="np") as file:
+        assert set(model.tensors()) == set(file.keys())
+
+
 REFUSED: dict[str, tuple[Change, str]] = {
+    "one label": (lambda t, m: t.update(labels(1)), "to 1 outputs, expected 3 to 2 … 255"),
+    "256 labels": (lambda t, m: t.update(labels(256)), "to 256 outputs, expected 3 to 2 … 255"),
+    "labels of other codes": (lambda t, m: t.update(labels(9, 4)), "labels maps 4 inputs"),
+    "labels with large scores": (
+        lambda t, m: t.update(labels(9, high=40_000)),
+        "labels gives (-99, 40000), expected within -32768 to 32768",
+    ),
     "another format": (lambda t, m: m.update(format="x"), "not a digitzip model"),
     "another version": (lambda t, m: m.update(version="2"), "version '2'; this build reads 1"),
     "an unknown key": (lambda t, m: m.update(colour="red"), "unknown metadata key 'colour'"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -59,6 +60,11 @@ def fails(*arguments: str, code: int = 1) -> str:
     assert result.exit_code == code, result.output
     assert code == 2 or result.stderr.count("\n") == 1
     return result.stderr
+
+
+def write_labels(name: str, labels: npt.NDArray[Any]) -> None:
+    header = b"\0\0\x08\x01" + len(labels).to_bytes(4, "big")
+    Path(name).write_bytes(header + labels.astype(np.uint8).tobytes())
 
 
 # A run of a model.
@@ -118,12 +124,17 @@ def test_a_stopped_run_is_kept_and_goes_on_to_the_same_model(
 
 
 def test_hyper_parameters_can_be_set_and_a_kept_checkpoint_exported_alone() -> None:
-    options = ("--epochs", "1", "--learning-rate", "0.1", "--set", "decoder.width=64", *RESIDUAL)
+    write_labels("y-idx1-ubyte", np.arange(len(blobs())) % 5)
+    labels = ("--labels", "y-idx1-ubyte", "--set", "labels.steps=2", "--set", "labels.copies=0")
+    options = ("--epochs", "1", "--learning-rate", "0.1", "--set", "decoder.width=64")
+    options = (*options, *RESIDUAL, *labels)
     works(*TRAIN, "-q", *options, "--checkpoint", "kept")
     whole = Path("mine.safetensors").read_bytes()
     works(*TRAIN, "-q", *options, "--checkpoint", "kept", "--export-only", "-f")
     assert Path("mine.safetensors").read_bytes() == whole
-    recipe = json.loads(read_model(Path("mine.safetensors")).notes["recipe"])
+    model = read_model(Path("mine.safetensors"))
+    assert model.labels is not None
+    recipe = json.loads(model.notes["recipe"])
     assert (recipe["epochs"], recipe["learning.rate"]) == (1, 0.1)
     assert (recipe["decoder.width"], recipe["entropy.steps"], recipe["name"]) == (64, 9, "mine")
     assert "no checkpoint.pt" in fails(*TRAIN, "-f", "--resume", "--checkpoint", "nothing")
@@ -256,11 +267,26 @@ def test_a_residual_model_changes_the_id_and_can_be_set() -> None:
     assert model.id.hex() in told.splitlines()[-1]
 
 
+def test_a_label_model_changes_the_id_and_labels_are_read_with_it() -> None:
+    write_model(Path("toy.safetensors"), make_model())
+    images = make_images(50)
+    np.save("images.npy", images)
+    write_labels("labels-idx1-ubyte", images.mean(axis=(1, 2)) > 20)
+    small = ("--set", "width=8", "--set", "learning.batch=64", "--set", "steps=3")
+    labels = ("--labels", "labels-idx1-ubyte", "--held-out", "10", *small)
+    told = works("train", "labels", "toy.safetensors", "--data", "images.npy", *labels)
+    model = read_model(Path("toy.safetensors"))
+    assert model.labels is not None
+    assert len(model.labels.layers[0].weight) == 8
+    lines = told.splitlines()
+    assert lines[0].startswith("5 levels: a held-out label takes ")
+    assert model.id.hex() in lines[-1]
+
+
 def test_a_classifier_takes_the_name_of_its_file() -> None:
     images = make_images(200)
     np.save("images.npy", images)
-    header = b"\0\0\x08\x01" + len(images).to_bytes(4, "big")
-    Path("labels").write_bytes(header + (images.mean(axis=(1, 2)) > 20).astype(np.uint8).tobytes())
+    write_labels("labels", images.mean(axis=(1, 2)) > 20)
     small = ("--set", "epochs=1", "--set", "learning.batch=64", "--set", "widths=16")
     arguments = ("train", "classifier", "--data", "images.npy", "--labels", "labels",
                  "-o", "mine.safetensors", "--held-out", "50", *small)  # fmt: skip

@@ -75,7 +75,8 @@ class Parts(click.Group):
               help="Write TensorBoard logs here.")  # fmt: skip
 @click.option("--labels", callback=streams.not_empty, metavar="FILE",
               help="IDX labels of the images: the model then stores labels in few bytes, and "
-              "TensorBoard shows them.  [default: none; TensorBoard: those beside INPUT]")  # fmt: skip
+                   "TensorBoard shows them.  [default: none; TensorBoard: those beside INPUT]"
+)  # fmt: skip
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing model or checkpoint.")
 @talk_options
 @click.pass_context

@@ -177,9 +177,9 @@ class Residual:
 class Labels:
     """The label model, which gives the probabilities of the label of an image from its code."""
 
-    steps: int = 8000  # 0: none
+    steps: int = 4000  # 0: none
     width: int = 128
-    copies: int = 0  # warped copies of every image that are learned too
+    copies: int = 4  # warped copies of every image that are learned too
     learning: Learning = Learning(1024, rate=3e-3, warm_up=200, weight_decay=1e-2)
 
 

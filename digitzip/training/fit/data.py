@@ -81,7 +81,8 @@ def prepare(
     pixels = torch.from_numpy(rows[order])
     fingerprint = hashlib.sha256(rows.data).hexdigest()
     train, kept = pixels[held_out:], pixels[:held_out]
-    warped = warped_copies(train, height, width, recipe)
+    copies = recipe.images.warp_copies if recipe.images.warp_share else 0
+    warped = warped_copies(train, height, width, copies, recipe.seed + 1)
     if labels is not None:
         labels = labels[np.roll(order, -held_out)]
     return Data(
@@ -108,10 +109,9 @@ def split(n: int, recipe: Recipe) -> tuple[NDArray[np.int64], int]:
     return order.numpy(), min(recipe.images.held_out, n // 5)
 
 
-def warped_copies(train: Tensor, height: int, width: int, recipe: Recipe) -> Tensor:
-    """Return warped copies uint8 [copies, n, h*w] of images [n, h*w]; the recipe's seed decides."""
-    random = torch.Generator().manual_seed(recipe.seed + 1)
-    copies = recipe.images.warp_copies if recipe.images.warp_share else 0
+def warped_copies(train: Tensor, height: int, width: int, copies: int, seed: int) -> Tensor:
+    """Return warped copies uint8 [copies, n, h*w] of images [n, h*w]."""
+    random = torch.Generator().manual_seed(seed)
     out = torch.empty((copies, *train.shape), dtype=torch.uint8)
     for copy in out:
         for rows, into in zip(torch.split(train, 1024), torch.split(copy, 1024), strict=True):
