@@ -11,12 +11,13 @@ from typing import Any, Final
 import numpy as np
 
 from digitzip import compress, decompress
+from digitzip import open as open_archive
 from digitzip.codec import Codec
 from digitzip.model import Model, read_model
 from tests.fuzz.case import Case, Target
 from tests.fuzz.damage import NUMBERS, damage, number
 
-TINY: Final = Path(__file__).parents[1] / "conformance" / "tiny.safetensors"
+WHOLE: Final = Path(__file__).parents[1] / "conformance" / "tiny-labels.safetensors"
 
 _DTYPES: Final = {"U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "I32": "<i4"}
 _HOSTILE: Final = (
@@ -67,7 +68,7 @@ class Parts:
         digest = hashlib.sha256(b"digitzip-model-1" + np.array(sizes, "<u4").tobytes())
         for name in sorted(self.tensors):
             dtype, shape, data = self.tensors[name]
-            decodes = name.startswith(("decoder.", "levels."))
+            decodes = name.startswith(("decoder.", "labels.", "levels."))
             if not decodes or name.endswith((".thresholds", ".lambda")):
                 continue
             axes = [len(shape), *(axis % (1 << 32) for axis in shape)]
@@ -80,7 +81,7 @@ class Parts:
 
 def target(folder: Path) -> Target:
     """Return the target; `folder` holds the file that is read."""
-    original = TINY.read_bytes()
+    original = WHOLE.read_bytes()
     whole = Parts(original)
     path = folder / "fuzz.safetensors"
 
@@ -179,6 +180,9 @@ def _use(model: Model, random: Random) -> None:
     images = _IMAGES[:, : model.shape.height, : model.shape.width]
     if images.shape[1:] == (model.shape.height, model.shape.width):
         decoded = codec.decode(codec.encode(images))
-        data = compress(images, model=model, quality=1, effort=codec.effort)
+        data = compress(images, model=model, labels=[1, 9], quality=1, effort=codec.effort)
         again = decompress(data, model=model)
+        labels = open_archive(data, model=model).labels
+        assert labels is not None
+        assert labels[:].tolist() == [1, 9]
         assert codec.levels != model.qualities[0] or (again == decoded).all()
