@@ -126,8 +126,8 @@ def test_a_stopped_run_is_kept_and_goes_on_to_the_same_model(
 def test_hyper_parameters_can_be_set_and_a_kept_checkpoint_exported_alone() -> None:
     write_labels("y-idx1-ubyte", np.arange(len(blobs())) % 5)
     labels = ("--labels", "y-idx1-ubyte", "--set", "labels.steps=2", "--set", "labels.copies=0")
-    options = ("--epochs", "1", "--learning-rate", "0.1", "--set", "decoder.width=64")
-    options = (*options, *RESIDUAL, *labels)
+    shape = ("--epochs", "1", "--learning-rate", "0.1", "--set", "decoder.width=64")
+    options = (*shape, *RESIDUAL, *labels)
     works(*TRAIN, "-q", *options, "--checkpoint", "kept")
     whole = Path("mine.safetensors").read_bytes()
     works(*TRAIN, "-q", *options, "--checkpoint", "kept", "--export-only", "-f")

@@ -56,9 +56,10 @@ def with_label_model(
     if (learned := len(images) - held_out) < 1:
         raise InputError(f"found {len(images)} images, of which {held_out} are held out")
     seen = _Seen.by(model)
+    _, height, width = images.shape
     rows = torch.from_numpy(images[:learned].reshape(learned, -1))
-    copies = warped_copies(rows, *images.shape[1:], recipe.copies, seed).numpy()
-    every = np.concatenate([images[:learned], copies.reshape(-1, *images.shape[1:])])
+    copies = warped_copies(rows, height, width, recipe.copies, seed).numpy()
+    every = np.concatenate([images[:learned], copies.reshape(-1, height, width)])
     points = _points(model, every)
     targets = np.resize(labels[:learned], len(points))  # again and again
     network = learn_label_model(seen, points, targets, recipe, watcher, seed)
