@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed (extra: train)")
 
-from digitzip import archive
+import digitzip
 from digitzip.codec import Codec
 from digitzip.errors import InputError, ModelError
 from digitzip.kernels import Network
@@ -47,11 +47,11 @@ def test_labels_that_codes_tell_take_few_bits(name: str) -> None:
     assert [line.split()[0] for line in told.lines] == ["5", "8"]
     assert all("levels: a held-out label takes" in line for line in told.lines)
     data = [
-        archive.compress(IMAGES, model=each, labels=labels, effort=0, guard=False)
+        digitzip.compress(IMAGES, model=each, labels=labels, effort=0, guard=False)
         for each in (model, learned)
     ]
     assert len(data[1]) < len(data[0]) - 75  # of 150 bytes for plain labels
-    with archive.open(data[1], model=learned) as dz:
+    with digitzip.open(data[1], model=learned) as dz:
         assert dz.labels is not None
         np.testing.assert_array_equal(dz.labels[:], labels)
 
