@@ -487,7 +487,7 @@ def test_compare_and_extract_take_paths(workdir: Path, tiny: Model, images: Imag
 def test_images_of_another_size_are_fitted(workdir: Path, tiny: Model) -> None:
     large = np.zeros((2, 60, 50), np.uint8)
     large[:, 20:40, 20:25] = 255
-    with pytest.raises(InputError, match="images are uint8"):
+    with pytest.raises(InputError, match="60x50 pixels; expected 28x28"):
         digitzip.compress(large, model=tiny)
     with pytest.raises(InputError, match="fit is 'small'"):
         digitzip.compress(large, model=tiny, fit="small")  # type: ignore[arg-type]

@@ -70,8 +70,8 @@ def test_no_images_give_no_codes_and_the_other_way_round(codec: Codec) -> None:
     [
         np.zeros((2, 28, 28)),
         np.zeros((2, 28, 27), np.uint8),
-        np.zeros((28, 28), np.uint8),
-        np.zeros((2, 784), np.uint8),
+        np.zeros((28, 27), np.uint8),
+        np.zeros((784, 2), np.uint8),
     ],
 )
 def test_other_images_are_refused(codec: Codec, images: npt.NDArray[Any]) -> None:

@@ -194,18 +194,6 @@ def test_originals_compressed_as_the_others_were_can_be_joined(tiny: Model, imag
     same("all.dz", decoded(tiny, images[:4]))
 
 
-def test_numpy_converts_and_reshapes(tiny: Model, images: Images) -> None:
-    np.save("wide.npy", images.reshape(50, 784))
-    told("reshape it with NumPy first", digitzip.read_images, "wide.npy")
-    np.save("wide.npy", np.load("wide.npy").reshape(-1, 28, 28))
-    np.save("real.npy", images.astype(np.float64))
-    told("convert it with NumPy first", digitzip.read_images, "real.npy")
-    np.save("real.npy", np.load("real.npy").astype(np.uint8))
-    for name in ("wide.npy", "real.npy"):
-        found = [batch for batch, _ in digitzip.read_images(name)]
-        np.testing.assert_array_equal(np.concatenate(found), images)
-
-
 def test_fit_brings_images_to_the_size_of_the_model(tiny: Model, images: Images) -> None:
     Image.fromarray(np.zeros((40, 40), np.uint8)).save("big.png")
     read = digitzip.read_images
@@ -375,20 +363,6 @@ def test_an_array_in_fortran_order_is_saved_in_c_order_or_plain(images: Images) 
     for name in ("c.npz", "plain.npy"):
         ((batch, _),) = digitzip.read_images(name)
         np.testing.assert_array_equal(batch, images)
-
-
-@pytest.mark.parametrize("shape", [(-1, 28, 28), (1, 50, 784)])
-def test_rows_of_pixels_are_reshaped_as_the_error_says(
-    shape: tuple[int, ...], images: Images
-) -> None:
-    np.save("rows.npy", images.reshape(50, 784))
-    read = digitzip.read_images
-    told(
-        r"reshape it to \[n, 28, 28\] \(or to \[1, 50, 784\] if it is one image\)",
-        lambda: read("rows.npy", height=28, width=28, fit="resize"),
-    )
-    np.save("rows.npy", np.load("rows.npy").reshape(shape))
-    assert read("rows.npy", height=28, width=28, fit="resize").count == (1 if shape[0] == 1 else 50)
 
 
 def test_a_size_brings_images_of_several_sizes_together() -> None:

@@ -179,9 +179,9 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "gzip of IDX of labels": (gzip.compress(LABELS), "labels, not images"),
     "NPY of floats": (npy_bytes(np.zeros((2, 28, 28))), r"float64 \[2, 28, 28\]; expected uint8"),
     "NPY in colour": (npy_bytes(np.zeros((2, 28, 28, 3), np.uint8)), r"\[2, 28, 28, 3\]"),
-    "NPY of rows": (
-        npy_bytes(np.zeros((2, 784), np.uint8)),
-        r"\[2, 784\].*reshape it to \[n, 28, 28\]",
+    "NPY of columns": (
+        npy_bytes(np.zeros((784, 2), np.uint8)),
+        r"uint8 \[784, 2\].*images = images\.T\.reshape\(-1, 28, 28\)",
     ),
     "NPY of pickles": (npy_bytes(np.array([None])), "is an array object"),
     "NPY cut in its header": (ARRAY[:40], "no valid NPY header"),
@@ -334,25 +334,6 @@ def test_arrays_of_any_size_are_fitted_too(tmp_path: Path) -> None:
     pixels, _ = read_all(read([path], fit="resize", batch=2))
     wanted = [Image.fromarray(each).resize((28, 28), Image.Resampling.LANCZOS) for each in large]
     assert np.array_equal(pixels, np.stack([np.asarray(each) for each in wanted]))
-
-
-@pytest.mark.parametrize("fit", FITS)
-def test_rows_of_pixels_are_not_taken_for_one_image(tmp_path: Path, fit: Fit) -> None:
-    rows = some_images(5).reshape(5, 784)
-    for name, array in (("c.npy", rows), ("f.npy", np.asfortranarray(rows))):
-        with pytest.raises(InputError, match=r"reshape it to \[n, 28, 28\]"):
-            read([save(tmp_path / name, npy_bytes(array))], fit=fit)
-    np.savez(tmp_path / "rows.npz", digits=rows)
-    with pytest.raises(InputError, match=r"reshape it to \[n, 28, 28\]"):
-        read([tmp_path / "rows.npz"], fit=fit)
-
-
-def test_one_image_as_wide_as_a_row_of_pixels_is_taken_in_three_dimensions(tmp_path: Path) -> None:
-    path = save(tmp_path / "wide.npy", npy_bytes(some_images(5).reshape(1, 5, 784)))
-    assert read([path], fit="resize").count == 1
-    row = some_images(1).reshape(1, 784)
-    source = read([save(tmp_path / "row.npy", npy_bytes(row))], height=1, width=784)
-    assert source.count == 1
 
 
 def test_an_unknown_fit_is_refused() -> None:

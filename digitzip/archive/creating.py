@@ -42,6 +42,9 @@ def compress(
 ) -> bytes:
     """Compress images uint8 [n, height, width] to the bytes of a `.dz` file.
 
+    Shapes that can be read in no other way are taken, too: [n, height, width, 1], [n, 1, height,
+    width], [n, height * width] and [height, width].
+
     `model` is the name of a model or the path of its file; `dims` selects the bundled model with
     that many latents instead. `quality` is a step from 1 (smallest files) upward, and `effort`, 0
     to 9, how long the search for better codes takes.

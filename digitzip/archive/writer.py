@@ -111,8 +111,9 @@ class Writer:
         names: Sequence[str] | None = None,
         labels: npt.ArrayLike | None = None,
     ) -> None:
-        """Add images uint8 [n, height, width] or [height, width].
+        """Add images uint8 [n, height, width], or of a shape that can be read in no other way.
 
+        Such shapes are [height, width], [n, height * width], and an axis of length 1 for channels.
         Each has a name and a label, an integer from 0 to 255, or none has.
 
         Raises `InputError` for other arrays and labels, for names that cannot be file names on
@@ -120,11 +121,7 @@ class Writer:
         that decompress to one file: equal but for case or Unicode form, or one a file and the other
         its folder. Then nothing is added.
         """
-        images = np.asarray(images)
-        images = images[None] if images.ndim == 2 else images
-        if self._fit != "none":
-            images = fit_images(images, self._fit, self.shape.height, self.shape.width)
-        images = self._codec.check(images)
+        images = fit_images(images, self._fit, self.shape.height, self.shape.width)
         checked, label_bytes = self._check(len(images), names, labels)
         self._assembly.add(images, checked, label_bytes)
 

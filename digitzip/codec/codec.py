@@ -22,6 +22,7 @@ from digitzip.entropy.labels import LabelModel
 from digitzip.entropy.packets import pack_code, unpack_code
 from digitzip.entropy.residuals import ResidualModel
 from digitzip.errors import InputError
+from digitzip.images.fit_arrays import as_images
 from digitzip.limits import DIMS, EFFORTS, LEVELS
 from digitzip.model import DEFAULT, DIMS_NAME, Model, latent_model, load_model
 
@@ -137,12 +138,15 @@ class Codec:
         return search_near(self._pixels(images), codes, self._latents, allowed_rows, nearest)
 
     def check(self, images: npt.NDArray[Any]) -> Images:
-        """Return `images` if they are uint8 [n, height, width]; raises `InputError` otherwise."""
-        images = np.asarray(images)
-        shape = (self.model.shape.height, self.model.shape.width)
-        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != shape:
+        """Return images uint8 [n, height, width] of an array that can be read in one way only.
+
+        Raises `InputError` for any other array.
+        """
+        shape = self.model.shape
+        images = as_images(images, shape.height, shape.width)
+        if images.shape[1:] != (shape.height, shape.width):
             raise InputError(
-                f"images are {describe(images)}, expected uint8 [n, {shape[0]}, {shape[1]}]"
+                f"images are {describe(images)}; expected uint8 [n, {shape.height}, {shape.width}]"
             )
         return images
 

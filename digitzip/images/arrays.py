@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 
@@ -15,16 +16,19 @@ from digitzip.errors import InputError
 from digitzip.images import idx, npy
 from digitzip.images.frame import Pixels
 from digitzip.images.locations import Location, Readable
+from digitzip.images.shapes import Range, Shape, Size, images_shape
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 
+_SAMPLE: Final = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class ArrayFile:
-    """An array of images in a file: uint8 [count, height, width] from byte `offset` on.
+    """Images in a file, uint8 [count, height, width], from byte `offset` on.
 
-    `single` says that the array in the file is [height, width], one image.
+    `shape` is that of the array in the file; reshaping it in C order gives the images.
     """
 
     location: Location
@@ -33,7 +37,7 @@ class ArrayFile:
     width: int
     offset: int
     fortran: bool
-    single: bool
+    shape: Shape
 
     @property
     def stem(self) -> str:
@@ -63,24 +67,26 @@ class ArrayFile:
                 raise InputError(f"{label!r} has bytes after its {self.count:,} images")
 
     def _mapped_runs(self, most: int) -> Iterator[Pixels]:
-        shape = (self.count, self.height, self.width)
         for start in range(0, self.count, most):
             # Mapped anew for each run, so that pages already read do not count as used memory.
             with self.location.open() as file:
-                mapped = np.memmap(file, np.uint8, "r", self.offset, shape, "F")
-                yield np.array(mapped[start : start + most], order="C")
+                mapped = np.memmap(file, np.uint8, "r", self.offset, self.shape, "F")
+                images = mapped[None] if self.shape == (self.height, self.width) else mapped
+                run = np.array(images[start : start + most], order="C")
+                yield run.reshape(-1, self.height, self.width)
 
 
-def find_array(source: Readable, member: str | None) -> ArrayFile | None:
+def find_array(source: Readable, member: str | None, size: Size | None) -> ArrayFile | None:
     """Recognise an array file by its content; None for any other file.
 
-    `member` names one array of an NPZ file; it is needed unless the file holds exactly one.
+    `member` names one array of an NPZ file; it is needed unless the file holds exactly one. `size`
+    is the height and width of an image, if they are known.
     """
     location = Location(source)
     with location.open() as file:
         start = file.read(idx.HEADER.size)
     if start.startswith(ZIP_MAGICS):
-        return _measure(Location(source, member=_choose_member(location, member)))
+        return _measure(Location(source, member=_choose_member(location, member)), size)
     if member is not None:
         raise InputError(f"{location.label!r} is not an NPZ file; it has no member {member!r}")
     if start.startswith(GZIP_MAGIC):
@@ -88,7 +94,7 @@ def find_array(source: Readable, member: str | None) -> ArrayFile | None:
         with location.open() as file:
             start = file.read(idx.HEADER.size)
     if start.startswith(npy.MAGIC) or idx.looks_like_idx(start):
-        return _measure(location)
+        return _measure(location, size)
     if location.gzipped:
         raise InputError(f"{location.label!r} is gzip-compressed, but neither IDX nor NPY")
     return None
@@ -113,23 +119,25 @@ def _choose_member(file: Location, wanted: str | None) -> str:
     )
 
 
-def _measure(location: Location) -> ArrayFile:
+def _measure(location: Location, size: Size | None) -> ArrayFile:
     label = location.label
     with location.open() as file:
         start = file.read(idx.HEADER.size)
         if idx.looks_like_idx(start) and location.member is None:
-            (count, height, width), fortran, single = idx.parse_header(start, label), False, False
+            array = npy.Header(idx.parse_header(start, label), False, np.dtype(np.uint8))
         else:
             file.seek(0)
-            shape, fortran = npy.parse_header(file, label)
-            single = len(shape) == 2
-            count, height, width = (1, *shape) if single else shape
+            array = npy.parse_header(file, label)
         offset = file.tell()
-        size = location.size
+        values = None if array.dtype == np.uint8 else _first_values(file, array.dtype)
+        found = location.size
+    shape, fortran = array.shape, array.fortran
+    subject = f"{label!r} is an array"
+    count, height, width = images_shape(subject, array.dtype, shape, size, values)
     expected = offset + count * height * width
-    if size is not None and size != expected:
+    if found is not None and found != expected:
         raise InputError(
-            f"{label!r} has {size:,} bytes; expected {expected:,} for a header and"
+            f"{label!r} has {found:,} bytes; expected {expected:,} for a header and"
             f" {count:,} images of {height}x{width}"
         )
     if fortran and (location.gzipped or location.member is not None):
@@ -137,4 +145,14 @@ def _measure(location: Location) -> ArrayFile:
             f"{label!r} is a compressed array in Fortran order, which cannot be streamed;"
             " save it in C order, or as a plain .npy file"
         )
-    return ArrayFile(location, count, height, width, offset, fortran, single)
+    return ArrayFile(location, count, height, width, offset, fortran, shape)
+
+
+def _first_values(file: BinaryIO, dtype: np.dtype[Any]) -> Range | None:
+    """Return the range of the first million bytes of an array of numbers; None of others."""
+    if dtype.kind not in "uif":
+        return None
+    data = file.read(_SAMPLE // dtype.itemsize * dtype.itemsize)
+    some = np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype)
+    some = some[np.isfinite(some)]
+    return (float(some.min()), float(some.max())) if some.any() else None

@@ -41,15 +41,6 @@ class Frame:
                 f"{label!r} has {height}x{width} pixels; expected 1 to {LARGEST:,} per image"
             )
 
-    def check_single(self, label: str, height: int, width: int) -> None:
-        """Raise `InputError` for a 2-D array that looks like one image per row."""
-        if width == self.height * self.width and (height, width) != (self.height, self.width):
-            raise InputError(
-                f"{label!r} is an array [{height}, {width}], which looks like one image per row;"
-                f" reshape it to [n, {self.height}, {self.width}]"
-                f" (or to [1, {height}, {width}] if it is one image)"
-            )
-
     def refusal(self, label: str, found: str) -> InputError:
         """Return the error for an image of another kind; it names the fits that help."""
         size = f"{self.height}x{self.width}"

@@ -8,7 +8,7 @@ import io
 import math
 import tokenize
 import warnings
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -29,38 +29,16 @@ NPY_ERRORS = (
 )
 
 
-def parse_header(file: BinaryIO, label: str) -> tuple[tuple[int, ...], bool]:
-    """Read up to the pixels; return the shape, and whether they are in Fortran order.
+class Header(NamedTuple):
+    """The shape of an array, whether it is in Fortran order, and its type."""
 
-    Raises `InputError` for anything but uint8 [n, height, width] or [height, width].
-    """
-    shape, fortran, dtype = _read_header(file, label)
-    if dtype != np.uint8 or len(shape) not in (2, 3):
-        raise InputError(
-            f"{label!r} is an array {dtype} {list(shape)}; expected uint8 [n, height, width]"
-            " (convert it with NumPy first)"
-        )
-    return shape, fortran
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: "np.dtype[Any]"
 
 
-def parse_labels_header(file: BinaryIO, label: str) -> tuple[int, "np.dtype[Any]"]:
-    """Read up to the labels; return their number and integer type; raises `InputError`."""
-    shape, _, dtype = _read_header(file, label)
-    if dtype.kind not in "iu" or len(shape) != 1:
-        raise InputError(f"{label!r} is an array {dtype} {list(shape)}; expected integers [n]")
-    return shape[0], dtype
-
-
-def format_header(*shape: int) -> bytes:
-    """Return the bytes before the data of an array uint8 of this shape."""
-    header = io.BytesIO()
-    npy_format.write_array_header_1_0(
-        header, {"descr": "|u1", "fortran_order": False, "shape": shape}
-    )
-    return header.getvalue()
-
-
-def _read_header(file: BinaryIO, label: str) -> tuple[tuple[int, ...], bool, "np.dtype[Any]"]:
+def parse_header(file: BinaryIO, label: str) -> Header:
+    """Read up to the values; raises `InputError` for anything but a valid header."""
     try:
         # NumPy's parser warns about headers from Python 2 and odd escapes in hostile ones.
         with warnings.catch_warnings():
@@ -76,7 +54,24 @@ def _read_header(file: BinaryIO, label: str) -> tuple[tuple[int, ...], bool, "np
             raise ValueError(f"negative shape {list(shape)}")
     except NPY_ERRORS as error:
         raise InputError(f"{label!r} has no valid NPY header: {_first_line(error)}") from error
-    return tuple(int(size) for size in shape), fortran and math.prod(shape) > 0, dtype
+    return Header(tuple(map(int, shape)), fortran and math.prod(shape) > 0, dtype)
+
+
+def parse_labels_header(file: BinaryIO, label: str) -> tuple[int, "np.dtype[Any]"]:
+    """Read up to the labels; return their number and integer type; raises `InputError`."""
+    shape, _, dtype = parse_header(file, label)
+    if dtype.kind not in "iu" or len(shape) != 1:
+        raise InputError(f"{label!r} is an array {dtype} {list(shape)}; expected integers [n]")
+    return shape[0], dtype
+
+
+def format_header(*shape: int) -> bytes:
+    """Return the bytes before the data of an array uint8 of this shape."""
+    header = io.BytesIO()
+    npy_format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+    return header.getvalue()
 
 
 def _first_line(error: BaseException) -> str:

@@ -199,11 +199,9 @@ def locate(given: Given) -> tuple[Readable, str | None]:
 def _find(source: Readable, member: str | None, frame: Frame) -> Input:
     if isinstance(source, Path) and source.is_dir():
         return Folder(source, folders.count(source))
-    file = find_array(source, member)
+    file = find_array(source, member, (frame.height, frame.width))
     if file is None:
         return Picture(source)
-    if file.single:
-        frame.check_single(file.location.label, file.height, file.width)
     frame.check_size(file.location.label, file.height, file.width)
     return Array(file)
 

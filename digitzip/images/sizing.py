@@ -38,12 +38,7 @@ def _size_of(source: Readable, member: str | None) -> Size | None:
     if isinstance(source, Path) and source.is_dir():
         name = next(folders.walk(source), None)
         return None if name is None else (*measure_picture(source / name), str(source / name))
-    file = find_array(source, member)
+    file = find_array(source, member, None)
     if file is None:
         return *measure_picture(source), name_of(source)
-    if file.single and file.width > SIDES[-1]:
-        raise InputError(
-            f"{file.location.label!r} is an array [{file.height}, {file.width}]; expected uint8"
-            " [n, height, width] (reshape it with NumPy first)"
-        )
     return (file.height, file.width, file.location.label) if file.count else None
