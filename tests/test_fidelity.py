@@ -163,13 +163,18 @@ def test_bounds_mean_what_plain_arithmetic_says(
         return
     images, recon = images[:n], recon[:n]
     residual = images.astype(np.int64) - recon
-    squares = (residual**2).sum(axis=(1, 2)).tolist()
+    squares = (residual**2).sum(axis=(1, 2))
     limit = (max_rmse * 255) ** 2 * SIDE * SIDE
-    passed = checks.within_bounds(Policy(max_rmse=max_rmse), images, recon).tolist()
-    assert passed == [each * 65_535**2 <= limit for each in squares]
+    expected = np.array([each * 65_535**2 <= limit for each in squares.tolist()])
+    contrast = np.ptp(images, axis=(1, 2)).astype(int)
+    half = [squares[i] / SIDE**2 <= images[i].var() / 4 + 1e-9 for i in range(n)]
+    expected &= (contrast >= 128) | np.array(half)  # faint images have closer bounds
+    passed = checks.within_bounds(Policy(max_rmse=max_rmse), images, recon)
+    assert passed.tolist() == expected.tolist()
     worst = np.abs(residual).max(axis=(1, 2))
-    passed = checks.within_bounds(Policy(max_error=max_error), images, recon).tolist()
-    assert passed == (worst <= max_error).tolist()
+    expected = (worst <= max_error) & ((contrast >= 128) | (worst <= contrast / 8))
+    passed = checks.within_bounds(Policy(max_error=max_error), images, recon)
+    assert passed.tolist() == expected.tolist()
 
 
 def test_a_tie_of_scores_is_no_label(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,13 @@ import numpy as np
 from digitzip.archive.builder import BuiltChunk, ChunkBuilder, ChunkImages, pack_chunk
 from digitzip.archive.sink import ChunkSink
 from digitzip.codec import Codec, EncodedBatch, Images
-from digitzip.fidelity import Encoded, FidelityCounts, FidelityEncoder, encode_unchecked
+from digitzip.fidelity import (
+    Encoded,
+    FidelityCounts,
+    FidelityEncoder,
+    Misfits,
+    encode_unchecked,
+)
 from digitzip.jobs import Jobs, Line
 from digitzip.kernels import RELEASES_GIL
 from digitzip.limits import DEFAULT_CHUNK_IMAGES
@@ -40,7 +46,7 @@ class Assembly:
         progress: Callable[[int], object] | None = None,
     ) -> None:
         self.counts = FidelityCounts()
-        self.images = self.unfit = 0  # encoded so far, and those that do not fit the model
+        self.images, self.misfits = 0, Misfits()  # of those encoded so far
         self._sink, self._progress = sink, progress
         self._guarded = encoder is not None
         self._builder = ChunkBuilder(capacity)
@@ -95,7 +101,7 @@ class Assembly:
             if self._guarded:
                 self.counts.add(encoded.used)
             self.images += len(encoded.batch)
-            self.unfit += encoded.unfit
+            self.misfits = self.misfits.plus(encoded.misfits)
             self.add_encoded(encoded.batch, names, labels)
             if self._progress is not None:
                 self._progress(self.images)

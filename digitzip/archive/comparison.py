@@ -88,7 +88,7 @@ class Rules:
     def measure(self, originals: Images, recon: Images) -> Measured:
         """Measure some images uint8 [n, height, width] beside their originals."""
         errors = Errors.of(originals, recon)
-        broken = ~errors.within(self.bounds, recon[0].size)
+        broken = ~errors.within_absolutely(self.bounds, recon[0].size)
         labels = None
         if self.classifier is not None:
             labels = self.classifier.read(originals), self.classifier.read(recon)

@@ -159,11 +159,12 @@ class Writer:
         with self._outputs, self._assembly:
             self._assembly.finish()
             self._sink.close()
-        if 2 * self._assembly.unfit > self._assembly.images:
+        misfits = self._assembly.misfits
+        if 2 * misfits.images > self._assembly.images:
             warnings.warn(
                 f"model {self._codec.model.name} does not fit these images: of "
-                f"{self._assembly.images} reconstructions, {self._assembly.unfit} exceed its "
-                "bound; train a model for them",
+                f"{self._assembly.images} reconstructions, {misfits.images} exceed its bound; "
+                f"{misfits.remedy}",
                 DigitzipWarning,
                 stacklevel=2,
             )

@@ -41,6 +41,10 @@ _EXPECTED: Final = tuple(kind for _, kinds in _EXIT_CODES for kind in kinds)
 
 _OPTIONS: Final = {
     "overwrite=True": "-f",
+    "255 - images": "--invert",
+    "invert=True": "--invert",
+    "prefix=True": "--prefix",
+    "skip_bad=True": "--skip-bad",
     "lossless=True": "--lossless",
     "guard=False": "--guard off",
     "guard=True": "--guard on",

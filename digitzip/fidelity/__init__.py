@@ -15,6 +15,7 @@ from digitzip.fidelity.encoder import (
     promise_of,
 )
 from digitzip.fidelity.fallback import Fallback
+from digitzip.fidelity.misfits import Misfits
 from digitzip.fidelity.policy import RMSE_UNIT, Policy
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Fallback",
     "FidelityCounts",
     "FidelityEncoder",
+    "Misfits",
     "Policy",
     "encode_unchecked",
     "encoder_from_arguments",

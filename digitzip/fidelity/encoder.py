@@ -16,6 +16,7 @@ from digitzip.entropy.residuals import round_to_bounds
 from digitzip.fidelity import checks
 from digitzip.fidelity.checks import Errors, Flags, Integers, Labelled
 from digitzip.fidelity.fallback import Fallback
+from digitzip.fidelity.misfits import Misfits
 from digitzip.fidelity.policy import Policy, policy_from_arguments, policy_from_promise
 from digitzip.format import StoredPromise
 
@@ -24,14 +25,14 @@ _NEAREST: Final = 32  # codes near a given one that are checked
 
 
 class Encoded(NamedTuple):
-    """Encoded images, the `Fallback` of each one, uint8 [n], and how many do not fit the model.
+    """Encoded images, the `Fallback` of each one, uint8 [n], and those that do not fit the model.
 
     An image does not fit where its reconstruction exceeds the bound of the model.
     """
 
     batch: EncodedBatch
     used: npt.NDArray[np.uint8]
-    unfit: int = 0
+    misfits: Misfits = Misfits()
 
 
 class FidelityEncoder:
@@ -49,7 +50,7 @@ class FidelityEncoder:
         if not len(images):
             return Encoded(EncodedBatch.plain(codes, recon), used)
         errors = Errors.of(images, recon)
-        unfit = _count_unfit(self.codec, errors)
+        misfits = Misfits.of(self.codec, images, errors)
         originals = checks.label(self.policy, images)
         passed = self._code_passes(errors, recon, originals)
         failed = np.flatnonzero(~passed)
@@ -58,7 +59,7 @@ class FidelityEncoder:
             used[found] = Fallback.OTHER_CODE
             failed = np.setdiff1d(failed, found)
         if not failed.size:
-            return Encoded(EncodedBatch.plain(codes, recon), used, unfit)
+            return Encoded(EncodedBatch.plain(codes, recon), used, misfits)
         bounds, pixels = np.full(len(images), -1, np.int16), recon.copy()
         used[failed], bounds[failed], pixels[failed] = Fallback.LOSSLESS, 0, images[failed]
         if self.policy.correction_bound:
@@ -67,7 +68,7 @@ class FidelityEncoder:
             near = failed[enough]
             used[near], bounds[near] = Fallback.NEAR_LOSSLESS, self.policy.correction_bound
             pixels[near] = corrected[enough]
-        return Encoded(EncodedBatch(codes, recon, pixels, bounds), used, unfit)
+        return Encoded(EncodedBatch(codes, recon, pixels, bounds), used, misfits)
 
     def _code_passes(self, errors: Errors, recon: Images, originals: Labelled | None) -> Flags:
         """Return which images pass by their code alone, bool [n]."""
@@ -128,16 +129,10 @@ def encode_unchecked(codec: Codec, images: Images) -> Encoded:
     """Encode images uint8 [n, h, w] without a policy; raises `InputError` for other arrays."""
     codes = codec.encode(images)
     recon = codec.decode(codes)
-    unfit = 0 if codec.max_rmse is None else _count_unfit(codec, Errors.of(images, recon))
-    return Encoded(EncodedBatch.plain(codes, recon), np.zeros(len(images), np.uint8), unfit)
-
-
-def _count_unfit(codec: Codec, errors: Errors) -> int:
-    """Return how many reconstructions exceed the bound of the model; 0 where it has none."""
-    if codec.max_rmse is None:
-        return 0
-    fits = errors.within(Policy(max_rmse=codec.max_rmse), codec.model.shape.pixels)
-    return int((~fits).sum())
+    misfits = Misfits()
+    if codec.max_rmse is not None:
+        misfits = Misfits.of(codec, images, Errors.of(images, recon))
+    return Encoded(EncodedBatch.plain(codes, recon), np.zeros(len(images), np.uint8), misfits)
 
 
 def encoder_from_arguments(
