@@ -291,7 +291,7 @@ def test_a_failed_run_writes_nothing_to_standard_output() -> None:
 
 def test_bad_standard_input_is_called_by_its_sign() -> None:
     line = fails(1, "compress", "-", "-o", "out.dz", stdin=b"no image at all")
-    assert "'stdin' is not an image" in line
+    assert "'stdin' is text; expected images" in line
     assert fails(3, "decompress", "-", "-o", "out.npy", stdin=b"junk").startswith(
         "digitzip: error: -: "
     )
