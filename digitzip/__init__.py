@@ -62,8 +62,10 @@ if TYPE_CHECKING:  # for type checkers, which do not see what __getattr__ finds
         ImageSource as ImageSource,
         read_images as read_images,
         read_labels as read_labels,
+        read_sidecar as read_sidecar,
         write_images as write_images,
         write_labels as write_labels,
+        write_sidecar as write_sidecar,
     )
     from digitzip.images.sheet import contact_sheet as contact_sheet
     from digitzip.kernels import backend as backend
@@ -90,7 +92,10 @@ else:
         ),
         "fetch": "fetch_mnist",
         "fidelity": "Fallback FidelityCounts",
-        "images": "Fit ImageSource read_images read_labels write_images write_labels",
+        "images": (
+            "Fit ImageSource read_images read_labels read_sidecar write_images write_labels "
+            "write_sidecar"
+        ),
         "images.sheet": "contact_sheet",
         "kernels": "backend",
         "model": "Model Shape",

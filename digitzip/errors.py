@@ -24,7 +24,12 @@ class DigitzipError(Exception):
 
 
 class InputError(DigitzipError, ValueError):
-    """Images, names or arguments that are refused."""
+    """Images, names or arguments that are refused.
+
+    Where several inputs cannot be read, `problems` has a line for each of them.
+    """
+
+    problems: tuple[str, ...] = ()
 
 
 class ClosedError(DigitzipError, ValueError):

@@ -38,8 +38,8 @@ def test_public_names_are_these() -> None:
         "LimitError", "Model", "ModelError", "ModelInfo", "OutputError", "Promise", "Recovered",
         "Shape", "UnsupportedError", "Writer", "__version__", "append", "backend", "compare",
         "compress", "contact_sheet", "create", "decompress", "extract", "fetch_mnist", "join",
-        "list_models", "load_codec", "open", "read_images", "read_labels", "recover", "sample_path",
-        "write_images", "write_labels",
+        "list_models", "load_codec", "open", "read_images", "read_labels", "read_sidecar",
+        "recover", "sample_path", "write_images", "write_labels", "write_sidecar",
     ]  # fmt: skip
     for name in dir(digitzip):
         assert getattr(digitzip, name) is not None

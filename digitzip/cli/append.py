@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from digitzip.cli import console, extras, guarded, options, streams
+from digitzip.cli.reading import Reading, reading_options, tell_bad
 from digitzip.cli.talk import Talk, talk_options
 
 if TYPE_CHECKING:
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", metavar="FILE.dz", callback=streams.not_empty)
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", callback=streams.not_empty)
+@click.argument("inputs", nargs=-1, metavar="INPUT...", callback=streams.not_empty)
 @options.model
 @options.effort
 @options.fit
+@reading_options
 @extras.labels_option
+@extras.sidecar_option
 @options.jobs
 @talk_options
 def append(
@@ -30,7 +33,9 @@ def append(
     model: str | None,
     effort: int | None,
     fit: Fit,
+    reading: Reading,
     labels: str | None,
+    sidecar: str | None,
     jobs: int,
     quiet: bool,
     verbose: bool,
@@ -44,6 +49,7 @@ def append(
 
     if file == streams.STANDARD:
         raise click.UsageError("standard input (-) cannot be appended to; name a file")
+    inputs = reading.inputs(inputs)
     talk = Talk(quiet, verbose)
     streams.refuse_same(inputs, file)
     with talk.bar() as bar, ExitStack() as stack:
@@ -51,18 +57,15 @@ def append(
             writer = stack.enter_context(
                 digitzip.append(file, model=model, effort=effort, jobs=jobs, progress=bar.count)
             )
-        files = stack.enter_context(streams.inputs(inputs))
-        source = digitzip.read_images(
-            files, height=writer.shape.height, width=writer.shape.width, fit=fit,
-            batch=options.BATCH, named=bool(writer.named),
+        source = stack.enter_context(
+            reading.opened(
+                inputs, height=writer.shape.height, width=writer.shape.width, fit=fit,
+                named=bool(writer.named) and sidecar is None,
+            )
         )  # fmt: skip
-        numbers = extras.read_labels(labels, inputs, source.count)
         bar.total = source.count
-        count = 0
-        for images, names in source:
-            part = slice(count, count + len(images))
-            writer.append(images, names, None if numbers is None else numbers[part])
-            count += len(images)
+        count = extras.append_all(writer, source, inputs, labels, sidecar, reading.sort)
     size = Path(file).stat().st_size
     talk.summary(f"{file}: {console.images(count)} appended, {size:,} bytes, {talk.seconds:.1f} s")
     guarded.tell(talk, file, writer)
+    tell_bad(source)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
 from digitzip import BoundError, InputError
-from digitzip.cli import console, guarded, options, streams, table
+from digitzip.cli import console, guarded, options, reading, streams, table
 from digitzip.cli.talk import Talk, talk_options
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ _GROUND: Final = 96
 )
 @options.model
 @options.fit
+@reading.sort_option
+@reading.prefix_option
+@reading.invert_option
 @options.jobs
 @options.force
 @talk_options
@@ -55,6 +58,9 @@ def compare(
     worst: int,
     model: str | None,
     fit: Fit,
+    sort: Literal["name", "natural"],
+    prefix: bool,
+    invert: bool,
     jobs: int,
     force: bool,
     quiet: bool,
@@ -62,9 +68,9 @@ def compare(
 ) -> None:
     """Compare the images of a .dz file with their originals.
 
-    ORIGINALS are the inputs that the file was compressed from, with the same --fit. They are
-    matched by name where both have names, else in order. The exit code is 5 where an image breaks
-    a promise of the file.
+    ORIGINALS are the inputs that the file was compressed from, with the same --fit, --sort,
+    --prefix and --invert. They are matched by name where both have names, else in order. The exit
+    code is 5 where an image breaks a promise of the file.
     """
     import digitzip
 
@@ -82,7 +88,9 @@ def compare(
     ):
         info = dz.info
         shape = (info.height, info.width)
-        found = digitzip.read_images(files, height=shape[0], width=shape[1], fit=fit)
+        found = digitzip.read_images(
+            files, height=shape[0], width=shape[1], fit=fit, sort=sort, prefix=prefix, invert=invert
+        )
         bar.total = found.count
         compared = digitzip.compare(bar.follow(found, lambda batch: len(batch[0])), dz, worst=worst)
     if sheet:

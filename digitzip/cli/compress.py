@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from digitzip.cli import console, extras, guarded, options, streams
+from digitzip.cli.reading import Reading, reading_options, tell_bad
 from digitzip.cli.talk import Talk, talk_options
 from digitzip.limits import DEFAULT_CHUNK_IMAGES, DIMS, MAX_CHUNK_IMAGES
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", callback=streams.not_empty)
+@click.argument("inputs", nargs=-1, metavar="INPUT...", callback=streams.not_empty)
 @options.out
 @click.option(
     "--model", metavar="NAME|FILE", show_default="mnist-10", help="Model to compress with."
@@ -64,7 +65,9 @@ if TYPE_CHECKING:
 )
 @click.option("--lossless", is_flag=True, help="Keep every pixel.")
 @options.fit
+@reading_options
 @extras.labels_option
+@extras.sidecar_option
 @extras.metadata_option
 @click.option(
     "--chunk",
@@ -89,7 +92,9 @@ def compress(
     margin: int | None,
     lossless: bool,
     fit: Fit,
+    reading: Reading,
     labels: str | None,
+    sidecar: str | None,
     texts: tuple[str, ...],
     chunk: int,
     jobs: int,
@@ -100,13 +105,16 @@ def compress(
     """Compress images to a .dz file.
 
     INPUT is an IDX file (gzipped or not), a .npy or .npz file (FILE.npz:NAME picks one of its
-    arrays), an image file, or a folder of image files, whose names are kept.
+    arrays), an image file, or a folder of image files, whose names are kept. A folder is read with
+    its sub-folders in the order of the bytes of its names, unless --sort natural is given. All
+    files are looked at before the work begins.
 
     Unless --guard is off, every image is decoded and compared with its original as it is written.
     An image that exceeds a bound, or whose label changes under the classifier of the model, is
     corrected.
     """
     _check(model, dims, guard, max_rmse, max_error, margin, lossless)
+    inputs = reading.inputs(inputs)
     metadata = extras.metadata(texts, inputs)
     import digitzip
 
@@ -121,19 +129,13 @@ def compress(
                 guard=guard == "on", max_rmse=max_rmse, max_error=max_error, lossless=lossless,
                 margin=margin, chunk=chunk, jobs=jobs, progress=bar.count, overwrite=force,
             ) as writer,
-            streams.inputs(inputs) as files,
+            reading.opened(
+                inputs, height=writer.shape.height, width=writer.shape.width, fit=fit
+            ) as source,
         ):  # fmt: skip
             shape = writer.shape
-            source = digitzip.read_images(
-                files, height=shape.height, width=shape.width, fit=fit, batch=options.BATCH
-            )
-            numbers = extras.read_labels(labels, inputs, source.count)
             bar.total = source.count
-            count = 0
-            for images, names in source:
-                part = slice(count, count + len(images))
-                writer.append(images, names, None if numbers is None else numbers[part])
-                count += len(images)
+            count = extras.append_all(writer, source, inputs, labels, sidecar, reading.sort)
         size = Path(target).stat().st_size if isinstance(target, str) else target.tell()
     talk.summary(f"{out}: {console.figures(count, size, shape.pixels, talk.seconds)}")
     guarded.tell(talk, out, writer)
@@ -142,6 +144,7 @@ def compress(
             f"{out}: guard: the model has no bound and no classifier, so no image was verified; "
             "give --max-error or --max-rmse"
         )
+    tell_bad(source)
 
 
 def _check(

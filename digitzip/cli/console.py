@@ -92,9 +92,14 @@ def run(action: Callable[[], object]) -> int:
 
 
 def complain(error: BaseException) -> None:
-    """Print an error to stderr in one line, without characters that control a terminal."""
+    """Print an error to stderr in one line, without characters that control a terminal.
+
+    Where several inputs cannot be read, each has a line before.
+    """
     with suppress(OSError):
-        print(f"digitzip: error: {printable(_message(error))}", file=sys.stderr, flush=True)
+        lines, last = getattr(error, "problems", ()), _message(error)
+        for line in (*map(with_options, lines), last.partition(": ")[0] if lines else last):
+            print(f"digitzip: error: {printable(line)}", file=sys.stderr, flush=True)
 
 
 def with_options(message: str) -> str:

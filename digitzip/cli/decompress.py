@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from digitzip import InputError, LimitError, OutputError
-from digitzip.cli import console, options, streams
+from digitzip.cli import console, extras, options, streams
 from digitzip.cli.talk import Talk, talk_options
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def _parse_range(ctx: click.Context, param: click.Parameter, value: str | None) 
     callback=streams.not_empty,
     help="Write the labels to OUT, a .npy, -idx1-ubyte or -idx1-ubyte.gz file.",
 )
+@extras.sidecar_out_option
 @options.model
 @options.max_images
 @options.jobs
@@ -62,6 +63,7 @@ def decompress(
     out: str,
     part: slice,
     labels: str | None,
+    sidecar: str | None,
     model: str | None,
     max_images: int,
     jobs: int,
@@ -94,12 +96,16 @@ def decompress(
             )
         if labels is not None and dz.labels is None:
             raise InputError("the images have no labels; leave out --labels")
+        if sidecar is not None:
+            extras.check_sidecar(sidecar, dz, force)
         with talk.bar(len(rows)) as bar:
             batches = dz.batches(start=rows.start, stop=rows.stop)
             write(out, dz, rows, bar.follow(batches, len), force)
         if labels is not None and dz.labels is not None:
             found = dz.labels[rows.start : rows.stop]
             digitzip.write_labels(labels, found, overwrite=force)
+        if sidecar is not None:
+            extras.write_sidecar(sidecar, dz, rows, force)
         (count, height, width), size = dz.shape, dz.info.bytes
     if len(rows) == count:
         figures = console.figures(count, size, height * width, talk.seconds)

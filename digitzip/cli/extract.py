@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from digitzip.cli import console, decompress, options, streams
+from digitzip.cli import console, decompress, extras, options, streams
 from digitzip.cli.talk import Talk, talk_options
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class _Command(click.Command):
     help="File NAME.dz, NAME.npy, NAME-idx3-ubyte or NAME-idx3-ubyte.gz, NAME.png for one image, "
     "or folder.",
 )
+@extras.sidecar_out_option
 @options.model
 @options.max_images
 @options.jobs
@@ -73,6 +74,7 @@ def extract(
     file: str,
     words: tuple[str, ...],
     out: str,
+    sidecar: str | None,
     model: str | None,
     max_images: int,
     jobs: int,
@@ -100,6 +102,8 @@ def extract(
         digitzip.open(source, model=model, max_images=max_images, jobs=jobs) as dz,
     ):
         rows = dz.find(*words)
+        if sidecar is not None:
+            extras.check_sidecar(sidecar, dz, force)
         if out.lower().endswith(_ARCHIVE):
             digitzip.extract(dz, rows, out, overwrite=force)
         else:
@@ -107,6 +111,8 @@ def extract(
             with talk.bar(len(rows)) as bar:
                 batches = bar.follow(_batches(dz, rows), len)
                 decompress.write(out, dz, rows.tolist(), batches, force)
+        if sidecar is not None:
+            extras.write_sidecar(sidecar, dz, rows.tolist(), force)
         count = len(dz)
     talk.summary(f"{file}: {len(rows):,} of {console.images(count)}, {talk.seconds:.1f} s")
 

@@ -96,6 +96,7 @@ def load(
 
     height, width = (None, None) if size is None else size
     source = digitzip.read_images(data, height=height, width=width, fit=fit)
+    source.check()
     if source.count > MAX_IMAGES:
         raise InputError(f"found {source.count:,} images; training takes at most {MAX_IMAGES:,}")
     size_in_memory = source.count * source.height * source.width

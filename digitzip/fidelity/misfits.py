@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from digitzip.codec import Codec, Images
 from digitzip.fidelity.checks import FAINT, Errors
 from digitzip.fidelity.policy import Policy
+
+_PAPER: Final = 0.8  # of the border, at least, is lighter than the middle of all pixels
 
 
 class Misfits(NamedTuple):
@@ -38,7 +40,8 @@ class Misfits(NamedTuple):
         faint = (contrast > 0) & (contrast < FAINT)
         border = np.ones(unlike.shape[1:], np.bool_)
         border[1:-1, 1:-1] = False
-        light = np.median(unlike[:, border], axis=1) > 127
+        middle = (unlike.max(axis=(1, 2)) // 2 + unlike.min(axis=(1, 2)) // 2)[:, None]
+        light = (unlike[:, border] > middle).mean(axis=1) > _PAPER
         return cls(len(unlike), int(faint.sum()), int((light & ~faint).sum()), int(unlike.max()))
 
     def plus(self, other: Misfits) -> Misfits:

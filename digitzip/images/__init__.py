@@ -13,6 +13,7 @@ from digitzip.images.fit_arrays import fit_images
 from digitzip.images.frame import Fit
 from digitzip.images.labels import read_labels, write_labels
 from digitzip.images.reading import Batch, ImageSource, read_images
+from digitzip.images.sidecar import read_sidecar, write_sidecar
 from digitzip.images.writing import write_images
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "fit_images",
     "read_images",
     "read_labels",
+    "read_sidecar",
     "write_images",
     "write_labels",
+    "write_sidecar",
 ]

@@ -1,71 +1,107 @@
 """Folders of image files, walked in sorted order with one folder's listing in memory at a time."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal, NoReturn
 
 from digitzip.errors import InputError
 
-_LITTER = frozenset(["desktop.ini", "thumbs.db"])
+Sort = Literal["name", "natural"]
+"""The order of a folder: by the bytes of names (10 before 2), or by the numbers in them, too."""
+Report = Callable[[str, InputError], None]
+"""Takes what cannot be read: a place and its error."""
+
+_LITTER = frozenset(["desktop.ini", "thumbs.db", "__macosx"])
+_NUMBER = re.compile(rb"([0-9]+)")
 
 
-def walk(root: Path) -> Iterator[str]:
-    """Yield the relative POSIX path of every file, sorted by its UTF-8 bytes.
+def _refuse(place: str, error: InputError) -> NoReturn:
+    raise error
 
-    Hidden files and folders (.name) are skipped; links are followed. Raises `InputError` for what
-    cannot be listed, a name that is not UTF-8, a special file, or a loop of links.
+
+def walk(root: Path, sort: Sort = "name", report: Report = _refuse) -> Iterator[str]:
+    """Yield the relative POSIX path of every file, sorted by its UTF-8 bytes, or naturally.
+
+    Hidden files and folders (.name) are skipped; links are followed. Reports an `InputError` for
+    what cannot be listed, a name that is not UTF-8, a special file, or a loop of links.
     """
-    yield from _walk(root, "", ())
+    yield from _walk(root, "", (), sort, report)
 
 
-def folders_in(root: Path) -> list[str]:
+def folders_in(root: Path, sort: Sort = "name") -> list[str]:
     """Return the names of the folders in a folder, sorted; raises `InputError` as `walk` does."""
-    return [key.decode().removesuffix("/") for key, is_folder in _listed(root) if is_folder]
+    listed = _listed(root, sort, _refuse)
+    return [key.decode().removesuffix("/") for key, is_folder in listed if is_folder]
 
 
-def count(root: Path) -> int:
-    """Return how many files `walk` yields."""
-    return sum(1 for _ in walk(root))
+def native(name: str) -> str:
+    """Return the path that the system knows for a relative path of `walk`, whatever its locale."""
+    return os.fsdecode(name.encode())
 
 
-def _walk(root: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
-    here = root / prefix
-    with _listing(here):
+def is_hidden(name: str) -> bool:
+    """Tell whether a file or folder of this name is skipped."""
+    return name.startswith(".") or name.lower() in _LITTER
+
+
+def sort_key(sort: Sort, key: bytes) -> tuple[list[bytes | int], bytes]:
+    """Return what a path, in UTF-8, is sorted by."""
+    if sort == "name":
+        return [], key
+    parts: list[bytes | int] = list(_NUMBER.split(key))
+    parts[1::2] = map(int, parts[1::2])
+    return parts, key
+
+
+def _walk(
+    root: Path, prefix: str, above: tuple[tuple[int, int], ...], sort: Sort, report: Report
+) -> Iterator[str]:
+    here = root / native(prefix)
+    try:
         status = here.stat()
+    except OSError as error:
+        report(str(here), _unlisted(here, error))
+        return
     identity = (status.st_dev, status.st_ino)
     if identity in above:
-        raise InputError(f"{str(here)!r} leads back to a folder that contains it")
-    for key, is_folder in _listed(here):
+        loop = f"{str(here)!r} leads back to a folder that contains it"
+        report(str(here), InputError(loop))
+        return
+    for key, is_folder in _listed(here, sort, report):
         path = prefix + key.decode()
         if is_folder:
-            yield from _walk(root, path, (*above, identity))
+            yield from _walk(root, path, (*above, identity), sort, report)
         else:
             yield path
 
 
-@contextmanager
-def _listing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"cannot list the folder {str(folder)!r}: {reason}") from error
+def _unlisted(folder: Path, error: OSError) -> InputError:
+    return InputError(f"cannot list the folder {str(folder)!r}: {error.strerror or error}")
 
 
-def _listed(folder: Path) -> list[tuple[bytes, bool]]:
+def _listed(folder: Path, sort: Sort, report: Report) -> list[tuple[bytes, bool]]:
     """List a folder as (UTF-8 name, is a folder); a folder's name ends in /, to sort its files."""
     entries = []
-    with _listing(folder), os.scandir(folder) as listing:
-        for entry in listing:
-            if entry.name.startswith(".") or entry.name.lower() in _LITTER:
-                continue
-            is_folder = entry.is_dir()
-            if not is_folder and not entry.is_file():
-                raise InputError(f"{entry.path!r} is neither a file nor a folder")
-            try:
-                key = f"{entry.name}/".encode() if is_folder else entry.name.encode()
-            except UnicodeEncodeError as error:
-                raise InputError(f"the name {entry.path!r} is not UTF-8; rename it") from error
-            entries.append((key, is_folder))
-    return sorted(entries)
+    try:
+        with os.scandir(folder) as listing:
+            for entry in listing:
+                if is_hidden(entry.name):
+                    continue
+                is_folder = entry.is_dir()
+                if not is_folder and not entry.is_file():
+                    odd = f"{entry.path!r} is neither a file nor a folder"
+                    report(entry.path, InputError(odd))
+                    continue
+                key = os.fsencode(entry.name)
+                try:
+                    key.decode()
+                except UnicodeDecodeError:
+                    odd = f"the name {entry.path!r} is not UTF-8; rename it"
+                    report(entry.path, InputError(odd))
+                    continue
+                entries.append((key + b"/" if is_folder else key, is_folder))
+    except OSError as error:
+        report(str(folder), _unlisted(folder, error))
+    return sorted(entries, key=lambda each: sort_key(sort, each[0]))

@@ -35,18 +35,20 @@ def labels_beside(images: str) -> Path | None:
     return next((file for file in found if file.is_file()), None)
 
 
-def read_labels(inputs: PathLike | Sequence[PathLike], count: int | None = None) -> Labels:
+def read_labels(
+    inputs: PathLike | Sequence[PathLike], count: int | None = None, *, sort: folders.Sort = "name"
+) -> Labels:
     """Read labels, uint8 [n], in the order in which `read_images` reads the images.
 
     An input is an IDX or NPY file of integers 0 ... 255, gzipped or not, or a folder of images
     with one sub-folder per class: the sorted names of the sub-folders of all inputs stand for 0,
-    1, 2, ... Raises `InputError` for other inputs, for more than 256 classes, and unless there
-    are `count` labels, if it is given.
+    1, 2, ..., and `sort` is as for `read_images`. Raises `InputError` for other inputs, for more
+    than 256 classes, and unless there are `count` labels, if it is given.
     """
     paths = [Path(each) for each in _listed(inputs)]
     roots = [path for path in paths if path.is_dir()]
-    classes = _classes(roots)
-    parts = [_of_folder(path, classes) if path in roots else _of_file(path) for path in paths]
+    classes = _classes(roots, sort)
+    parts = [_of_folder(path, classes, sort) if path in roots else _of_file(path) for path in paths]
     labels = np.concatenate([np.empty(0, np.uint8), *parts])
     if count is not None and len(labels) != count:
         names = ", ".join(repr(str(path)) for path in paths)
@@ -110,18 +112,19 @@ def _of_file(path: Path) -> Labels:
     return labels.astype(np.uint8)
 
 
-def _classes(roots: Sequence[Path]) -> dict[str, int]:
+def _classes(roots: Sequence[Path], sort: folders.Sort) -> dict[str, int]:
     """Return the number of each class: the sorted names of the sub-folders of all folders."""
     names = {name for root in roots for name in folders.folders_in(root)}
     if len(names) > MAX_CLASSES:
         raise InputError(
             f"found {len(names):,} sub-folders; expected at most {MAX_CLASSES} classes"
         )
-    return {name: number for number, name in enumerate(sorted(names))}
+    ordered = sorted(names, key=lambda name: folders.sort_key(sort, name.encode()))
+    return {name: number for number, name in enumerate(ordered)}
 
 
-def _of_folder(root: Path, classes: dict[str, int]) -> Labels:
-    numbers = (classes[_class_of(root, name)] for name in folders.walk(root))
+def _of_folder(root: Path, classes: dict[str, int], sort: folders.Sort) -> Labels:
+    numbers = (classes[_class_of(root, name)] for name in folders.walk(root, sort))
     return np.fromiter(numbers, np.uint8)
 
 

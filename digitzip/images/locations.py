@@ -28,6 +28,11 @@ def name_of(source: Readable) -> str:
     return name if isinstance(name, str) else "file object"
 
 
+def unicode_name(name: str) -> str:
+    """Return a name in UTF-8, if its bytes are that, whatever the locale says."""
+    return os.fsencode(name).decode("utf-8", "surrogateescape")
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """A file, its content behind gzip, or one member of a zip file."""

@@ -14,6 +14,7 @@ Pillow's decoders raise any exception on damaged bytes; here it becomes an `Inpu
 the file.
 """
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ from digitzip.images.ink import WORKING_SIDE
 from digitzip.images.locations import Location, Readable
 
 _STRIP = 1 << 20  # pixels that are flattened at a time
+_ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9", "MPO": b"\xff\xd9"}
+_END = 64  # bytes in which a file ends as its format says
 _SIDEWAYS = range(5, 9)  # orientations that exchange height and width
 _CONVERT = "convert it to gray or RGB in a PNG file first"
 
@@ -38,6 +41,25 @@ def read_picture(source: Readable, frame: Frame) -> Pixels:
     location = Location(source)
     with location.open() as file:
         return decode(file, location.label, frame)
+
+
+def check_picture(source: Readable, frame: Frame) -> None:
+    """Raise `InputError` for an image file that cannot be read, as far as it can be told soon.
+
+    Without a fit the picture is decoded, since it is small. With one its header is read, and its
+    pixels only where the file does not end as it should.
+    """
+    if frame.fit == "none":
+        read_picture(source, frame)
+        return
+    location = Location(source)
+    with location.open() as file, _admitted(file, location.label, frame) as picture:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _END))
+        end = _ENDS.get(picture.format or "")
+        if picture.width * picture.height <= _STRIP and (end is None or end not in file.read(_END)):
+            with _pillow(location.label):
+                picture.load()
 
 
 def measure_picture(source: Readable) -> tuple[int, int]:

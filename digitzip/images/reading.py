@@ -4,27 +4,36 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePath
-from typing import BinaryIO, Protocol
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digitzip.errors import InputError
-from digitzip.images import folders
-from digitzip.images.arrays import ArrayFile, find_array
-from digitzip.images.fit_arrays import fit_run
+from digitzip.images.arrays import find_array
+from digitzip.images.folders import Sort
 from digitzip.images.frame import Fit, Frame, Pixels
-from digitzip.images.locations import Readable, name_of
+from digitzip.images.inputs import Array, Input, Picture, Run, folder_of, prefix_of
+from digitzip.images.locations import Readable
+from digitzip.images.problems import Problems
 from digitzip.images.sizing import find_size
-from digitzip.images.taken_names import TakenNames, number_name
+from digitzip.images.taken_names import TakenNames
 
 Batch = tuple[Pixels, list[str] | None]
-Run = tuple[Pixels, Sequence[str]]
 Given = str | os.PathLike[str] | BinaryIO
 
-RUN_BYTES = 1 << 24
-"""Pixels of large images that are held at a time before they are fitted."""
+
+_HINT = ", or prefix=True keeps the names of their folders"
+
+
+class Numbered(NamedTuple):
+    """A batch of images with their numbers among all images of the inputs, int [n]."""
+
+    images: Pixels
+    names: list[str] | None
+    rows: NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +42,17 @@ class ImageSource:
 
     Yields (uint8 [n, height, width], names), where n is `batch` except for the last one; names
     are a list of str if `named`, else None. `count` is the number of images found when the inputs
-    were opened. Iterating raises `InputError` for an image that is damaged or does not fit.
+    were opened. What cannot be read is an `InputError` at the end of the iteration, which names
+    everything; or it is left out and named by `bad`, if `skip_bad` was set.
     """
 
-    inputs: tuple["Input", ...]
+    inputs: tuple[Input, ...]
     frame: Frame
     batch: int
     count: int
     named: bool
+    invert: bool = False
+    problems: Problems = field(default_factory=Problems)
 
     @property
     def height(self) -> int:
@@ -52,20 +64,73 @@ class ImageSource:
         """The width of every image in pixels."""
         return self.frame.width
 
-    def __iter__(self) -> Iterator[Batch]:
-        for images, names in _gather(self._runs(), self.batch):
-            yield images, names if self.named else None
+    @property
+    def bad(self) -> tuple[str, ...]:
+        """One line for each file or image that was left out so far."""
+        return self.problems.lines
 
-    def _runs(self) -> Iterator[Run]:
-        """Yield the runs of all inputs, and check their names."""
-        taken = TakenNames()
+    def check(self) -> None:
+        """Look at all files before the work begins; raises one `InputError` for all bad ones.
+
+        Without a fit, image files are decoded; with one, their headers and ends are read. If
+        `skip_bad` was set, nothing is raised unless no image is left.
+        """
+        taken, good = self._taken_names(), 0
+        self.problems.forget()
         for each in self.inputs:
             taken.enter(each.locate)
-            for images, names in each.runs(self.frame, self.batch):
+            if isinstance(each, Array) and not self.named:
+                good += each.count
+                continue
+            for name in each.check(self.frame, self.problems):
+                good += not self.named or self._take(taken, each, name)
+        self._check(good)
+
+    def batches(self) -> Iterator[Numbered]:
+        """Yield all images that can be read, with their names and numbers."""
+        good = 0
+        self.problems.forget()
+        for each in _gather(self._runs(), self.batch):
+            good += len(each.rows)
+            yield each if self.named else each._replace(names=None)
+        self._check(good)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for images, names, _ in self.batches():
+            yield images, names
+
+    def _runs(self) -> Iterator[Run]:
+        """Yield the runs of all inputs; after a problem that counts, only look for others."""
+        taken, first = self._taken_names(), 0
+        for each in self.inputs:
+            taken.enter(each.locate)
+            for run in each.runs(self.frame, self.batch, self.problems):
+                kept = list(range(len(run.rows)))
                 if self.named:
-                    for name in names:
-                        taken.take(name)
-                yield images, names
+                    kept = [row for row in kept if self._take(taken, each, run.names[row])]
+                if not kept or (self.problems and not self.problems.skip):
+                    continue
+                images = run.images if len(kept) == len(run.rows) else run.images[kept]
+                if self.invert and self.frame.fit != "mnist":  # which finds the ink by itself
+                    images = ~images
+                yield Run(images, [run.names[row] for row in kept], first + run.rows[kept])
+            first += each.count
+
+    def _taken_names(self) -> TakenNames:
+        return TakenNames("" if any(each.prefix for each in self.inputs) else _HINT)
+
+    def _take(self, taken: TakenNames, each: Input, name: str) -> bool:
+        try:
+            taken.take(name)
+        except InputError as error:
+            self.problems.add(each.locate(name), error)
+            return False
+        return True
+
+    def _check(self, good: int) -> None:
+        self.problems.check(self.count)
+        if self.problems and not good:
+            raise InputError(f"no image can be read: {self.problems.lines[0]}")
 
 
 def read_images(
@@ -76,6 +141,10 @@ def read_images(
     fit: Fit = "none",
     batch: int = 4096,
     named: bool = False,
+    sort: Sort = "name",
+    prefix: bool = False,
+    invert: bool = False,
+    skip_bad: bool = False,
 ) -> ImageSource:
     """Open inputs and return the stream of their images, uint8 [n, height, width].
 
@@ -86,95 +155,40 @@ def read_images(
     "mnist" extracts the ink and centres it as MNIST does. Images have names where any input is an
     image file or a folder, or if `named`.
 
-    Raises `InputError` for an input that is none of these, and at once where the size of all its
-    images is known and is another one.
+    A folder is read in the order of the bytes of its names (10.png before 2.png), or with
+    `sort="natural"` by the numbers in them. `prefix` begins names with the folder that an input is
+    or lies in, so that equal names of two inputs differ. `invert` turns dark on light into light on
+    dark. `skip_bad` leaves out what cannot be read; `ImageSource.bad` then names it.
+
+    Raises `InputError` for an input that is none of these or has no images, and at once where the
+    size of all its images is known and is another one.
     """
     if batch < 1:
         raise InputError(f"batch={batch}; expected at least 1 image")
     if (height is None) != (width is None):
         raise InputError("height= and width= go together; give both or none")
+    if sort not in get_args(Sort):
+        raise InputError(f"unknown sort {sort!r}; expected one of {', '.join(get_args(Sort))}")
     given = inputs if isinstance(inputs, Sequence) and not isinstance(inputs, str) else [inputs]
-    sources = [locate(each) for each in given]
+    problems, sources = Problems(skip_bad), list[tuple[Readable, str | None]]()
+    for each in given:
+        with problems.noting(str(each)):
+            sources.append(locate(each))
+    problems.check(len(given))
     if height is None or width is None:
-        height, width, like = find_size(sources)
+        height, width, like = find_size(sources, sort, problems)
     else:
         like = ""
-    frame = Frame(height, width, fit, like)
-    found = tuple(_find(source, member, frame) for source, member in sources)
+    frame, found = Frame(height, width, fit, like), list[Input]()
+    for source, member in sources:
+        with problems.noting(str(source)):
+            found.append(_find(source, member, frame, sort, prefix, problems))
+    problems.check(max(len(given), sum(each.count for each in found)))
+    if given and not found:
+        raise InputError(f"no input can be read: {problems.lines[0]}")
     named = named or not all(isinstance(each, Array) for each in found)
-    return ImageSource(found, frame, batch, sum(each.count for each in found), named)
-
-
-class Input(Protocol):
-    """One input: the number of its images, and a stream of the images with their names."""
-
-    @property
-    def count(self) -> int: ...
-
-    def locate(self, name: str) -> str:
-        """Return the path of the file that holds the image of that name."""
-        ...
-
-    def runs(self, frame: Frame, most: int) -> Iterator[Run]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Array:
-    """An array file, whose images are numbered."""
-
-    file: ArrayFile
-
-    @property
-    def count(self) -> int:
-        return self.file.count
-
-    def locate(self, name: str) -> str:
-        return self.file.location.label
-
-    def runs(self, frame: Frame, most: int) -> Iterator[Run]:
-        file, start = self.file, 0
-        most = max(1, min(most, RUN_BYTES // (file.height * file.width)))
-        for images in file.runs(most):
-            numbers = range(start, start + len(images))
-            names = [f"{file.stem}/{number_name(number, file.count)}" for number in numbers]
-            if frame.fit != "none":
-                images = fit_run(images, file.location.label, start, frame)
-            yield images, names
-            start += len(images)
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An image file, named after itself."""
-
-    source: Readable
-    count: int = 1
-
-    def locate(self, name: str) -> str:
-        return name_of(self.source)
-
-    def runs(self, frame: Frame, most: int) -> Iterator[Run]:
-        from digitzip.images.pictures import read_picture
-
-        name = PurePath(name_of(self.source)).name
-        yield read_picture(self.source, frame)[np.newaxis], [name]
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A folder of image files, named by their paths in it."""
-
-    root: Path
-    count: int
-
-    def locate(self, name: str) -> str:
-        return str(self.root / name)
-
-    def runs(self, frame: Frame, most: int) -> Iterator[Run]:
-        from digitzip.images.pictures import read_picture
-
-        for name in folders.walk(self.root):
-            yield read_picture(self.root / name, frame)[np.newaxis], [name]
+    count = sum(each.count for each in found)
+    return ImageSource(tuple(found), frame, batch, count, named, invert, problems)
 
 
 def locate(given: Given) -> tuple[Readable, str | None]:
@@ -196,26 +210,37 @@ def locate(given: Given) -> tuple[Readable, str | None]:
     return path, member
 
 
-def _find(source: Readable, member: str | None, frame: Frame) -> Input:
+def _find(
+    source: Readable,
+    member: str | None,
+    frame: Frame,
+    sort: Sort,
+    prefix: bool,
+    problems: Problems,
+) -> Input:
     if isinstance(source, Path) and source.is_dir():
-        return Folder(source, folders.count(source))
+        begin = prefix_of(source, folder=True) if prefix else ""
+        return folder_of(source, sort, begin, problems)
+    begin = prefix_of(source, folder=False) if prefix else ""
     file = find_array(source, member, (frame.height, frame.width))
     if file is None:
-        return Picture(source)
+        return Picture(source, begin)
     frame.check_size(file.location.label, file.height, file.width)
-    return Array(file)
+    return Array(file, begin)
 
 
-def _gather(runs: Iterable[Run], batch: int) -> Iterator[tuple[Pixels, list[str]]]:
+def _gather(runs: Iterable[Run], batch: int) -> Iterator[Numbered]:
     """Join runs of any length into arrays of `batch` images, the last one shorter."""
     held: list[Pixels] = []
+    rows: list[NDArray[np.intp]] = []
     names: list[str] = []
-    for images, run_names in runs:
-        held.append(images)
-        names.extend(run_names)
+    for run in runs:
+        held.append(run.images)
+        rows.append(run.rows)
+        names.extend(run.names)
         while len(names) >= batch:
-            joined = np.concatenate(held)
-            yield joined[:batch], names[:batch]
-            held, names = [joined[batch:]], names[batch:]
+            joined, numbers = np.concatenate(held), np.concatenate(rows)
+            yield Numbered(joined[:batch], names[:batch], numbers[:batch])
+            held, rows, names = [joined[batch:]], [numbers[batch:]], names[batch:]
     if names:
-        yield np.concatenate(held), names
+        yield Numbered(np.concatenate(held), names, np.concatenate(rows))

@@ -7,19 +7,28 @@ from digitzip.errors import InputError
 from digitzip.images import folders
 from digitzip.images.arrays import find_array
 from digitzip.images.locations import Readable, name_of
+from digitzip.images.problems import Problems
 from digitzip.limits import SIDES
 
 Size = tuple[int, int, str]
 """Height, width, and the name of the image that has them."""
 
 
-def find_size(sources: Sequence[tuple[Readable, str | None]]) -> Size:
+def find_size(
+    sources: Sequence[tuple[Readable, str | None]], sort: folders.Sort, problems: Problems
+) -> Size:
     """Return the size of the first image of sources, each with the array of an NPZ file, or None.
 
     Raises `InputError` where there is no image, or one of its sides is not 8 to 64 pixels.
     """
     for source, member in sources:
-        if (size := _size_of(source, member)) is None:
+        try:
+            size = _size_of(source, member, sort, problems)
+        except InputError:
+            if problems.skip:  # it is told when the input is opened
+                continue
+            raise
+        if size is None:
             continue
         height, width, label = size
         if height not in SIDES or width not in SIDES:
@@ -32,12 +41,20 @@ def find_size(sources: Sequence[tuple[Readable, str | None]]) -> Size:
     raise InputError(f"found no images in {names or 'no inputs'}")
 
 
-def _size_of(source: Readable, member: str | None) -> Size | None:
+def _size_of(
+    source: Readable, member: str | None, sort: folders.Sort, problems: Problems
+) -> Size | None:
     from digitzip.images.pictures import measure_picture
 
     if isinstance(source, Path) and source.is_dir():
-        name = next(folders.walk(source), None)
-        return None if name is None else (*measure_picture(source / name), str(source / name))
+        for name in folders.walk(source, sort, problems.add):
+            path = source / folders.native(name)
+            try:
+                return *measure_picture(path), str(path)
+            except InputError:
+                if not problems.skip:
+                    raise
+        return None
     file = find_array(source, member, None)
     if file is None:
         return *measure_picture(source), name_of(source)

@@ -18,7 +18,8 @@ Locate = Callable[[str], str]
 class TakenNames:
     """The names taken so far, so that no two images decompress to the same file."""
 
-    def __init__(self) -> None:
+    def __init__(self, hint: str = "") -> None:
+        self._hint = hint  # what else to do where names of two inputs collide
         self._taken: dict[str, str] = {}
         self._folders: dict[str, str] = {}
         self._origins: list[tuple[int, Locate]] = []
@@ -63,15 +64,19 @@ class TakenNames:
         # Names are kept in the order taken, so their origins need no memory per name.
         index = list(self._taken).index(_fold(png_path(first)))
         paths = self._locate(first, index), self._locate(second, len(self._taken))
+        hint = self._hint if self._origin(index) != self._origin(len(self._taken)) else ""
         return InputError(
             f"{paths[0]!r} and {paths[1]!r} would decompress to the same file,"
-            f" {png_path(second)!r}; rename one of them"
+            f" {png_path(second)!r}; rename one of them{hint}"
         )
 
     def _locate(self, name: str, index: int) -> str:
         """Return the origin of the name taken, or to be taken, at this index."""
-        entered = [locate for start, locate in self._origins if start <= index]
-        return entered[-1](name) if entered else name
+        origin = self._origin(index)
+        return name if origin < 0 else self._origins[origin][1](name)
+
+    def _origin(self, index: int) -> int:
+        return sum(start <= index for start, _ in self._origins) - 1
 
 
 def number_name(number: int, count: int) -> str:
