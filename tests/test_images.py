@@ -149,7 +149,7 @@ def test_an_npz_file_gives_its_one_array_or_the_one_named(tmp_path: Path, compre
 
 def test_a_member_of_a_file_that_is_not_npz_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "not.npz", npy_bytes(some_images(1)))
-    with pytest.raises(InputError, match="is not an NPZ file"):
+    with pytest.raises(InputError, match="is not an NPZ, zip or tar file"):
         read([f"{tmp_path}/not.npz:digits"])
 
 
@@ -176,7 +176,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "IDX of floats": (b"\0\0\x0d\x03" + WHOLE[4:], "type 0x0d"),
     "IDX of another size": (idx_bytes(np.zeros((2, 20, 20), np.uint8)), "20x20.*fit='resize'"),
     "IDX without pixels": (idx_bytes(np.zeros((2, 0, 0), np.uint8)), "0x0"),
-    "gzip of text": (gzip.compress(b"seven"), "gzip-compressed, but neither IDX nor NPY"),
+    "gzip of text": (gzip.compress(b"seven"), "is compressed, and no array, table, tar file"),
     "gzip of IDX of labels": (gzip.compress(LABELS), "labels, not images"),
     "NPY of floats": (npy_bytes(np.zeros((2, 28, 28))), r"float64 \[2, 28, 28\]; expected uint8"),
     "NPY in colour": (npy_bytes(np.zeros((2, 28, 28, 3), np.uint8)), r"\[2, 28, 28, 3\]"),
@@ -190,9 +190,12 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "NPY with bytes after it": (ARRAY + b"\0", "expected 1,696"),
     "NPY that claims too much": (ARRAY.replace(b"(2, 28, 28)", b"(9**9,28,28)"), "no valid NPY"),
     "NPY of version 9": (ARRAY[:6] + b"\x09" + ARRAY[7:], "version 9.0; expected 1.0 or 2.0"),
-    "a zip file of text": (zip_bytes("a.txt", b"seven"), "holds no arrays"),
+    "a zip file of text": (zip_bytes("a.txt", b"seven"), "is text; expected images"),
     "a zip file cut off": (zip_bytes("a.npy", ARRAY)[:-5], "damaged or cut off"),
-    "NPZ in bzip2": (zip_bytes("a.npy", ARRAY, zipfile.ZIP_BZIP2), "that NumPy never writes"),
+    "NPZ in bzip2": (
+        zip_bytes("a.npy", ARRAY, zipfile.ZIP_BZIP2),
+        "packed in a way that is not read",
+    ),
     "NPZ of pickles": (zip_bytes("a.npy", npy_bytes(np.array([None]))), "is an array object"),
     "NPZ that claims too much": (
         zip_bytes("a.npy", ARRAY.replace(b"(2, 28, 28), ", b"(9999,28,28),")),
@@ -423,7 +426,7 @@ BAD_LABELS: dict[str, tuple[bytes, str]] = {
     "NPY of great labels": (npy_bytes(np.array([3, 256])), r"labels 3 \.\.\. 256; expected 0"),
     "NPY of negative labels": (npy_bytes(np.array([-1, 3])), r"labels -1 \.\.\. 3"),
     "gzip cut off": (gzip.compress(LABELS)[:-9], "damaged or cut off"),
-    "text": (b"seven", "holds no labels; expected an IDX or NPY file"),
+    "text": (b"seven", "holds no labels; expected an IDX, NPY or CSV file"),
     "nothing": (b"", "holds no labels"),
 }
 

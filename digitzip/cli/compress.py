@@ -104,10 +104,11 @@ def compress(
 ) -> None:
     """Compress images to a .dz file.
 
-    INPUT is an IDX file (gzipped or not), a .npy or .npz file (FILE.npz:NAME picks one of its
-    arrays), an image file, or a folder of image files, whose names are kept. A folder is read with
-    its sub-folders in the order of the bytes of its names, unless --sort natural is given. All
-    files are looked at before the work begins.
+    INPUT is an IDX or .npy file, a CSV file with a column for each pixel and perhaps one named
+    label, an image file, or a folder of image files, whose names are kept. Files may be packed with
+    gzip, xz or bzip2; an .npz, .zip or .tar file holds image files or one array, and FILE.zip:NAME
+    picks one of its members. A folder is read with its sub-folders in the order of the bytes of its
+    names, unless --sort natural is given. All files are looked at before the work begins.
 
     Unless --guard is off, every image is decoded and compared with its original as it is written.
     An image that exceeds a bound, or whose label changes under the classifier of the model, is

@@ -122,6 +122,8 @@ def append_all(
     given = None
     if sidecar is None:
         numbers = read_labels(labels, inputs, source.count, sort)
+        if labels is None and writer.labelled is not False:
+            numbers = source.labels()
     else:
         given, numbers = read_sidecar(sidecar, labels, source)
     count = 0

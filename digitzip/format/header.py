@@ -171,6 +171,8 @@ def _check_signature(data: bytes) -> None:
         hint = ""
         if data[8:11] == SIGNATURE[:3]:
             hint = "; it went through a text-mode transfer"
+        elif data[:2] == b"\x1f\x8b":
+            hint = ", as a gzip or dictzip file does; gzip -dc unpacks it"
         raise DamagedError(f"not a .dz file: it begins with {found}{hint}")
     if len(data) < _PREFIX_SIZE:
         raise DamagedError("header ends early: the file is cut")

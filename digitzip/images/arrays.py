@@ -1,10 +1,9 @@
-"""Array files: IDX and NPY, plain or gzip-compressed, and NPZ, read a run of images at a time.
+"""Array files: IDX and NPY, also packed or in a container, read a run of images at a time.
 
-Files are recognised by their content. Sizes are checked against the size of the file, where it is
+Sizes are checked against the size of the file, where it is
 known, before anything is allocated; a gzip stream is checked at its end.
 """
 
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -15,11 +14,8 @@ import numpy as np
 from digitzip.errors import InputError
 from digitzip.images import idx, npy
 from digitzip.images.frame import Pixels
-from digitzip.images.locations import Location, Readable
+from digitzip.images.locations import Location
 from digitzip.images.shapes import Range, Shape, Size, images_shape
-
-GZIP_MAGIC = b"\x1f\x8b"
-ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 
 _SAMPLE: Final = 1 << 20
 
@@ -43,7 +39,7 @@ class ArrayFile:
     def stem(self) -> str:
         """The prefix of the names of its images, when they need names."""
         name = PurePath(self.location.name).name
-        for suffix in (".gz", ".npy", ".npz"):
+        for suffix in (".gz", ".xz", ".bz2", ".npy", ".npz", ".zip", ".tar"):
             name = name.removesuffix(suffix)
         return f"{name}/{self.location.array}" if self.location.array else name
 
@@ -76,54 +72,15 @@ class ArrayFile:
                 yield run.reshape(-1, self.height, self.width)
 
 
-def find_array(source: Readable, member: str | None, size: Size | None) -> ArrayFile | None:
-    """Recognise an array file by its content; None for any other file.
+def measure_array(location: Location, size: Size | None) -> ArrayFile:
+    """Return the IDX or NPY array at a location; `size` is that of an image, if it is known.
 
-    `member` names one array of an NPZ file; it is needed unless the file holds exactly one. `size`
-    is the height and width of an image, if they are known.
+    Raises `InputError` for arrays of another shape or type, and for a file of another length.
     """
-    location = Location(source)
-    with location.open() as file:
-        start = file.read(idx.HEADER.size)
-    if start.startswith(ZIP_MAGICS):
-        return _measure(Location(source, member=_choose_member(location, member)), size)
-    if member is not None:
-        raise InputError(f"{location.label!r} is not an NPZ file; it has no member {member!r}")
-    if start.startswith(GZIP_MAGIC):
-        location = Location(source, gzipped=True)
-        with location.open() as file:
-            start = file.read(idx.HEADER.size)
-    if start.startswith(npy.MAGIC) or idx.looks_like_idx(start):
-        return _measure(location, size)
-    if location.gzipped:
-        raise InputError(f"{location.label!r} is gzip-compressed, but neither IDX nor NPY")
-    return None
-
-
-def _choose_member(file: Location, wanted: str | None) -> str:
-    with file.open() as opened, zipfile.ZipFile(opened) as zipped:
-        infos = {info.filename: info for info in zipped.infolist()}
-    names = [name.removesuffix(".npy") for name in infos if name.endswith(".npy")]
-    chosen = names[0] if wanted is None and len(names) == 1 else wanted
-    if chosen in names:
-        member = f"{chosen}.npy"
-        if infos[member].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise InputError(f"{file.label!r} is compressed in a way that NumPy never writes")
-        return member
-    some = ", ".join(repr(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
-    held = f"{len(names)} arrays ({some})" if names else "no arrays"
-    raise InputError(
-        f"{file.label!r} holds {held}; expected one, or one of them as FILE.npz:NAME"
-        if wanted is None
-        else f"{file.label!r} holds {held}; expected one named {wanted!r}"
-    )
-
-
-def _measure(location: Location, size: Size | None) -> ArrayFile:
     label = location.label
     with location.open() as file:
         start = file.read(idx.HEADER.size)
-        if idx.looks_like_idx(start) and location.member is None:
+        if idx.looks_like_idx(start):
             array = npy.Header(idx.parse_header(start, label), False, np.dtype(np.uint8))
         else:
             file.seek(0)
@@ -140,7 +97,7 @@ def _measure(location: Location, size: Size | None) -> ArrayFile:
             f"{label!r} has {found:,} bytes; expected {expected:,} for a header and"
             f" {count:,} images of {height}x{width}"
         )
-    if fortran and (location.gzipped or location.member is not None):
+    if fortran and location.steps:
         raise InputError(
             f"{label!r} is a compressed array in Fortran order, which cannot be streamed;"
             " save it in C order, or as a plain .npy file"

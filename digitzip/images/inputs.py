@@ -1,7 +1,8 @@
-"""Inputs of one kind each: an array file, an image file, a folder. Streams of images with names."""
+"""Inputs of one kind each: an array or table, an image file, a folder or a container of them."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 from digitzip.errors import InputError
 from digitzip.images import folders
 from digitzip.images.arrays import ArrayFile
+from digitzip.images.containers import Container
 from digitzip.images.fit_arrays import fit_run
 from digitzip.images.frame import Frame, Pixels
 from digitzip.images.locations import Readable, name_of, unicode_name
 from digitzip.images.problems import Problems
+from digitzip.images.tables import Table
 from digitzip.images.taken_names import number_name
 
 RUN_BYTES = 1 << 24
@@ -57,9 +60,9 @@ class Input(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """An array file, whose images are numbered."""
+    """An array file or a table, whose images are numbered."""
 
-    file: ArrayFile
+    file: ArrayFile | Table
     prefix: str = ""
 
     @property
@@ -84,6 +87,10 @@ class Array:
                 if len(rows):
                     yield Run(images, [self._name(row) for row in rows.tolist()], rows)
                 start += given
+
+    def labels(self) -> NDArray[np.uint8] | None:
+        """Return the labels of all images of a table, uint8 [n]; None where it has none."""
+        return self.file.labels() if isinstance(self.file, Table) else None
 
     def _name(self, row: int) -> str:
         return f"{self.prefix}{self.file.stem}/{number_name(row, self.count)}"
@@ -163,6 +170,52 @@ class Folder:
 
     def _path(self, name: str) -> Path:
         return self.root / folders.native(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A zip or tar file of image files, named and sorted as a folder of them."""
+
+    container: Container
+    sort: folders.Sort
+    prefix: str = ""
+
+    @property
+    def count(self) -> int:
+        return len(self.container.members)
+
+    def locate(self, name: str) -> str:
+        return f"{self.container.location.label}:{name.removeprefix(self.prefix)}"
+
+    def check(self, frame: Frame, problems: Problems) -> Iterator[str]:
+        from digitzip.images.pictures import check
+
+        for _, name, data in self._read(problems):
+            place = self.locate(name)
+            with problems.noting(place):
+                check(io.BytesIO(data), place, frame)
+                yield name
+
+    def runs(self, frame: Frame, most: int, problems: Problems) -> Iterator[Run]:
+        from digitzip.images.pictures import decode
+
+        for row, name, data in self._read(problems):
+            place = self.locate(name)
+            with problems.noting(place):
+                image = decode(io.BytesIO(data), place, frame)
+                yield Run(image[np.newaxis], [name], np.array([row]))
+
+    def _read(self, problems: Problems) -> Iterator[tuple[int, str, bytes]]:
+        """Yield the number, the name and the content of each file that can be unpacked."""
+        with problems.noting(self.container.location.label), self.container.open() as reader:
+            for row, member in enumerate(self.container.in_order(self.sort)):
+                name = self.prefix + member.member
+                place = self.locate(name)
+                data = None
+                with problems.noting(place):
+                    data = reader.read(member, place)
+                if data is not None:
+                    yield row, name, data
 
 
 def folder_of(root: Path, sort: folders.Sort, prefix: str, problems: Problems) -> Folder:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from digitzip import atomic
 from digitzip.errors import InputError, OutputError
 from digitzip.images import folders, idx, npy
-from digitzip.images.arrays import GZIP_MAGIC
+from digitzip.images.finding import unpacked
 from digitzip.images.locations import Location
+from digitzip.images.tables import find_table
 
 Labels = NDArray[np.uint8]
 PathLike = str | os.PathLike[str]
@@ -40,7 +41,8 @@ def read_labels(
 ) -> Labels:
     """Read labels, uint8 [n], in the order in which `read_images` reads the images.
 
-    An input is an IDX or NPY file of integers 0 ... 255, gzipped or not, or a folder of images
+    An input is an IDX or NPY file of integers 0 ... 255, packed or not, a table of images with a
+    column named label, or a folder of images
     with one sub-folder per class: the sorted names of the sub-folders of all inputs stand for 0,
     1, 2, ..., and `sort` is as for `read_images`. Raises `InputError` for other inputs, for more
     than 256 classes, and unless there are `count` labels, if it is given.
@@ -84,10 +86,12 @@ def _listed(inputs: PathLike | Sequence[PathLike]) -> Sequence[PathLike]:
 
 
 def _of_file(path: Path) -> Labels:
-    location = Location(path)
-    with location.open() as file:
-        if file.read(2) == GZIP_MAGIC:
-            location = Location(path, gzipped=True)
+    location, kind = unpacked(Location(path))
+    if kind == "table":
+        labels = find_table(location, None).labels()
+        if labels is None:
+            raise InputError(f"{location.label!r} has no column named label")
+        return labels
     with location.open() as file:
         start = file.read(idx.LABELS_HEADER.size)
         if idx.looks_like_idx(start):
@@ -96,7 +100,9 @@ def _of_file(path: Path) -> Labels:
             file.seek(0)
             count, dtype = npy.parse_labels_header(file, location.label)
         else:
-            raise InputError(f"{location.label!r} holds no labels; expected an IDX or NPY file")
+            raise InputError(
+                f"{location.label!r} holds no labels; expected an IDX, NPY or CSV file"
+            )
         size, data = count * dtype.itemsize, bytearray()
         while len(data) <= size and (run := file.read(_RUN)):  # the count may claim anything
             data += run

@@ -44,30 +44,41 @@ def read_picture(source: Readable, frame: Frame) -> Pixels:
 
 
 def check_picture(source: Readable, frame: Frame) -> None:
-    """Raise `InputError` for an image file that cannot be read, as far as it can be told soon.
+    """Raise `InputError` for an image file that cannot be read, as far as it can be told soon."""
+    location = Location(source)
+    with location.open() as file:
+        check(file, location.label, frame)
+
+
+def check(file: BinaryIO, label: str, frame: Frame) -> None:
+    """Raise `InputError` for the content of an image file, as far as it can be told soon.
 
     Without a fit the picture is decoded, since it is small. With one its header is read, and its
     pixels only where the file does not end as it should.
     """
     if frame.fit == "none":
-        read_picture(source, frame)
+        decode(file, label, frame)
         return
-    location = Location(source)
-    with location.open() as file, _admitted(file, location.label, frame) as picture:
+    with _admitted(file, label, frame) as picture:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _END))
         end = _ENDS.get(picture.format or "")
         if picture.width * picture.height <= _STRIP and (end is None or end not in file.read(_END)):
-            with _pillow(location.label):
+            with _pillow(label):
                 picture.load()
 
 
 def measure_picture(source: Readable) -> tuple[int, int]:
     """Return the height and width in the header of an image file; raises `InputError`."""
-    frame = Frame(1, 1, "resize")
     location = Location(source)
-    with location.open() as file, _admitted(file, location.label, frame) as picture:
-        with _pillow(location.label):
+    with location.open() as file:
+        return measure(file, location.label)
+
+
+def measure(file: BinaryIO, label: str) -> tuple[int, int]:
+    """Return the height and width in the header of an image file; raises `InputError`."""
+    with _admitted(file, label, Frame(1, 1, "resize")) as picture:
+        with _pillow(label):
             # Pillow knows the size of a TIFF file as it is shown.
             turned = picture.format != "TIFF" and (
                 picture.getexif().get(ExifTags.Base.Orientation, 1) in _SIDEWAYS

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitzip.errors import InputError
-from digitzip.images.arrays import find_array
+from digitzip.images.containers import Container
+from digitzip.images.finding import find
 from digitzip.images.folders import Sort
 from digitzip.images.frame import Fit, Frame, Pixels
-from digitzip.images.inputs import Array, Input, Picture, Run, folder_of, prefix_of
+from digitzip.images.inputs import Array, Input, Pack, Picture, Run, folder_of, prefix_of
 from digitzip.images.locations import Readable
 from digitzip.images.problems import Problems
 from digitzip.images.sizing import find_size
@@ -25,6 +26,9 @@ Batch = tuple[Pixels, list[str] | None]
 Given = str | os.PathLike[str] | BinaryIO
 
 
+_MEMBER = re.compile(
+    r"(.+\.(?:npz|zip|tar|tgz|txz|tbz2?|tar\.(?:gz|xz|bz2))):([^\\]+)", re.IGNORECASE | re.DOTALL
+)
 _HINT = ", or prefix=True keeps the names of their folders"
 
 
@@ -85,6 +89,12 @@ class ImageSource:
             for name in each.check(self.frame, self.problems):
                 good += not self.named or self._take(taken, each, name)
         self._check(good)
+
+    def labels(self) -> NDArray[np.uint8] | None:
+        """Return the labels of all images, uint8 [n], if each input has a column of them."""
+        parts = [each.labels() if isinstance(each, Array) else None for each in self.inputs]
+        found = [part for part in parts if part is not None]
+        return np.concatenate(found) if found and len(found) == len(parts) else None
 
     def batches(self) -> Iterator[Numbered]:
         """Yield all images that can be read, with their names and numbers."""
@@ -148,12 +158,15 @@ def read_images(
 ) -> ImageSource:
     """Open inputs and return the stream of their images, uint8 [n, height, width].
 
-    An input is an IDX or NPY file (gzipped or not), an NPZ file of one array or FILE.npz:NAME, an
-    image file, a folder of image files, or a seekable binary file object. All but folders are
-    recognised by content. Without `height` and `width` every image must have the size of the
-    first; `fit` brings images of another kind to it: "none" refuses them, "resize" scales, and
-    "mnist" extracts the ink and centres it as MNIST does. Images have names where any input is an
-    image file or a folder, or if `named`.
+    An input is an IDX or NPY file, a table (a CSV file with a header as Kaggle writes it, or ARFF),
+    an image file, a folder of image files, or a seekable binary file object. Files may be packed
+    with gzip, xz or bzip2. An NPZ, zip or tar file holds image files, or one array or table; its
+    members are named as FILE.npz:NAME. All but folders are recognised by content.
+
+    Without `height` and `width` every image must have the size of the first; `fit` brings images of
+    another kind to it: "none" refuses them, "resize" scales, and "mnist" extracts the ink and
+    centres it as MNIST does. Images have names where any input is an image file, a folder or a
+    container of image files, or if `named`.
 
     A folder is read in the order of the bytes of its names (10.png before 2.png), or with
     `sort="natural"` by the numbers in them. `prefix` begins names with the folder that an input is
@@ -192,12 +205,12 @@ def read_images(
 
 
 def locate(given: Given) -> tuple[Readable, str | None]:
-    """Return the file or folder that an input names, and the array of FILE.npz:NAME."""
+    """Return the file or folder that an input names, and the member of FILE.npz:NAME."""
     if not isinstance(given, str | os.PathLike):
         return given, None
     text = os.fspath(given)
     path, member = Path(text), None
-    named = re.fullmatch(r"(.+\.npz):([^/\\]+)", text, re.IGNORECASE | re.DOTALL)
+    named = _MEMBER.fullmatch(text)
     try:
         if named and not path.exists():
             path, member = Path(named[1]), named[2]
@@ -222,9 +235,11 @@ def _find(
         begin = prefix_of(source, folder=True) if prefix else ""
         return folder_of(source, sort, begin, problems)
     begin = prefix_of(source, folder=False) if prefix else ""
-    file = find_array(source, member, (frame.height, frame.width))
+    file = find(source, member, (frame.height, frame.width))
     if file is None:
         return Picture(source, begin)
+    if isinstance(file, Container):
+        return Pack(file, sort, begin)
     frame.check_size(file.location.label, file.height, file.width)
     return Array(file, begin)
 

@@ -1,11 +1,13 @@
 """The size of the first image of some inputs, known before any pixel is read."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from digitzip.errors import InputError
 from digitzip.images import folders
-from digitzip.images.arrays import find_array
+from digitzip.images.containers import Container
+from digitzip.images.finding import find
 from digitzip.images.locations import Readable, name_of
 from digitzip.images.problems import Problems
 from digitzip.limits import SIDES
@@ -55,7 +57,23 @@ def _size_of(
                 if not problems.skip:
                     raise
         return None
-    file = find_array(source, member, None)
+    file = find(source, member, None)
     if file is None:
         return *measure_picture(source), name_of(source)
+    if isinstance(file, Container):
+        return _size_in(file, sort, problems)
     return (file.height, file.width, file.location.label) if file.count else None
+
+
+def _size_in(container: Container, sort: folders.Sort, problems: Problems) -> Size | None:
+    from digitzip.images.pictures import measure
+
+    with container.open() as reader:
+        for member in container.in_order(sort):
+            label = f"{container.location.label}:{member.member}"
+            try:
+                return *measure(io.BytesIO(reader.read(member, label)), label), label
+            except InputError:
+                if not problems.skip:
+                    raise
+    return None

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from tests.fuzz import arrays, container, models, names, pictures
+from tests.fuzz import arrays, container, containers, models, names, pictures
 from tests.fuzz.case import MEMORY, Case, Maker, Target, attempt, peak
 
 TARGETS: Final[dict[str, Maker]] = {
@@ -23,6 +23,8 @@ TARGETS: Final[dict[str, Maker]] = {
     "idx": arrays.idx_target,
     "npy": arrays.npy_target,
     "image": pictures.target,
+    "packed": containers.target,
+    "table": containers.table_target,
     "names": names.target,
 }
 LARGEST_IMAGE: Final = 1 << 20

@@ -77,6 +77,16 @@ def _samples() -> list[bytes]:
             except (OSError, KeyError, ValueError, SystemError, AttributeError):
                 continue  # this format has no such mode, or this Pillow not this format
             found.append(out.getvalue())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name in ("PNG", "JPEG", "TIFF", "WEBP", "MPO"):
+        out = io.BytesIO()
+        base.save(out, name, exif=exif)
+        found.append(out.getvalue())
+    for bits, transparent in (("1", 1), ("L", 255), ("P", 0), ("P", bytes(range(256)))):
+        out = io.BytesIO()
+        base.convert(bits).save(out, "PNG", transparency=transparent)
+        found.append(out.getvalue())
     for name, extra in (("GIF", {}), ("TIFF", {"compression": "tiff_lzw"}), ("PNG", {})):
         out = io.BytesIO()
         base.save(out, name, save_all=True, append_images=[base.rotate(90)], **extra)
@@ -106,6 +116,7 @@ def _png(random: Random, data: bytes) -> bytes:
                     (
                         random.choice(
                             (
+                                b"tRNS",
                                 b"iCCP",
                                 b"zTXt",
                                 b"iTXt",
