@@ -137,20 +137,32 @@ def _target(path: str | os.PathLike[str]) -> Path:
             return target
     except (OSError, ValueError) as error:  # a loop of links, a NUL in the name
         reason = getattr(error, "strerror", None) or error
+        if isinstance(error, UnicodeError):
+            reason = _unnamed()
         raise OutputError(f"cannot write {str(path)!r}: {reason}") from error
     raise OutputError(f"cannot write {str(path)!r}: there is no folder {str(target.parent)!r}")
 
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Turn an `OSError` while `target` is written into an `OutputError` that names it."""
+    """Turn an `OSError` while `target` is written into an `OutputError` that names it.
+
+    So is a name that the encoding of file names cannot express.
+    """
     try:
         yield
     except OutputError:
         raise
+    except UnicodeError as error:
+        raise OutputError(f"cannot write {str(target)!r}: {_unnamed()}") from error
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"cannot write {str(target)!r}: {reason}") from error
+
+
+def _unnamed() -> str:
+    encoding = sys.getfilesystemencoding()
+    return f"file names are in {encoding} here, which lacks characters of it; set PYTHONUTF8=1"
 
 
 def _stem(target: Path) -> str:

@@ -48,7 +48,10 @@ def append(
     it meanwhile, `DamagedError` where it is damaged, and `BoundError` where it promises labels by
     a classifier that is not found.
     """
-    target = Path(os.path.realpath(path))
+    try:
+        target = Path(os.path.realpath(path))
+    except UnicodeError as error:
+        raise OutputError(f"cannot read {str(path)!r}: {error}; set PYTHONUTF8=1") from error
     with ExitStack() as pending:
         old = pending.enter_context(_alone(target))
         before = os.fstat(old.fileno())

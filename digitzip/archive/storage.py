@@ -14,6 +14,8 @@ from digitzip.errors import DamagedError
 
 _PIPE = "it is a pipe, which is read only once: save it to a file, or give it as standard input, -"
 
+_NAME = "the encoding of file names lacks characters of it; set PYTHONUTF8=1"
+
 Readable = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 
@@ -35,7 +37,10 @@ class Storage:
         self._owned = isinstance(file, str | PathLike)
         self._file: BinaryIO
         if isinstance(file, str | PathLike):
-            self._file = Path(file).open("rb")  # noqa: SIM115 - closed by close()
+            try:
+                self._file = Path(file).open("rb")  # noqa: SIM115 - closed by close()
+            except UnicodeError as error:
+                raise OSError(errno.EILSEQ, _NAME, os.fspath(file)) from error
         elif isinstance(file, bytes | bytearray | memoryview):
             self._file = io.BytesIO(file)
         elif hasattr(file, "read") and hasattr(file, "seek") and not _is_text(file):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -74,7 +75,7 @@ def exit_code(error: BaseException) -> int:
 def run(action: Callable[[], object]) -> int:
     """Call `action`; return its exit code, or that of its error after telling it in one line."""
     try:
-        with _warnings_as_lines():
+        with _escapes(), _warnings_as_lines():
             code = action()
         with at("standard output"):
             sys.stdout.flush()
@@ -113,6 +114,22 @@ def _option(found: re.Match[str]) -> str:
         return _OPTIONS[text]
     name, _, value = text.partition("=")
     return f"{_OPTIONS[f'{name}=']} {value.strip(chr(39))}"
+
+
+@contextmanager
+def _escapes() -> Iterator[None]:
+    """Escape what the encoding of standard output and error lacks, such as names of images."""
+    with ExitStack() as stack:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+                stream.reconfigure(errors="backslashreplace")
+                stack.callback(_reconfigure, stream)
+        yield
+
+
+def _reconfigure(stream: io.TextIOWrapper) -> None:
+    with suppress(OSError, ValueError):  # a full disk, a closed stream
+        stream.reconfigure(errors="strict")
 
 
 @contextmanager

@@ -61,8 +61,9 @@ def read_sidecar(path: PathLike, count: int) -> tuple[list[str] | None, Labels |
         if (size := Path(path).stat().st_size) > _LONGEST + 2048 * count:
             raise InputError(f"{label} has {size:,} bytes, too many for {count:,} images")
         rows = list(csv.DictReader(io.StringIO(Path(path).read_text("utf-8-sig"), newline="")))
-    except OSError as error:
-        raise InputError(f"cannot read {label}: {error.strerror or error}") from error
+    except (OSError, UnicodeEncodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {label}: {reason}") from error
     except (ValueError, csv.Error) as error:
         raise InputError(f"{label} is no CSV file in UTF-8: {error}") from error
     columns = list(rows[0]) if rows else list(_COLUMNS)
