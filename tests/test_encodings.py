@@ -50,15 +50,13 @@ def test_output_escapes_what_its_encoding_lacks(encoding: str, shown: str) -> No
 
 def test_a_name_that_cannot_be_that_of_a_file_is_an_output_error() -> None:
     write()
-    for out in ("back", "三.npy"):
-        code, _, said = run("decompress", "in.dz", "-o", "back", *MODEL, **ASCII)
-        assert (code, said.count("\n")) == (1, 1), said
-        assert (
-            "file names are in ascii here, which lacks characters of it; set PYTHONUTF8=1" in said
-        )
-        assert sorted(path.name for path in Path().iterdir()) == ["in.dz"]
-    assert run("decompress", "in.dz", "-o", out, *MODEL, **(ASCII | {"PYTHONUTF8": "1"}))[0] == 0
-    assert run("decompress", "in.dz", "-o", "back.npy", *MODEL, **ASCII)[0] == 0
+    code, _, said = run("decompress", "in.dz", "-o", "back", *MODEL, **ASCII)
+    assert (code, said.count("\n")) == (1, 1), said
+    assert "in ascii here, which lacks characters of it; set PYTHONUTF8=1" in said
+    assert [path.name for path in Path().iterdir()] == ["in.dz"]
+    advised = ASCII | {"PYTHONUTF8": "1"}
+    assert run("decompress", "in.dz", "-o", "back", *MODEL, **advised)[0] == 0
+    assert len(list(Path("back").iterdir())) == 3
 
 
 def test_files_are_read_under_their_names_whatever_the_locale() -> None:

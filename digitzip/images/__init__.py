@@ -6,25 +6,40 @@
     labels = read_labels("train-labels-idx1-ubyte")    # uint8 [n]
 
 Everything streams in batches, in bounded memory. This room knows NumPy, and Pillow where pictures
-are read or written (it is imported only then). It must not know codes, models or containers.
+are read or written (it is imported only then). It must not know codes, models or archives.
+Names are loaded when they are first used.
 """
 
-from digitzip.images.fit_arrays import fit_images
-from digitzip.images.frame import Fit
-from digitzip.images.labels import read_labels, write_labels
-from digitzip.images.reading import Batch, ImageSource, read_images
-from digitzip.images.sidecar import read_sidecar, write_sidecar
-from digitzip.images.writing import write_images
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Batch",
-    "Fit",
-    "ImageSource",
-    "fit_images",
-    "read_images",
-    "read_labels",
-    "read_sidecar",
-    "write_images",
-    "write_labels",
-    "write_sidecar",
-]
+if TYPE_CHECKING:
+    from digitzip.images.fit_arrays import fit_images as fit_images
+    from digitzip.images.frame import Fit as Fit
+    from digitzip.images.labels import read_labels as read_labels, write_labels as write_labels
+    from digitzip.images.reading import (
+        Batch as Batch,
+        ImageSource as ImageSource,
+        read_images as read_images,
+    )
+    from digitzip.images.sidecar import (
+        read_sidecar as read_sidecar,
+        write_sidecar as write_sidecar,
+    )
+    from digitzip.images.writing import write_images as write_images
+else:
+    _ROOMS = {
+        "fit_arrays": "fit_images",
+        "frame": "Fit",
+        "labels": "read_labels write_labels",
+        "reading": "Batch ImageSource read_images",
+        "sidecar": "read_sidecar write_sidecar",
+        "writing": "write_images",
+    }
+    _HOME = {name: room for room, names in _ROOMS.items() for name in names.split()}
+    __all__ = list(_HOME)
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -5,9 +5,6 @@ A tar file behind gzip, xz or bzip2 is unpacked to a file without a name, to be 
 
 from __future__ import annotations
 
-import shutil
-import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -52,6 +49,9 @@ class Container:
                 yield Reader(stack.enter_context(zipfile.ZipFile(file)))
                 return
             if self.location.packed:
+                import shutil
+                import tempfile
+
                 unpacked = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
                 shutil.copyfileobj(file, unpacked)
                 file = unpacked
@@ -105,16 +105,21 @@ def _zip_members(file: BinaryIO, label: str) -> Iterator[Step]:
 
 
 def _tar_members(file: BinaryIO, label: str) -> Iterator[Step]:
+    import tarfile  # only here: it is not needed to write arrays
+
     limited = cast(Any, _Limited(file))
-    with tarfile.open(fileobj=limited, mode="r:") as tar:
-        while (info := tar.next()) is not None:
-            tar.members.clear()  # type: ignore[attr-defined]  # or it keeps all of them
-            if info.isdir():
-                continue
-            if not info.isreg() or info.issparse():
-                raise InputError(f"{label!r} holds {info.name!r}, which is no plain file")
-            name = info.name.removeprefix("./")
-            yield Step("tar", name, info.offset_data, info.size)
+    try:
+        with tarfile.open(fileobj=limited, mode="r:") as tar:
+            while (info := tar.next()) is not None:
+                tar.members.clear()  # type: ignore[attr-defined]  # or it keeps all of them
+                if info.isdir():
+                    continue
+                if not info.isreg() or info.issparse():
+                    raise InputError(f"{label!r} holds {info.name!r}, which is no plain file")
+                name = info.name.removeprefix("./")
+                yield Step("tar", name, info.offset_data, info.size)
+    except tarfile.TarError as error:
+        raise InputError(f"{label!r} is damaged or cut off: {error}") from error
 
 
 def _is_shown(name: str) -> bool:
@@ -130,5 +135,5 @@ class _Limited:
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _MOST:
-            raise tarfile.ReadError(f"a header of {size:,} bytes")
+            raise EOFError(f"a header of {size:,} bytes")
         return self._file.read(size)

@@ -9,7 +9,6 @@ import gzip
 import io
 import lzma
 import os
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -29,7 +28,6 @@ DAMAGE = (
     EOFError,
     gzip.BadGzipFile,
     zipfile.BadZipFile,
-    tarfile.TarError,
     lzma.LZMAError,
 )
 """What reading packed data raises when it is damaged."""

@@ -6,7 +6,6 @@ A CSV file with a header, one line an image in the order of the array: `index`, 
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,6 +34,8 @@ def write_sidecar(
     Raises `InputError` where there are neither, or not as many of one as of the other, and
     `OutputError` where `out` cannot be written or exists and `overwrite` is false.
     """
+    import csv
+
     given = {"name": names, "label": None if labels is None else labels.tolist()}
     columns = {column: list(values) for column, values in given.items() if values is not None}
     counts = {len(values) for values in columns.values()}
@@ -56,6 +57,8 @@ def read_sidecar(path: PathLike, count: int) -> tuple[list[str] | None, Labels |
 
     Raises `InputError` for another kind of file, and unless its lines are as many and in order.
     """
+    import csv
+
     label = repr(str(path))
     try:
         if (size := Path(path).stat().st_size) > _LONGEST + 2048 * count:
