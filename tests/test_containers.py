@@ -249,7 +249,12 @@ def test_a_table_of_kaggle_gives_images_and_labels() -> None:
     with pytest.raises(InputError, match="has no column named label"):
         read_labels("test.csv")
     assert read_images(["train.csv", "train.csv"]).labels().tolist() == [*LABELS, *LABELS]  # type: ignore[union-attr]
-    assert read_images(["train.csv", "test.csv"]).labels() is None
+    with pytest.warns(digitzip.DigitzipWarning, match="others none, so labels are left out"):
+        assert read_images(["train.csv", "test.csv"]).labels() is None
+    fresh = ["compress", "test.csv", "-o", "b.dz", "--model", str(TINY), "--guard", "off"]
+    assert CliRunner().invoke(command, fresh).exit_code == 0
+    done = CliRunner().invoke(command, ["append", "b.dz", "train.csv", "--model", str(TINY)])
+    assert (done.exit_code, "so labels are left out" in done.stderr) == (0, True)
 
 
 TABLES: dict[str, bytes] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import shutil
@@ -331,6 +332,12 @@ def test_a_file_of_names_that_no_folder_can_have_decompresses_to_npy(
     assert (code, "decompress to a .npy file" in said) == (1, True)
     assert run(*arguments, "out.npy")[0] == 0
     np.testing.assert_array_equal(np.load("out.npy"), decoded(tiny, images[[0, 0]]))
+
+
+def test_a_gzip_file_in_the_place_of_an_archive_is_unpacked(tiny: Model, images: Images) -> None:
+    data = pack(tiny, images)
+    told("gzip or dictzip file does; gzip -dc unpacks it", digitzip.open, gzip.compress(data))
+    same(gzip.decompress(gzip.compress(data)), decoded(tiny, images))
 
 
 # Names of files, arrays and images

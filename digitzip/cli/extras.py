@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from digitzip import InputError, __version__
-from digitzip.cli import streams
+from digitzip.cli import console, streams
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,8 +122,11 @@ def append_all(
     given = None
     if sidecar is None:
         numbers = read_labels(labels, inputs, source.count, sort)
-        if labels is None and writer.labelled is not False:
+        if labels is None:
             numbers = source.labels()
+        if labels is None and numbers is not None and writer.labelled is False:
+            console.warn("the images of the archive have no labels, so labels are left out")
+            numbers = None
     else:
         given, numbers = read_sidecar(sidecar, labels, source)
     count = 0

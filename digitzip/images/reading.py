@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import BinaryIO, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from digitzip.errors import InputError
+from digitzip.errors import DigitzipWarning, InputError
 from digitzip.images.containers import Container
 from digitzip.images.finding import find
 from digitzip.images.folders import Sort
@@ -91,10 +92,20 @@ class ImageSource:
         self._check(good)
 
     def labels(self) -> NDArray[np.uint8] | None:
-        """Return the labels of all images, uint8 [n], if each input has a column of them."""
+        """Return the labels of all images, uint8 [n], if each input is a table with labels.
+
+        Warns (`DigitzipWarning`) where only some inputs are.
+        """
         parts = [each.labels() if isinstance(each, Array) else None for each in self.inputs]
         found = [part for part in parts if part is not None]
-        return np.concatenate(found) if found and len(found) == len(parts) else None
+        if found and len(found) < len(parts):
+            warnings.warn(
+                "some inputs have labels and others none, so labels are left out",
+                DigitzipWarning,
+                stacklevel=2,
+            )
+            return None
+        return np.concatenate(found) if found else None
 
     def batches(self) -> Iterator[Numbered]:
         """Yield all images that can be read, with their names and numbers."""
