@@ -133,13 +133,20 @@ def same(found: Array, wanted: Array) -> bool:
 
 @pytest.mark.parametrize("fit", FITS)
 def test_one_picture_in_an_array_is_not_taken_for_many(fit: Fit, tmp_path: Path) -> None:
-    for name, array, count in (("c", PHOTO, 1), ("g", PHOTO[..., 0], 1), ("s", ROWS[:, :49], 20)):
+    for name, array, count in (
+        ("c", PHOTO, 1),
+        ("t", PHOTO[:, :64, 0], 1),
+        ("s", ROWS[:, :49], 20),
+    ):
         path = tmp_path / f"{name}.npy"
         np.save(path, array)
         with pytest.raises(digitzip.InputError, match=r"expected uint8 \[n, 28, 28\]") as refusal:
             read(path, fit)
-        np.save(path, eval(lines_of(refusal, array)[0], {"np": np, "images": array}))
+        line = lines_of(refusal, array)[-1 if name == "t" else 0]
+        np.save(path, eval(line, {"np": np, "images": array}))
         assert len(read(path, "resize")) == count
+    np.save(tmp_path / "g.npy", PHOTO[..., 0])  # no rows of images have 160 pixels
+    assert len(read(tmp_path / "g.npy", "resize")) == 1
 
 
 def test_other_sizes_whose_axes_may_be_mixed_up_are_told_apart_by_an_axis_of_one(

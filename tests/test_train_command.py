@@ -176,7 +176,7 @@ def test_what_is_no_set_of_images_is_refused() -> None:
         "flat.npy": "expected uint8 [n, height, width]",
         "large.npy": "expected 8 to 64 per side",
         "black.npy": "are the same",
-        "text": "is not an image that Pillow can read",
+        "text": "is text; expected images",
     }.items():
         assert reason in fails("train", "--data", name, "-o", "mine.safetensors")
 

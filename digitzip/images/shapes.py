@@ -70,6 +70,9 @@ def _taken(shape: Shape, size: Size | None) -> tuple[int, int, int] | None:
             return 1, height, width
         case (count, pixels) if size and pixels == size[0] * size[1] != count:
             return count, *size
+        case (height, width) if size and not list(_rows(height, width, size)):
+            if max(shape) <= LONGEST * min(shape):
+                return 1, height, width
         case (count, height, width) if (height, width) == size or not _is_foreign(shape, size):
             return count, height, width
         case (count, height, width, 1) if height != 1:
@@ -114,17 +117,22 @@ def _readings(shape: Shape, size: Size | None) -> Iterator[Reading]:
 
 
 def _readings_of_rows(rows: int, columns: int, size: Size | None) -> Iterator[Reading]:
-    of_row, of_column, labelled = (_sides(n, size) for n in (columns, rows, columns - 1))
-    if of_row:
+    yield from _rows(rows, columns, size)
+    exact = () if size is None else (size[0] * size[1], size[0] * size[1] + 1)
+    if rows not in exact[:1] and columns not in exact:
+        yield Reading("images[None]", "if it is one image")
+
+
+def _rows(rows: int, columns: int, size: Size | None) -> Iterator[Reading]:
+    """Yield the ways to read an array as flat images, in rows or columns, perhaps with labels."""
+    if of_row := _sides(columns, size):
         yield Reading(f"images.reshape(-1, {of_row})", "if each row is an image")
-    if of_column:
+    if of_column := _sides(rows, size):
         yield Reading(f"images.T.reshape(-1, {of_column})", "if each column is an image")
-    if labelled:
+    if (labelled := _sides(columns - 1, size)) and columns > SIDES[0] ** 2:
         first, last = "if labels = images[:, 0]", "if labels = images[:, -1]"
         yield Reading(f"images[:, 1:].reshape(-1, {labelled})", first)
         yield Reading(f"images[:, :-1].reshape(-1, {labelled})", last)
-    if not (of_row or of_column or labelled):
-        yield Reading("images[None]", "if it is one image")
 
 
 def _sides(pixels: int, size: Size | None) -> str:
